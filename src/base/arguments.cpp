@@ -1,0 +1,117 @@
+#include "base/arguments.h"
+
+#include <cstring>
+
+namespace gill {
+namespace {
+
+const char* plural(Py_ssize_t n) { return n == 1 ? "" : "s"; }
+
+// The wording for callables that take no keyword at all.
+Failure wrong_positional_count(const Signature& signature, Py_ssize_t given) {
+  int least = signature.required_positional();
+  int most = signature.positional();
+  bool few = given < least;
+  int bound = few ? least : most;
+  const char* how = least == most && !signature.has_var_positional() ? "" : few ? "at least " : "at most ";
+  PyErr_Format(PyExc_TypeError, "%s expected %s%d argument%s, got %zd", CString(signature.name).text, how, bound, plural(bound), given);
+  return failure;
+}
+
+int parameter_named(const Signature& signature, PyObject* keyword) {
+  Py_ssize_t length;
+  const char* text = PyUnicode_AsUTF8AndSize(keyword, &length);
+  if (!text) {
+    PyErr_Clear();  // A lone surrogate: no parameter has such a name.
+    return -1;
+  }
+  std::string_view wanted(text, static_cast<size_t>(length));
+  for (int i = 0; i < signature.count; ++i) {
+    const Parameter& p = signature.parameters[i];
+    bool by_name = p.kind == ParameterKind::positional_or_keyword || p.kind == ParameterKind::keyword_only;
+    if (by_name && p.name == wanted) return i;
+  }
+  return -1;
+}
+
+Failure too_many(const Signature& signature, Py_ssize_t positional_given, Py_ssize_t named_given) {
+  CString name(signature.name);
+  int positional = signature.positional();
+  int all = positional + signature.count_of(ParameterKind::keyword_only);
+  if (positional_given + named_given > all) {
+    int required = 0;
+    for (int i = 0; i < signature.count; ++i) required += signature.parameters[i].default_kind == DefaultKind::required;
+    PyErr_Format(PyExc_TypeError, "%s() takes %s %d %sargument%s (%zd given)", name.text,
+                 required == all ? "exactly" : "at most", all, positional_given == 0 ? "keyword " : "", plural(all),
+                 positional_given + named_given);
+  } else if (positional == 0) {
+    PyErr_Format(PyExc_TypeError, "%s() takes no positional arguments", name.text);
+  } else {
+    PyErr_Format(PyExc_TypeError, "%s() takes %s %d positional argument%s (%zd given)", name.text,
+                 signature.required_positional() == positional ? "exactly" : "at most", positional, plural(positional),
+                 positional_given);
+  }
+  return failure;
+}
+
+}  // namespace
+
+Status bind_arguments(const Signature& signature, PyObject* const* args, Py_ssize_t positional_given, PyObject* kwnames,
+                      PyObject** slots, Args* rest, Ref<>* extra) {
+  Py_ssize_t named_given = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  int positional = signature.positional();
+  CString name(signature.name);
+  if (!signature.takes_keywords()) {
+    if (named_given) return raise(PyExc_TypeError, "%s() takes no keyword arguments", name.text);
+    if (positional_given < signature.required_positional() ||
+        (positional_given > positional && !signature.has_var_positional())) {
+      return wrong_positional_count(signature, positional_given);
+    }
+  } else {
+    bool over = positional_given > positional && !signature.has_var_positional();
+    int all = positional + signature.count_of(ParameterKind::keyword_only);
+    if (over || (positional_given + named_given > all && !signature.has_var_positional() && !signature.has_var_keyword())) {
+      return too_many(signature, positional_given, named_given);
+    }
+  }
+  for (int i = 0; i < signature.count; ++i) slots[i] = i < positional && i < positional_given ? args[i] : nullptr;
+  if (rest && positional_given > positional) *rest = {args + positional, positional_given - positional};
+
+  for (Py_ssize_t k = 0; k < named_given; ++k) {
+    PyObject* keyword = PyTuple_GET_ITEM(kwnames, k);
+    PyObject* value = args[positional_given + k];
+    if (!PyUnicode_Check(keyword)) return raise(PyExc_TypeError, "keywords must be strings");
+    int index = parameter_named(signature, keyword);
+    if (index < 0) {
+      if (!signature.has_var_keyword()) {
+        return raise(PyExc_TypeError, "'%S' is an invalid keyword argument for %s()", keyword, name.text);
+      }
+      if (!*extra) *extra = TRY(steal(PyDict_New()));
+      TRY(status_of(PyDict_SetItem(extra->get(), keyword, value)));
+    } else if (slots[index]) {
+      return raise(PyExc_TypeError, "argument for %s() given by name ('%U') and position (%d)", name.text,
+                   keyword, index + 1);
+    } else {
+      slots[index] = value;
+    }
+  }
+
+  for (int i = 0; i < signature.count; ++i) {
+    const Parameter& p = signature.parameters[i];
+    bool has_slot = p.kind != ParameterKind::var_positional && p.kind != ParameterKind::var_keyword;
+    if (!has_slot || slots[i] || p.default_kind != DefaultKind::required) continue;
+    if (p.kind == ParameterKind::positional_only) {
+      int least = 0;
+      for (int j = 0; j < signature.positional_only(); ++j) {
+        least += signature.parameters[j].default_kind == DefaultKind::required;
+      }
+      return raise(PyExc_TypeError, "%s() takes %s %d positional argument%s (%zd given)", name.text,
+                   least < positional ? "at least" : "exactly", least, plural(least), positional_given);
+    }
+    return raise(PyExc_TypeError, "%s() missing required argument '%s' (pos %d)", name.text,
+                 CString(p.name).text, i + 1);
+  }
+  return Status::ok;
+}
+
+}  // namespace gill

@@ -1,0 +1,76 @@
+// One Python interpreter: its heap, its lock, its modules and what each floor of the runtime must
+// remember. A floor's own state is a structure that only that floor defines; here it is a pointer.
+#pragma once
+
+#include <Python.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace gill {
+
+class Heap;             // memory/
+class Collector;        // memory/
+class InterpreterLock;  // lock/
+struct ThreadState;
+struct TypeState;       // objects/type*: subclasses and caches of static types, type version counter
+struct DictState;       // objects/dict*: watchers, version counter
+struct TextState;       // objects/str*: the table of interned strings
+struct CodecState;      // objects/codecs*: search path, caches, error handlers
+struct WarningState;    // modules/warnings*
+struct ImportState;     // import/
+struct VmState;         // vm/: tracing, eval-frame hook, asyncgen hooks
+struct AtexitState;     // modules/atexit
+
+// What the evaluation loop looks at between instructions: any bit set means "stop and see".
+enum EvalRequest : uint32_t {
+  kRequestDropLock = 1,       // another thread waits for the lock
+  kRequestSignals = 2,        // a signal handler ran
+  kRequestPendingCalls = 4,   // Py_AddPendingCall
+  kRequestAsyncException = 8, // PyThreadState_SetAsyncExc
+  kRequestCollect = 16,       // the collector wants to run at a safe point
+};
+
+struct Interpreter {
+  Interpreter* next = nullptr;
+  int64_t id = 0;
+  ThreadState* threads = nullptr;  // all thread states, guarded by the runtime's thread-list mutex
+  uint64_t next_thread_id = 0;
+
+  std::atomic<uint32_t> eval_requests = 0;
+
+  Heap* heap = nullptr;
+  Collector* collector = nullptr;
+  InterpreterLock* lock = nullptr;
+
+  PyObject* modules = nullptr;        // sys.modules
+  PyObject* sysdict = nullptr;        // sys.__dict__
+  PyObject* builtins = nullptr;       // builtins.__dict__
+  PyObject* builtins_copy = nullptr;  // as it was after start-up
+  PyObject* importlib = nullptr;      // importlib._bootstrap
+  PyObject* import_function = nullptr;// builtins.__import__ as it was after start-up
+  PyObject* dict = nullptr;           // PyInterpreterState_GetDict
+  PyObject* modules_by_index = nullptr;
+
+  TypeState* types = nullptr;
+  DictState* dicts = nullptr;
+  TextState* text = nullptr;
+  CodecState* codecs = nullptr;
+  WarningState* warnings = nullptr;
+  ImportState* imports = nullptr;
+  VmState* vm = nullptr;
+  AtexitState* atexit = nullptr;
+
+  PyConfig config;
+  bool finalizing = false;
+};
+
+// Valid while the calling thread holds the lock.
+Interpreter* current_interpreter();
+
+inline PyInterpreterState* published(Interpreter* interpreter) {
+  return reinterpret_cast<PyInterpreterState*>(interpreter);
+}
+inline Interpreter* internal(PyInterpreterState* interpreter) { return reinterpret_cast<Interpreter*>(interpreter); }
+
+}  // namespace gill

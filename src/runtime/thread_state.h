@@ -1,0 +1,30 @@
+// The state of one thread in one interpreter. The published PyThreadState comes first, because
+// extensions read its fields; where it has a field for a concept, the concept lives there.
+#pragma once
+
+#include <Python.h>
+
+#include <atomic>
+
+namespace gill {
+
+struct Interpreter;
+
+struct ThreadState : PyThreadState {
+  Interpreter* interpreter() const { return reinterpret_cast<Interpreter*>(interp); }
+
+  // Native stack bounds for the C recursion check, in bytes of address.
+  uintptr_t native_stack_limit = 0;
+};
+
+// The thread that runs here and holds its interpreter's lock; null while the lock is released.
+extern thread_local constinit ThreadState* t_current_thread [[gnu::tls_model("initial-exec")]];
+
+[[gnu::always_inline]] inline ThreadState* current_thread() { return t_current_thread; }
+
+// True when the native stack or the recursion limit is used up; RecursionError is set then.
+// `where` ends the message: " while calling a Python object".
+[[nodiscard]] bool enter_recursive_call(const char* where);
+void leave_recursive_call();
+
+}  // namespace gill
