@@ -261,14 +261,15 @@ struct MemberTraits<T C::*> { using Class = C; };
 // The fields of an object that own a reference, listed once:
 //   using Fields = OwnedFields<&PartialObject::function, &PartialObject::args>;
 //   .tp_traverse = Fields::traverse, .tp_clear = Fields::clear
-// clear_all() is what tp_dealloc calls.
-template <auto First, auto... Rest>
-struct OwnedFields {
+// clear_all() is what tp_dealloc calls. Types made by PyType_FromSpec use HeapTypeFields, whose
+// traversal visits the instance's type too; static types must not (the traversal of Python
+// subclasses does it for them).
+template <bool VisitType, auto First, auto... Rest>
+struct BasicOwnedFields {
   using Object = typename detail::MemberTraits<decltype(First)>::Class;
   static int traverse(PyObject* self, visitproc visit, void* arg) {
     auto* object = reinterpret_cast<Object*>(self);
-    // Instances of heap types own a reference to their type.
-    if (PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_HEAPTYPE) ) {
+    if constexpr (VisitType) {
       if (int stop = visit(as_object(Py_TYPE(self)), arg)) return stop;
     }
     int stop = 0;
@@ -288,6 +289,10 @@ struct OwnedFields {
     (clear_field(object->*Rest), ...);
   }
 };
+template <auto... Fields>
+using OwnedFields = BasicOwnedFields<false, Fields...>;
+template <auto... Fields>
+using HeapTypeFields = BasicOwnedFields<true, Fields...>;
 
 // ---- tables of the executable ---------------------------------------------------------------------
 
