@@ -264,29 +264,28 @@ struct MemberTraits<T C::*> { using Class = C; };
 // clear_all() is what tp_dealloc calls. Types made by PyType_FromSpec use HeapTypeFields, whose
 // traversal visits the instance's type too; static types must not (the traversal of Python
 // subclasses does it for them).
-template <bool VisitType, auto First, auto... Rest>
+template <bool VisitType, auto... Fields>
 struct BasicOwnedFields {
-  using Object = typename detail::MemberTraits<decltype(First)>::Class;
+  template <auto Field>
+  static auto& field_of(PyObject* self) {
+    return reinterpret_cast<typename detail::MemberTraits<decltype(Field)>::Class*>(self)->*Field;
+  }
   static int traverse(PyObject* self, visitproc visit, void* arg) {
-    auto* object = reinterpret_cast<Object*>(self);
     if constexpr (VisitType) {
       if (int stop = visit(as_object(Py_TYPE(self)), arg)) return stop;
     }
     int stop = 0;
-    auto one = [&](auto field) {
-      auto* value = object->*field;
-      return value ? (stop = visit(as_object(value), arg)) != 0 : false;
-    };
-    (void)(one(First) || (one(Rest) || ...));
+    auto one = [&](auto* value) { return value && (stop = visit(as_object(value), arg)) != 0; };
+    (void)(one(field_of<Fields>(self)) || ...);
     return stop;
   }
   static int clear(PyObject* self) {
-    clear_all(reinterpret_cast<Object*>(self));
+    (clear_field(field_of<Fields>(self)), ...);
     return 0;
   }
+  template <class Object>
   static void clear_all(Object* object) {
-    clear_field(object->*First);
-    (clear_field(object->*Rest), ...);
+    clear(as_object(object));
   }
 };
 template <auto... Fields>

@@ -44,15 +44,12 @@ Ref<> call(PyObject* self, PyObject* method, PyObject* argument);
 template <class T, auto Destroy>
 void dealloc(T* self) {
   PyObject* object = as_object(self);
-  self->finalizing = true;
   if (PyObject_CallFinalizerFromDealloc(object) < 0) return;
   PyObject_GC_UnTrack(object);
   if (self->weakrefs) PyObject_ClearWeakRefs(object);
   Destroy(self);
   T::Fields::clear_all(self);
   PyTypeObject* type = Py_TYPE(object);
-  bool heap_type = PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE);
-  (void)heap_type;  // subtype_dealloc of Python subclasses releases their type
   type->tp_free(object);
 }
 
