@@ -59,7 +59,7 @@ void finalize(PyObject* self);
 
 extern "C" {
 extern PyTypeObject IOBase_Type, RawIOBase_Type, BufferedIOBase_Type, TextIOBase_Type;
-extern PyTypeObject FileIO_Type, BytesIO_Type, StringIO_Type;
+extern PyTypeObject FileIO_Type, BytesIO_Type, BytesIOBuffer_Type, StringIO_Type;
 extern PyTypeObject BufferedReader_Type, BufferedWriter_Type, BufferedRandom_Type, BufferedRWPair_Type;
 extern PyTypeObject IncrementalNewlineDecoder_Type, TextIOWrapper_Type;
 }

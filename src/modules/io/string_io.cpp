@@ -228,6 +228,7 @@ Ref<> string_getstate(StringIO* self) {
 }
 
 Ref<> string_setstate(StringIO* self, PyObject* state) {
+  if (self->closed) return raise(PyExc_ValueError, "__setstate__ on closed file");
   if (!PyTuple_Check(state) || PyTuple_GET_SIZE(state) < 4) {
     return raise(PyExc_TypeError, "%.200s.__setstate__ argument should be 4-tuple, got %.200s", Py_TYPE(self)->tp_name,
                  Py_TYPE(state)->tp_name);
