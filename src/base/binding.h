@@ -53,6 +53,14 @@ T to_receiver(PyObject* self) {
   return reinterpret_cast<T>(self);
 }
 
+// Whether a Python subclass has a slot of its own where its first built-in base has another.
+template <class Slot>
+bool overrides(PyTypeObject* type, Slot PyTypeObject::*field) {
+  PyTypeObject* base = type;
+  while (PyType_HasFeature(base, Py_TPFLAGS_HEAPTYPE) && base->tp_base) base = base->tp_base;
+  return base != type && type->*field != base->*field;
+}
+
 template <FixedString S, auto F>
 struct Bound {
   static constexpr const Signature& signature = signature_of<S>;
@@ -117,7 +125,17 @@ struct Bound {
       return call(self, a, n, names);
     }));
   }
+  // tp_new. A subclass that overrides __init__ may take keywords that we know nothing of.
+  static PyObject* construct(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+    if constexpr (!signature.takes_keywords()) {
+      if (kwargs && overrides(type, &PyTypeObject::tp_init)) kwargs = nullptr;
+    }
+    return ternary(as_object(type), args, kwargs);
+  }
   static int initialize(PyObject* self, PyObject* args, PyObject* kwargs) {
+    if constexpr (!signature.takes_keywords()) {
+      if (kwargs && overrides(Py_TYPE(self), &PyTypeObject::tp_new)) kwargs = nullptr;
+    }
     return static_cast<int>(with_vectorcall_form(args, kwargs, [&](PyObject* const* a, Py_ssize_t n, PyObject* names) {
       return call(self, a, n, names);
     }));
@@ -173,7 +191,7 @@ struct Bound {
 #define CLASS_METHOD_UNSIGNED(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, METH_CLASS)
 // tp_new: function(PyTypeObject*, ...); tp_init: Status function(T*, ...); tp_vectorcall; tp_call.
 #define CONSTRUCTOR(signature, function) \
-  (reinterpret_cast<newfunc>(reinterpret_cast<void*>(&GILL_BOUND(signature, function)::ternary)))
+  (&GILL_BOUND(signature, function)::construct)
 #define INITIALIZER(signature, function) (&GILL_BOUND(signature, function)::initialize)
 #define VECTORCALL(signature, function) (&GILL_BOUND(signature, function)::vectorcall)
 #define CALL_SLOT(signature, function) (&GILL_BOUND(signature, function)::ternary)
