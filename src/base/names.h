@@ -29,7 +29,7 @@ constexpr StaticName<S.size + 1> make_static_name() {
   result.head.ob_base.ob_type = &PyUnicode_Type;
   result.head.length = S.size;
   result.head.hash = -1;
-  result.head.state.interned = 0;
+  result.head.state.interned = SSTATE_INTERNED_IMMORTAL;
   result.head.state.kind = PyUnicode_1BYTE_KIND;
   result.head.state.compact = 1;
   result.head.state.ascii = 1;
@@ -46,9 +46,23 @@ struct NameStorage {
 
 }  // namespace detail
 
+// The one object for each ASCII character and for the empty string (defined beside the str type).
+extern constinit StaticName<2> ascii_characters[128];
+extern constinit StaticName<1> empty_string;
+
+namespace detail {
+
+template <FixedString S>
+consteval PyObject* address_of_name() {
+  if constexpr (S.size == 0) return &empty_string.head.ob_base;
+  else if constexpr (S.size == 1) return &ascii_characters[static_cast<unsigned char>(S.text[0])].head.ob_base;
+  else return (static_cast<void>(&NameStorage<S>::entry), &NameStorage<S>::object.head.ob_base);
+}
+
+}  // namespace detail
+
 // Taking the address of the section entry is what instantiates it.
 template <FixedString S>
-inline constexpr PyObject* name =
-    (static_cast<void>(&detail::NameStorage<S>::entry), &detail::NameStorage<S>::object.head.ob_base);
+inline constexpr PyObject* name = detail::address_of_name<S>();
 
 }  // namespace gill

@@ -1,0 +1,171 @@
+// The table of interned strings of an interpreter.
+//
+// Open addressing with linear probing; an entry borrows its string, which takes itself out when it
+// dies (forget_interned). Names known at compile time (base/names.h) and the immortal one-character
+// strings enter the table when it is made, so that an equal string interned later becomes them.
+#include "objects/str.h"
+#include "runtime/interpreter.h"
+
+extern "C" {
+[[gnu::weak]] extern gill::StaticName<1>* const __start_gill_names[];
+[[gnu::weak]] extern gill::StaticName<1>* const __stop_gill_names[];
+}
+
+namespace gill {
+
+struct InternEntry {
+  Py_hash_t hash;
+  PyObject* text;
+};
+
+struct TextState {
+  InternEntry* entries = nullptr;
+  size_t capacity = 0;  // a power of two
+  size_t live = 0;
+  size_t used = 0;      // live entries and tombstones
+};
+
+namespace {
+
+PyObject* const kTombstone = reinterpret_cast<PyObject*>(sizeof(void*));
+
+// The entry of an equal string, or the place where it goes.
+InternEntry* look_up(TextState* state, PyObject* s, Py_hash_t hash) {
+  size_t mask = state->capacity - 1;
+  InternEntry* free_place = nullptr;
+  for (size_t i = static_cast<size_t>(hash);; ++i) {
+    InternEntry& entry = state->entries[i & mask];
+    if (!entry.text) return free_place ? free_place : &entry;
+    if (entry.text == kTombstone) {
+      if (!free_place) free_place = &entry;
+    } else if (entry.hash == hash && str_equal(entry.text, s)) {
+      return &entry;
+    }
+  }
+}
+
+Status rebuild(TextState* state, size_t capacity) {
+  auto* entries = static_cast<InternEntry*>(PyMem_RawCalloc(capacity, sizeof(InternEntry)));
+  if (!entries) {
+    PyErr_NoMemory();
+    return Status::error;
+  }
+  for (size_t i = 0; i < state->capacity; ++i) {
+    const InternEntry& entry = state->entries[i];
+    if (!entry.text || entry.text == kTombstone) continue;
+    size_t at = static_cast<size_t>(entry.hash) & (capacity - 1);
+    while (entries[at].text) at = (at + 1) & (capacity - 1);
+    entries[at] = entry;
+  }
+  PyMem_RawFree(state->entries);
+  state->entries = entries;
+  state->capacity = capacity;
+  state->used = state->live;
+  return Status::ok;
+}
+
+// The string that represents all equal ones: an older one, or `s` itself from now on.
+PyObject* intern(TextState* state, PyObject* s) {
+  if (state->used * 3 >= state->capacity * 2) {
+    if (rebuild(state, state->live * 3 >= state->capacity ? state->capacity * 2 : state->capacity) != Status::ok) return nullptr;
+  }
+  Py_hash_t hash = hash_of_str(s);
+  InternEntry* entry = look_up(state, s, hash);
+  if (entry->text && entry->text != kTombstone) return entry->text;
+  if (!entry->text) ++state->used;
+  ++state->live;
+  *entry = {hash, s};
+  return s;
+}
+
+}  // namespace
+
+Status init_text(Interpreter* interpreter) {
+  if (interpreter->text) return Status::ok;
+  auto* state = static_cast<TextState*>(PyMem_RawCalloc(1, sizeof(TextState)));
+  if (!state || rebuild(state, 8192) != Status::ok) {
+    PyMem_RawFree(state);
+    PyErr_NoMemory();
+    return Status::error;
+  }
+  interpreter->text = state;
+  intern(state, &empty_string.head.ob_base);
+  for (int c = 0; c < 256; ++c) intern(state, latin1_character(static_cast<unsigned char>(c)));
+  for (auto* const* p = __start_gill_names; p < __stop_gill_names; ++p) {
+    if (!*p) continue;
+    if (!intern(state, &(*p)->head.ob_base)) return Status::error;
+  }
+  return Status::ok;
+}
+
+void finish_text(Interpreter* interpreter) {
+  TextState* state = interpreter->text;
+  if (!state) return;
+  interpreter->text = nullptr;
+  PyMem_RawFree(state->entries);
+  PyMem_RawFree(state);
+}
+
+void forget_interned(PyObject* s) {
+  Interpreter* interpreter = current_interpreter();
+  TextState* state = interpreter ? interpreter->text : nullptr;
+  if (!state) return;
+  InternEntry* entry = look_up(state, s, hash_of_str(s));
+  if (entry->text != s) return;
+  entry->text = kTombstone;
+  --state->live;
+}
+
+}  // namespace gill
+
+using namespace gill;
+
+extern "C" {
+
+void PyUnicode_InternInPlace(PyObject** place) {
+  PyObject* s = *place;
+  if (!s || !PyUnicode_CheckExact(s) || PyUnicode_CHECK_INTERNED(s)) return;
+  if (ensure_ready(s) != Status::ok) {
+    PyErr_Clear();
+    return;
+  }
+  Interpreter* interpreter = current_interpreter();
+  PyObject* found = init_text(interpreter) == Status::ok ? intern(interpreter->text, s) : nullptr;
+  if (!found) {
+    PyErr_Clear();  // The string stays as it is: interning is a hint.
+    return;
+  }
+  if (found == s) {
+    str_head(s)->state.interned = is_immortal(s) ? SSTATE_INTERNED_IMMORTAL : SSTATE_INTERNED_MORTAL;
+    return;
+  }
+  *place = borrow(found).release();
+  release(s);
+}
+
+void PyUnicode_InternImmortal(PyObject** place) {
+  PyUnicode_InternInPlace(place);
+  if (!*place || !PyUnicode_CHECK_INTERNED(*place)) return;
+  str_head(*place)->state.interned = SSTATE_INTERNED_IMMORTAL;
+  make_immortal(*place);
+}
+
+PyObject* PyUnicode_InternFromString(const char* text) {
+  PyObject* s = PyUnicode_FromString(text);
+  if (s) PyUnicode_InternInPlace(&s);
+  return s;
+}
+
+// The identifier's string is kept in the interning table and made immortal, which serves every
+// interpreter; the published index stays untouched.
+PyObject* _PyUnicode_FromId(_Py_Identifier* id) {
+  PyObject* s = PyUnicode_InternFromString(id->string);
+  if (!s) return nullptr;
+  if (PyUnicode_CHECK_INTERNED(s)) {
+    str_head(s)->state.interned = SSTATE_INTERNED_IMMORTAL;
+    make_immortal(s);
+  }
+  return s;
+}
+
+}  // extern "C"
