@@ -1,0 +1,88 @@
+// The lock of one interpreter: whoever holds it may touch the interpreter's objects.
+//
+// Policy
+//   * Nobody waits: acquire and release are one atomic operation each.
+//   * Somebody waits: a release hands the lock to a waiter directly. The thread that let go cannot take
+//     it straight back, so a request to yield is never in vain.
+//   * A waiter that has waited for the switch interval asks the holder to yield at its next safe point
+//     (`kRequestDropLock` in the interpreter's request word).
+//   * A thread that returns from a blocking call does not queue behind threads that compute: it stands in
+//     a queue of its own, is served first, and asks the holder after a tenth of the interval. So that
+//     computing threads are not starved, two hand-overs to returning threads are followed by one to a
+//     computing thread when both wait.
+//
+// Invariant: `word_` is (waiters << 1 | held). It is changed without the mutex only from "nobody waits";
+// the queues, and any change while somebody waits, are guarded by `mutex_`. A queued waiter is woken
+// exactly once, by the thread that made it the owner.
+//
+// Statistics are written by the holder or under the mutex, and read without either: relaxed atomics.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace gill {
+
+enum class Arrival { computing, returning };  // from a yield or a start; from a blocking call
+
+struct LockStatistics {
+  std::atomic<uint64_t> acquisitions = 0;
+  std::atomic<uint64_t> contended = 0;        // acquisitions that had to wait
+  std::atomic<uint64_t> requests = 0;         // times a waiter asked the holder to yield
+  std::atomic<uint64_t> forced_switches = 0;  // hand-overs on request
+  std::atomic<uint64_t> waited_ns = 0;        // summed over all waiters
+  std::atomic<uint64_t> longest_wait_ns = 0;
+  std::atomic<unsigned long> longest_wait_holder = 0;  // thread id that held it meanwhile
+};
+
+class InterpreterLock {
+ public:
+  // `requests` is the word in which the holder looks for the request to yield, `drop_bit` its bit.
+  InterpreterLock(std::atomic<uint32_t>* requests, uint32_t drop_bit);
+  InterpreterLock(const InterpreterLock&) = delete;
+  ~InterpreterLock();
+
+  void acquire(unsigned long thread_id, Arrival arrival);
+  void release();
+  // Lets a waiter run, and waits for the next turn. Does nothing when nobody waits.
+  void yield(unsigned long thread_id);
+
+  bool contended() const { return word_.load(std::memory_order_relaxed) > 1; }
+  unsigned long holder() const { return holder_.load(std::memory_order_relaxed); }
+  const LockStatistics& statistics() const { return statistics_; }
+
+  uint64_t switch_interval_us() const { return interval_us_.load(std::memory_order_relaxed); }
+  void set_switch_interval_us(uint64_t interval) { interval_us_.store(interval ? interval : 1, std::memory_order_relaxed); }
+
+  // In the child of a fork only the forking thread exists, and it holds the lock.
+  void reinitialize_after_fork(unsigned long thread_id);
+
+ private:
+  struct Waiter;
+  struct Queue {
+    Waiter* first = nullptr;
+    Waiter* last = nullptr;
+    void push(Waiter* waiter);
+    Waiter* pop();
+  };
+
+  void wait_in_queue(Waiter& waiter, Arrival arrival);
+  Waiter* choose_next();
+  void hand_over(Waiter* next);
+  void note_wait(uint64_t nanoseconds, unsigned long holder);
+
+  std::atomic<uint32_t> word_ = 0;
+  std::atomic<unsigned long> holder_ = 0;
+  std::atomic<uint64_t> interval_us_ = 5000;
+  std::atomic<uint32_t>* const requests_;
+  const uint32_t drop_bit_;
+  pthread_mutex_t mutex_;
+  Queue returning_;
+  Queue computing_;
+  unsigned returning_streak_ = 0;
+  LockStatistics statistics_;
+};
+
+}  // namespace gill
