@@ -13,7 +13,9 @@ namespace gill {
 
 // The immortal empty bytes object and one object for each single byte.
 struct StaticBytes {
-  PyBytesObject head;
+  PyVarObject head;
+  Py_hash_t hash;
+  char text[8];
 };
 extern constinit StaticBytes byte_objects[256];
 extern constinit StaticBytes empty_bytes_object;
@@ -23,6 +25,8 @@ inline Ref<> new_bytes(Py_ssize_t n) { return steal(PyBytes_FromStringAndSize(nu
 inline Ref<> bytes_from(std::string_view text) {
   return steal(PyBytes_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size())));
 }
+
+inline Ref<> byte_object(unsigned char c) { return Ref<>::steal(as_object(&byte_objects[c])); }
 
 // A growing buffer that becomes a bytes object.
 class BytesBuilder {
