@@ -10,7 +10,7 @@
 namespace gill {
 
 class Heap;             // memory/
-class Collector;        // memory/
+struct Collector;       // memory/
 class InterpreterLock;  // lock/
 struct ThreadState;
 struct TypeState;       // objects/type*: subclasses and caches of static types, type version counter
@@ -36,6 +36,7 @@ struct Interpreter {
   int64_t id = 0;
   ThreadState* threads = nullptr;  // all thread states, guarded by the runtime's thread-list mutex
   uint64_t next_thread_id = 0;
+  int recursion_limit = 1000;
 
   std::atomic<uint32_t> eval_requests = 0;
 

@@ -5,6 +5,7 @@
 #include <Python.h>
 
 #include <atomic>
+#include <cstdint>
 
 namespace gill {
 
@@ -13,7 +14,7 @@ struct Interpreter;
 struct ThreadState : PyThreadState {
   Interpreter* interpreter() const { return reinterpret_cast<Interpreter*>(interp); }
 
-  // Native stack bounds for the C recursion check, in bytes of address.
+  // The lowest address that native frames may use, with room left for handling the error.
   uintptr_t native_stack_limit = 0;
 };
 
@@ -22,8 +23,8 @@ extern thread_local constinit ThreadState* t_current_thread [[gnu::tls_model("in
 
 [[gnu::always_inline]] inline ThreadState* current_thread() { return t_current_thread; }
 
-// True when the native stack or the recursion limit is used up; RecursionError is set then.
-// `where` ends the message: " while calling a Python object".
+// Guards native recursion: false with RecursionError when the recursion limit or the native stack is
+// used up. `where` ends the message: " while calling a Python object".
 [[nodiscard]] bool enter_recursive_call(const char* where);
 void leave_recursive_call();
 

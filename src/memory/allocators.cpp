@@ -1,0 +1,136 @@
+// The published memory functions. PyMem_* and PyObject_* take from the heap of the interpreter whose lock
+// the thread holds; without one (before start-up, or a caller's mistake), and in the raw domain, from
+// malloc. Which of the two a block came from shows in its address, so freeing always finds the right one.
+#include <Python.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <cwchar>
+
+#include "memory/heap.h"
+
+namespace gill {
+namespace {
+
+void* raw_malloc(void*, size_t size) { return std::malloc(size ? size : 1); }
+void* raw_calloc(void*, size_t count, size_t size) { return count && size ? std::calloc(count, size) : std::calloc(1, 1); }
+void* raw_realloc(void*, void* p, size_t size) { return std::realloc(p, size ? size : 1); }
+void raw_free(void*, void* p) { std::free(p); }
+
+void* heap_malloc(void*, size_t size) { return t_heap ? t_heap->allocate(Kind::plain, size) : raw_malloc(nullptr, size); }
+void* heap_calloc(void*, size_t count, size_t size) {
+  size_t bytes = count * size;
+  if (!t_heap || bytes > kLargestClass) return raw_calloc(nullptr, count, size);
+  void* p = t_heap->allocate(Kind::plain, bytes);
+  if (p) std::memset(p, 0, bytes);
+  return p;
+}
+void heap_free(void*, void* p) { Heap::free(p); }
+void* heap_realloc(void*, void* p, size_t size) {
+  if (!p) return heap_malloc(nullptr, size);
+  if (!g_heap_range.contains(p)) return raw_realloc(nullptr, p, size);
+  size_t old = Heap::usable_size(p);
+  // Shrinking by less than half is not worth a copy.
+  if (size <= old && size * 2 > old) return p;
+  void* moved = heap_malloc(nullptr, size);
+  if (!moved) return size <= old ? p : nullptr;
+  std::memcpy(moved, p, old < size ? old : size);
+  Heap::free(p);
+  return moved;
+}
+
+constexpr PyMemAllocatorEx kRaw = {nullptr, raw_malloc, raw_calloc, raw_realloc, raw_free};
+constexpr PyMemAllocatorEx kHeap = {nullptr, heap_malloc, heap_calloc, heap_realloc, heap_free};
+
+// PyMem_SetAllocator replaces these; they belong to the process, as the published interface has them.
+struct Allocators {
+  PyMemAllocatorEx domains[3] = {kRaw, kHeap, kHeap};
+  PyObjectArenaAllocator arena = {};
+  bool replaced = false;
+};
+constinit Allocators g_allocators;
+
+inline constexpr size_t kMost = static_cast<size_t>(PY_SSIZE_T_MAX);
+
+bool too_large(size_t count, size_t size) { return size != 0 && count > kMost / size; }
+
+void* malloc_in(PyMemAllocatorDomain domain, size_t size) {
+  if (size > kMost) return nullptr;
+  const PyMemAllocatorEx& a = g_allocators.domains[domain];
+  return a.malloc(a.ctx, size);
+}
+void* calloc_in(PyMemAllocatorDomain domain, size_t count, size_t size) {
+  if (too_large(count, size)) return nullptr;
+  const PyMemAllocatorEx& a = g_allocators.domains[domain];
+  return a.calloc(a.ctx, count, size);
+}
+void* realloc_in(PyMemAllocatorDomain domain, void* p, size_t size) {
+  if (size > kMost) return nullptr;
+  const PyMemAllocatorEx& a = g_allocators.domains[domain];
+  return a.realloc(a.ctx, p, size);
+}
+void free_in(PyMemAllocatorDomain domain, void* p) {
+  const PyMemAllocatorEx& a = g_allocators.domains[domain];
+  a.free(a.ctx, p);
+}
+
+}  // namespace
+}  // namespace gill
+
+using namespace gill;
+
+extern "C" {
+
+void* PyMem_RawMalloc(size_t size) { return malloc_in(PYMEM_DOMAIN_RAW, size); }
+void* PyMem_RawCalloc(size_t count, size_t size) { return calloc_in(PYMEM_DOMAIN_RAW, count, size); }
+void* PyMem_RawRealloc(void* p, size_t size) { return realloc_in(PYMEM_DOMAIN_RAW, p, size); }
+void PyMem_RawFree(void* p) { free_in(PYMEM_DOMAIN_RAW, p); }
+
+void* PyMem_Malloc(size_t size) { return malloc_in(PYMEM_DOMAIN_MEM, size); }
+void* PyMem_Calloc(size_t count, size_t size) { return calloc_in(PYMEM_DOMAIN_MEM, count, size); }
+void* PyMem_Realloc(void* p, size_t size) { return realloc_in(PYMEM_DOMAIN_MEM, p, size); }
+void PyMem_Free(void* p) { free_in(PYMEM_DOMAIN_MEM, p); }
+
+void* PyObject_Malloc(size_t size) { return malloc_in(PYMEM_DOMAIN_OBJ, size); }
+void* PyObject_Calloc(size_t count, size_t size) { return calloc_in(PYMEM_DOMAIN_OBJ, count, size); }
+void* PyObject_Realloc(void* p, size_t size) { return realloc_in(PYMEM_DOMAIN_OBJ, p, size); }
+void PyObject_Free(void* p) {
+  // Extensions free objects of any kind with this: a prefix is not theirs to know.
+  free_in(PYMEM_DOMAIN_OBJ, p && g_heap_range.contains(p) ? slot_of(p) : p);
+}
+
+void PyMem_GetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* out) {
+  *out = domain <= PYMEM_DOMAIN_OBJ ? g_allocators.domains[domain] : PyMemAllocatorEx{};
+}
+void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* allocator) {
+  if (domain > PYMEM_DOMAIN_OBJ) return;
+  g_allocators.domains[domain] = *allocator;
+  g_allocators.replaced = true;
+}
+int _PyMem_SetDefaultAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* old) {
+  if (old) PyMem_GetAllocator(domain, old);
+  g_allocators.domains[domain] = domain == PYMEM_DOMAIN_RAW ? kRaw : kHeap;
+  return 0;
+}
+void PyObject_GetArenaAllocator(PyObjectArenaAllocator* out) { *out = g_allocators.arena; }
+void PyObject_SetArenaAllocator(PyObjectArenaAllocator* allocator) { g_allocators.arena = *allocator; }
+const char* _PyMem_GetCurrentAllocatorName(void) { return g_allocators.replaced ? nullptr : "pymalloc"; }
+
+// Both copy into the domain that their names say; freed with the same domain's free.
+wchar_t* _PyMem_RawWcsdup(const wchar_t* text) {
+  size_t bytes = (wcslen(text) + 1) * sizeof(wchar_t);
+  void* copy = PyMem_RawMalloc(bytes);
+  return static_cast<wchar_t*>(copy ? std::memcpy(copy, text, bytes) : nullptr);
+}
+char* _PyMem_RawStrdup(const char* text) {
+  size_t bytes = std::strlen(text) + 1;
+  void* copy = PyMem_RawMalloc(bytes);
+  return static_cast<char*>(copy ? std::memcpy(copy, text, bytes) : nullptr);
+}
+char* _PyMem_Strdup(const char* text) {
+  size_t bytes = std::strlen(text) + 1;
+  void* copy = PyMem_Malloc(bytes);
+  return static_cast<char*>(copy ? std::memcpy(copy, text, bytes) : nullptr);
+}
+
+}  // extern "C"

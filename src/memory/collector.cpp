@@ -1,0 +1,525 @@
+// The cycle collector: trial deletion over the pages of the heap.
+//
+// An object's page has, for each slot, whether it is tracked and its generation (0 to 2, and 3 for
+// objects that gc.freeze() took out). A collection of generation g looks at the candidates: tracked
+// objects of a generation up to g.
+//
+//   1. Each page with candidates gets a scratch array of counts, filled with the reference counts.
+//   2. Every reference from a candidate to a candidate takes one off. What stays above zero is
+//      referenced from outside: a root.
+//   3. From the roots everything reachable is marked. The rest is unreachable.
+//   4. Unreachable objects are held by a strong reference each, so that none disappears while Python
+//      code runs: weak references are cleared and their callbacks called, then finalizers.
+//   5. Steps 1 to 3 again over what is left: whatever a finalizer brought back, and all it reaches,
+//      survives. The others are cleared and our references released, which frees them.
+//
+// Invariant: between 1 and 3 no Python code runs and nothing is allocated from the heap, so counts and
+// bits cannot change under us. A count that is not positive when its object has no outside reference
+// relies on tp_traverse visiting each owned reference exactly once.
+//
+// When there is no memory for the arrays the collection is given up before anything changed.
+#include "memory/collector.h"
+
+#include <cstdlib>
+#include <new>
+
+#include "base/names.h"
+#include "base/result.h"
+#include "memory/heap.h"
+
+namespace gill {
+
+thread_local constinit Collector* t_collector = nullptr;
+
+namespace {
+
+inline constexpr int kPermanent = 3;
+enum DebugFlag { kDebugStats = 1, kDebugCollectable = 2, kDebugUncollectable = 4, kDebugSaveAll = 32 };
+
+// Scratch values once an object is known to be reachable, or not to take part.
+inline constexpr Py_ssize_t kReachable = -1;
+
+int generation_of(Page* page, size_t index) {
+  return static_cast<int>(page->get(kGenerationLow, index)) | static_cast<int>(page->get(kGenerationHigh, index)) << 1;
+}
+void set_generation(Page* page, size_t index, int generation) {
+  generation & 1 ? page->set(kGenerationLow, index) : page->clear(kGenerationLow, index);
+  generation & 2 ? page->set(kGenerationHigh, index) : page->clear(kGenerationHigh, index);
+}
+
+// The tracked slots of one word whose generation is at most `most`, or exactly the permanent one.
+uint64_t members(Page* page, size_t word, int most) {
+  uint64_t tracked = page->bitmap(kTracked)[word];
+  uint64_t low = page->bitmap(kGenerationLow)[word];
+  uint64_t high = page->bitmap(kGenerationHigh)[word];
+  switch (most) {
+    case 0: return tracked & ~low & ~high;
+    case 1: return tracked & ~high;
+    case 2: return tracked & ~(low & high);
+    default: return tracked & low & high;
+  }
+}
+
+PyObject* object_at(Page* page, size_t index) {
+  return reinterpret_cast<PyObject*>(page->slot(index) + prefix_of(page->kind));
+}
+
+template <class Call>
+void for_each_member(Page* page, int most, Call call) {
+  for (size_t word = 0; word < page->words; ++word) {
+    for (uint64_t bits = members(page, word, most); bits; bits &= bits - 1) {
+      call(word * 64 + static_cast<size_t>(std::countr_zero(bits)));
+    }
+  }
+}
+
+// A growing array of borrowed object pointers, from malloc: the heap must not change under the collector.
+class ObjectList {
+ public:
+  ObjectList() = default;
+  ObjectList(const ObjectList&) = delete;
+  ~ObjectList() { std::free(items_); }
+  bool push(PyObject* object) {
+    if (count_ == capacity_) {
+      size_t capacity = capacity_ ? capacity_ * 2 : 256;
+      auto* grown = static_cast<PyObject**>(std::realloc(items_, capacity * sizeof(PyObject*)));
+      if (!grown) return false;
+      items_ = grown;
+      capacity_ = capacity;
+    }
+    items_[count_++] = object;
+    return true;
+  }
+  PyObject* pop() { return items_[--count_]; }
+  size_t size() const { return count_; }
+  PyObject*& operator[](size_t i) { return items_[i]; }
+  PyObject** begin() { return items_; }
+  PyObject** end() { return items_ + count_; }
+  void truncate(size_t n) { count_ = n; }
+
+ private:
+  PyObject** items_ = nullptr;
+  size_t count_ = 0;
+  size_t capacity_ = 0;
+};
+
+// One pass of trial deletion over a set of objects. `Set` answers which objects take part.
+class Trial {
+ public:
+  explicit Trial(Heap* heap) : heap_(heap) {}
+  Trial(const Trial&) = delete;
+  ~Trial() {
+    for (Page* page = heap_->collectable_pages(); page; page = page->gc_next) {
+      std::free(page->scratch);
+      page->scratch = nullptr;
+    }
+  }
+
+  // Every tracked object up to the generation takes part.
+  bool begin_generation(int most) {
+    for (Page* page = heap_->collectable_pages(); page; page = page->gc_next) {
+      bool ok = true;
+      for_each_member(page, most, [&](size_t index) { ok = ok && enter(page, index, 0); });
+      if (!ok) return false;
+    }
+    return true;
+  }
+  // These objects take part; `held` of the references to each are ours.
+  bool begin_list(ObjectList& list, Py_ssize_t held) {
+    for (PyObject* object : list) {
+      Page* page = Page::of(object);
+      if (!enter(page, page->index_of(object), held)) return false;
+    }
+    return true;
+  }
+
+  static Py_ssize_t* count_of(PyObject* object) {
+    if (!g_heap_range.contains(object)) return nullptr;
+    Page* page = Page::of(object);
+    if (!page->scratch) return nullptr;
+    Py_ssize_t* count = &page->scratch[page->index_of(object)];
+    return *count == kAbsent ? nullptr : count;
+  }
+
+  static void subtract_references_of(PyObject* object) {
+    Py_TYPE(object)->tp_traverse(object, [](PyObject* target, void*) {
+      if (Py_ssize_t* count = count_of(target)) --*count;
+      return 0;
+    }, nullptr);
+  }
+
+  // Marks what `object`, a root, reaches. False when memory ran out.
+  bool mark_from(PyObject* object) {
+    *count_of(object) = kReachable;
+    if (!stack_.push(object)) return false;
+    while (stack_.size()) {
+      PyObject* next = stack_.pop();
+      int stop = Py_TYPE(next)->tp_traverse(next, [](PyObject* target, void* self) {
+        Py_ssize_t* count = count_of(target);
+        if (!count || *count == kReachable) return 0;
+        *count = kReachable;
+        return static_cast<Trial*>(self)->stack_.push(target) ? 0 : 1;
+      }, this);
+      if (stop) return false;
+    }
+    return true;
+  }
+
+  static constexpr Py_ssize_t kAbsent = PY_SSIZE_T_MIN;
+
+ private:
+  bool enter(Page* page, size_t index, Py_ssize_t held) {
+    if (!page->scratch) {
+      page->scratch = static_cast<Py_ssize_t*>(std::malloc(page->slot_count * sizeof(Py_ssize_t)));
+      if (!page->scratch) return false;
+      for (size_t i = 0; i < page->slot_count; ++i) page->scratch[i] = kAbsent;
+    }
+    page->scratch[index] = Py_REFCNT(object_at(page, index)) - held;
+    return true;
+  }
+
+  Heap* heap_;
+  ObjectList stack_;
+};
+
+// Fills `unreachable` with the candidates that nothing outside reaches. The survivors move on to the next
+// generation. False when memory ran out; nothing was changed then.
+bool find_unreachable(Collector* collector, int generation, ObjectList& unreachable) {
+  Heap* heap = collector->heap;
+  Trial trial(heap);
+  if (!trial.begin_generation(generation)) return false;
+  for (Page* page = heap->collectable_pages(); page; page = page->gc_next) {
+    if (!page->scratch) continue;
+    for_each_member(page, generation, [&](size_t index) { Trial::subtract_references_of(object_at(page, index)); });
+  }
+  bool ok = true;
+  for (Page* page = heap->collectable_pages(); page && ok; page = page->gc_next) {
+    if (!page->scratch) continue;
+    for_each_member(page, generation, [&](size_t index) {
+      if (ok && page->scratch[index] > 0) ok = trial.mark_from(object_at(page, index));
+    });
+  }
+  for (Page* page = heap->collectable_pages(); page && ok; page = page->gc_next) {
+    if (!page->scratch) continue;
+    for_each_member(page, generation, [&](size_t index) {
+      if (ok && page->scratch[index] != kReachable) ok = unreachable.push(object_at(page, index));
+    });
+  }
+  if (!ok) return false;
+
+  // Survivors: promote, and stop tracking what cannot be part of a cycle.
+  bool full = generation == kGenerations - 1;
+  int target = full ? generation : generation + 1;
+  Py_ssize_t promoted = 0;
+  for (Page* page = heap->collectable_pages(); page; page = page->gc_next) {
+    if (!page->scratch) continue;
+    for_each_member(page, generation, [&](size_t index) {
+      if (page->scratch[index] != kReachable) return;
+      PyObject* object = object_at(page, index);
+      set_generation(page, index, target);
+      if (PyTuple_CheckExact(object)) _PyTuple_MaybeUntrack(object);
+      else if (full && PyDict_CheckExact(object)) _PyDict_MaybeUntrack(object);
+      ++promoted;
+    });
+  }
+  if (full) {
+    collector->old_total = promoted;
+    collector->old_pending = 0;
+  } else if (target == kGenerations - 1) {
+    collector->old_pending += promoted;
+  }
+  return true;
+}
+
+// Keeps of `list` what is unreachable still, and moves the others to `survivors` (with our references).
+// `held` references to each are ours.
+bool split_resurrected(Heap* heap, ObjectList& list, Py_ssize_t held, ObjectList& survivors) {
+  Trial trial(heap);
+  if (!trial.begin_list(list, held)) return false;
+  for (PyObject* object : list) Trial::subtract_references_of(object);
+  for (PyObject* object : list) {
+    if (*Trial::count_of(object) > 0 && !trial.mark_from(object)) return false;
+  }
+  size_t kept = 0;
+  for (PyObject* object : list) {
+    if (*Trial::count_of(object) == kReachable) {
+      if (!survivors.push(object)) return false;
+    } else {
+      list[kept++] = object;
+    }
+  }
+  list.truncate(kept);
+  return true;
+}
+
+bool has_legacy_finalizer(PyObject* object) { return Py_TYPE(object)->tp_del != nullptr; }
+
+// Moves objects with a tp_del, and what they reach, out of the list: nobody knows in which order to call
+// them.
+bool split_legacy(Heap* heap, ObjectList& list, ObjectList& uncollectable) {
+  bool any = false;
+  for (PyObject* object : list) any = any || has_legacy_finalizer(object);
+  if (!any) return true;
+  Trial trial(heap);
+  if (!trial.begin_list(list, 0)) return false;
+  for (PyObject* object : list) {
+    if (has_legacy_finalizer(object) && *Trial::count_of(object) != kReachable && !trial.mark_from(object)) return false;
+  }
+  size_t kept = 0;
+  for (PyObject* object : list) {
+    if (*Trial::count_of(object) == kReachable) {
+      if (!uncollectable.push(object)) return false;
+    } else {
+      list[kept++] = object;
+    }
+  }
+  list.truncate(kept);
+  return true;
+}
+
+PyWeakReference** weak_references_of(PyObject* object) {
+  Py_ssize_t offset = Py_TYPE(object)->tp_weaklistoffset;
+  return offset > 0 ? reinterpret_cast<PyWeakReference**>(reinterpret_cast<char*>(object) + offset) : nullptr;
+}
+
+// Clears the weak references to the unreachable objects; then calls the callbacks of those references
+// that are themselves reachable.
+bool handle_weak_references(Heap* heap, ObjectList& unreachable) {
+  ObjectList to_call;
+  {
+    Trial members(heap);
+    if (!members.begin_list(unreachable, 0)) return false;
+    for (PyObject* object : unreachable) {
+      PyWeakReference** list = weak_references_of(object);
+      if (!list) continue;
+      for (PyWeakReference* reference = *list; reference; reference = *list) {
+        // Clearing takes it out of the list.
+        bool dies_too = Trial::count_of(as_object(reference)) != nullptr;
+        if (reference->wr_callback && !dies_too && to_call.push(as_object(reference))) retain(as_object(reference));
+        _PyWeakref_ClearRef(reference);
+      }
+    }
+  }
+  for (PyObject* reference : to_call) {
+    PyObject* callback = reinterpret_cast<PyWeakReference*>(reference)->wr_callback;
+    if (callback) {
+      Ref<> own = borrow(callback);
+      Ref<> result = steal(PyObject_CallOneArg(callback, reference));
+      if (!result) PyErr_WriteUnraisable(callback);
+    }
+    release(reference);
+  }
+  return true;
+}
+
+void call_finalizers(ObjectList& unreachable) {
+  for (PyObject* object : unreachable) {
+    destructor finalizer = Py_TYPE(object)->tp_finalize;
+    Page* page = Page::of(object);
+    size_t index = page->index_of(object);
+    if (!finalizer || page->get(kFinalized, index)) continue;
+    page->set(kFinalized, index);
+    finalizer(object);
+  }
+}
+
+void invoke_callbacks(Collector* collector, const char* phase, int generation, Py_ssize_t collected, Py_ssize_t uncollectable) {
+  if (!collector->callbacks || PyList_GET_SIZE(collector->callbacks) == 0) return;
+  Ref<> info = steal(Py_BuildValue("{sisnsn}", "generation", generation, "collected", collected, "uncollectable", uncollectable));
+  Ref<> phase_text = steal(PyUnicode_FromString(phase));
+  if (!info || !phase_text) {
+    PyErr_WriteUnraisable(nullptr);
+    return;
+  }
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(collector->callbacks); ++i) {
+    Ref<> callback = borrow(PyList_GET_ITEM(collector->callbacks, i));
+    Ref<> result = steal(PyObject_CallFunctionObjArgs(callback.get(), phase_text.get(), info.get(), nullptr));
+    if (!result) PyErr_WriteUnraisable(callback.get());
+  }
+}
+
+struct Outcome {
+  Py_ssize_t collected = 0;
+  Py_ssize_t uncollectable = 0;
+};
+
+void keep_as_garbage(Collector* collector, PyObject* object) {
+  if (!collector->garbage) collector->garbage = PyList_New(0);
+  if (!collector->garbage || PyList_Append(collector->garbage, object) < 0) PyErr_Clear();
+}
+
+void move_to_old(PyObject* object) {
+  Page* page = Page::of(object);
+  set_generation(page, page->index_of(object), kGenerations - 1);
+}
+
+Outcome run(Collector* collector, int generation) {
+  Outcome outcome;
+  ObjectList unreachable, uncollectable, resurrected;
+  if (!find_unreachable(collector, generation, unreachable)) return outcome;
+  if (!split_legacy(collector->heap, unreachable, uncollectable)) return outcome;
+  for (PyObject* object : unreachable) retain(object);
+  outcome.uncollectable = static_cast<Py_ssize_t>(uncollectable.size());
+  if (unreachable.size()) {
+    bool ok = handle_weak_references(collector->heap, unreachable);
+    if (ok) call_finalizers(unreachable);
+    // Without memory to look again everything survives until the next collection.
+    if (!ok || !split_resurrected(collector->heap, unreachable, 1, resurrected)) {
+      for (PyObject* object : unreachable) release(object);
+      return outcome;
+    }
+    outcome.collected = static_cast<Py_ssize_t>(unreachable.size());
+    for (PyObject* object : resurrected) {
+      move_to_old(object);
+      release(object);
+    }
+    for (PyObject* object : unreachable) {
+      if (collector->debug & kDebugCollectable) {
+        PySys_FormatStderr("gc: collectable <%s %p>\n", Py_TYPE(object)->tp_name, object);
+      }
+      if (collector->debug & kDebugSaveAll) {
+        keep_as_garbage(collector, object);
+        move_to_old(object);
+      } else if (inquiry clear = Py_TYPE(object)->tp_clear) {
+        (void)clear(object);
+        if (PyErr_Occurred()) PyErr_WriteUnraisable(as_object(Py_TYPE(object)));
+      }
+    }
+    for (PyObject* object : unreachable) {
+      // What tp_clear did not free, because it has none, is for a later collection.
+      if (Py_REFCNT(object) > 1) move_to_old(object);
+      release(object);
+    }
+  }
+  for (PyObject* object : uncollectable) {
+    if (collector->debug & kDebugUncollectable) {
+      PySys_FormatStderr("gc: uncollectable <%s %p>\n", Py_TYPE(object)->tp_name, object);
+    }
+    if ((collector->debug & kDebugSaveAll) || has_legacy_finalizer(object)) keep_as_garbage(collector, object);
+    move_to_old(object);
+  }
+  return outcome;
+}
+
+}  // namespace
+
+Py_ssize_t collect(Collector* collector, int generation) {
+  if (collector->collecting) return 0;
+  collector->collecting = true;
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  invoke_callbacks(collector, "start", generation, 0, 0);
+  if (generation + 1 < kGenerations) ++collector->counts[generation + 1];
+  for (int g = 0; g <= generation; ++g) collector->counts[g] = 0;
+  if (collector->debug & kDebugStats) {
+    PySys_WriteStderr("gc: collecting generation %d...\n", generation);
+  }
+  Outcome outcome = run(collector, generation);
+  if (collector->debug & kDebugStats) {
+    PySys_WriteStderr("gc: done, %zd unreachable, %zd uncollectable\n", outcome.collected + outcome.uncollectable, outcome.uncollectable);
+  }
+  GenerationStatistics& statistics = collector->statistics[generation];
+  ++statistics.collections;
+  statistics.collected += outcome.collected;
+  statistics.uncollectable += outcome.uncollectable;
+  invoke_callbacks(collector, "stop", generation, outcome.collected, outcome.uncollectable);
+  if (PyErr_Occurred()) PyErr_WriteUnraisable(nullptr);
+  PyErr_Restore(type, value, traceback);
+  collector->collecting = false;
+  return outcome.collected + outcome.uncollectable;
+}
+
+void collect_if_due(Collector* collector) {
+  if (!collector->enabled || collector->collecting) return;
+  for (int g = kGenerations - 1; g >= 0; --g) {
+    if (collector->counts[g] <= collector->thresholds[g]) continue;
+    // A full collection costs as much as there is, so it waits until a quarter more has come.
+    if (g == kGenerations - 1 && collector->old_pending < collector->old_total / 4) continue;
+    collect(collector, g);
+    return;
+  }
+}
+
+Collector* new_collector(Heap* heap) {
+  void* memory = std::malloc(sizeof(Collector));
+  if (!memory) return nullptr;
+  auto* collector = new (memory) Collector();
+  collector->heap = heap;
+  return collector;
+}
+
+void delete_collector(Collector* collector) {
+  if (t_collector == collector) t_collector = nullptr;
+  std::free(collector);
+}
+
+int visit_tracked(Heap* heap, int generation, int (*visit)(PyObject*, void*), void* context) {
+  for (Page* page = heap->collectable_pages(); page; page = page->gc_next) {
+    int stop = 0;
+    for_each_member(page, generation < 0 ? kGenerations - 1 : generation, [&](size_t index) {
+      bool exact = generation < 0 || generation_of(page, index) == generation;
+      if (!stop && exact) stop = visit(object_at(page, index), context);
+    });
+    if (stop) return stop;
+  }
+  return 0;
+}
+
+void freeze_all(Heap* heap) {
+  for (Page* page = heap->collectable_pages(); page; page = page->gc_next) {
+    for_each_member(page, kGenerations - 1, [&](size_t index) { set_generation(page, index, kPermanent); });
+  }
+}
+void unfreeze_all(Heap* heap) {
+  for (Page* page = heap->collectable_pages(); page; page = page->gc_next) {
+    for_each_member(page, kPermanent, [&](size_t index) { set_generation(page, index, kGenerations - 1); });
+  }
+}
+Py_ssize_t frozen_count(Heap* heap) {
+  Py_ssize_t count = 0;
+  for (Page* page = heap->collectable_pages(); page; page = page->gc_next) {
+    for_each_member(page, kPermanent, [&](size_t) { ++count; });
+  }
+  return count;
+}
+
+}  // namespace gill
+
+extern "C" {
+
+Py_ssize_t PyGC_Collect(void) {
+  gill::Collector* c = gill::t_collector;
+  return c->enabled ? gill::collect(c, gill::kGenerations - 1) : 0;
+}
+Py_ssize_t _PyGC_CollectNoFail(PyThreadState*) { return gill::collect(gill::t_collector, gill::kGenerations - 1); }
+Py_ssize_t _PyGC_CollectIfEnabled(void) { return PyGC_Collect(); }
+int PyGC_Enable(void) { return std::exchange(gill::t_collector->enabled, true); }
+int PyGC_Disable(void) { return std::exchange(gill::t_collector->enabled, false); }
+int PyGC_IsEnabled(void) { return gill::t_collector->enabled; }
+
+int PyObject_CallFinalizerFromDealloc(PyObject* self) {
+  using namespace gill;
+  destructor finalizer = Py_TYPE(self)->tp_finalize;
+  if (!finalizer) return 0;
+  // The object is dead by its count; it lives again while its finalizer runs.
+  self->ob_refcnt = 1;
+  PyObject_CallFinalizer(self);
+  if (--self->ob_refcnt == 0) return 0;
+  return -1;
+}
+void PyObject_CallFinalizer(PyObject* self) {
+  using namespace gill;
+  destructor finalizer = Py_TYPE(self)->tp_finalize;
+  if (!finalizer) return;
+  if (g_heap_range.contains(self) && Page::of(self)->kind != Kind::plain) {
+    Page* page = Page::of(self);
+    size_t index = page->index_of(self);
+    if (page->get(kFinalized, index)) return;
+    finalizer(self);
+    page->set(kFinalized, index);
+  } else {
+    finalizer(self);
+  }
+}
+
+}  // extern "C"

@@ -1,0 +1,225 @@
+#include "memory/heap.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+#include <new>
+
+#include "memory/page_range.h"
+
+namespace gill {
+
+thread_local constinit Heap* t_heap = nullptr;
+
+namespace {
+
+inline constexpr size_t kSlotAlignment = 16;
+
+constexpr size_t align_up(size_t value, size_t to) { return (value + to - 1) / to * to; }
+
+size_t bitmap_count(Kind kind) { return kind == Kind::plain ? 1 : static_cast<size_t>(kBitmaps); }
+
+// Lays the header out for `count` slots; what remains of the page is for them.
+size_t header_size(Kind kind, size_t count) {
+  return align_up(sizeof(Page) + bitmap_count(kind) * ((count + 63) / 64) * sizeof(uint64_t), kSlotAlignment);
+}
+
+void lay_out(Page* page, Heap* heap, Kind kind, size_t slot_size, size_t count) {
+  size_t words = (count + 63) / 64;
+  std::memset(page, 0, header_size(kind, count));
+  page->heap = heap;
+  page->slot_size = static_cast<uint32_t>(slot_size);
+  page->reciprocal = slot_size < kPageSize ? static_cast<uint32_t>((uint64_t{1} << 32) / slot_size + 1) : 0;
+  page->slot_count = static_cast<uint16_t>(count);
+  page->first_slot = static_cast<uint16_t>(header_size(kind, count));
+  page->words = static_cast<uint16_t>(words);
+  page->kind = kind;
+  page->bucket = kNoBucket;
+  page->run_pages = 1;
+}
+
+int bucket_for(const Page* page) { return static_cast<int>(static_cast<size_t>(page->free_count) * kBuckets / (static_cast<size_t>(page->slot_count) + 1)); }
+
+}  // namespace
+
+Heap* new_heap() {
+  void* memory = std::malloc(sizeof(Heap));
+  return memory ? new (memory) Heap() : nullptr;
+}
+
+void delete_heap(Heap* heap) {
+  if (!heap) return;
+  if (t_heap == heap) t_heap = nullptr;
+  std::free(heap);
+}
+
+// ---- buckets: partly filled pages by how much is free, fullest in the first -----------------------------
+
+void Heap::enter_bucket(Page* page) {
+  int b = bucket_for(page);
+  Page*& head = buckets_[static_cast<int>(page->kind)][page->size_class][b];
+  page->bucket = static_cast<uint8_t>(b);
+  page->previous = nullptr;
+  page->next = head;
+  if (head) head->previous = page;
+  head = page;
+}
+
+void Heap::leave_bucket(Page* page) {
+  if (page->bucket == kNoBucket) return;
+  Page*& head = buckets_[static_cast<int>(page->kind)][page->size_class][page->bucket];
+  if (page->previous) page->previous->next = page->next;
+  else head = page->next;
+  if (page->next) page->next->previous = page->previous;
+  page->bucket = kNoBucket;
+}
+
+Page* Heap::page_with_room(Kind kind, int index) {
+  for (Page* page : buckets_[static_cast<int>(kind)][index]) {
+    if (page) return page;
+  }
+  return nullptr;
+}
+
+// ---- allocation -----------------------------------------------------------------------------------------
+
+// Takes the next word with a free slot of the page out of its bitmap.
+bool Heap::check_out(Cursor& cursor, Page* page, uint32_t from_word) {
+  uint64_t* free = page->bitmap(kFree);
+  for (uint32_t w = from_word; w < page->words; ++w) {
+    if (!free[w]) continue;
+    cursor.free = free[w];
+    free[w] = 0;
+    page->free_count = static_cast<uint16_t>(page->free_count - std::popcount(cursor.free));
+    cursor.base = page->slot(size_t{w} * 64);
+    cursor.page = page;
+    cursor.word = w;
+    page->current = 1;
+    return true;
+  }
+  return false;
+}
+
+void Heap::put_back(Cursor& cursor) {
+  if (!cursor.page) return;
+  cursor.page->bitmap(kFree)[cursor.word] |= cursor.free;
+  cursor.page->free_count = static_cast<uint16_t>(cursor.page->free_count + std::popcount(cursor.free));
+  cursor.page->current = 0;
+  cursor = Cursor();
+}
+
+void Heap::link_collectable(Page* page) {
+  page->gc_previous = nullptr;
+  page->gc_next = collectable_;
+  if (collectable_) collectable_->gc_previous = page;
+  collectable_ = page;
+}
+
+Page* Heap::new_page(Kind kind, int index) {
+  auto* page = static_cast<Page*>(take_pages(1));
+  if (!page) return nullptr;
+  size_t slot_size = class_size(index);
+  size_t count = (kPageSize - sizeof(Page)) / slot_size;
+  while (header_size(kind, count) + count * slot_size > kPageSize) --count;
+  lay_out(page, this, kind, slot_size, count);
+  page->size_class = static_cast<uint8_t>(index);
+  uint64_t* free = page->bitmap(kFree);
+  for (size_t i = 0; i < count; ++i) free[i / 64] |= uint64_t{1} << (i % 64);
+  page->free_count = static_cast<uint16_t>(count);
+  if (kind != Kind::plain) link_collectable(page);
+  if (++counters_.pages > counters_.peak_pages) counters_.peak_pages = counters_.pages;
+  return page;
+}
+
+void* Heap::allocate_slow(Kind kind, int index) {
+  Cursor& cursor = cursors_[static_cast<int>(kind)][index];
+  Page* page = cursor.page;
+  // The rest of the page, and what was freed in it meanwhile.
+  if (!page || (!check_out(cursor, page, cursor.word) && !check_out(cursor, page, 0))) {
+    if (page) {
+      // Full: it is in no list until something in it is freed.
+      page->current = 0;
+      cursor = Cursor();
+    }
+    page = page_with_room(kind, index);
+    if (page) leave_bucket(page);
+    else page = new_page(kind, index);
+    if (!page || !check_out(cursor, page, 0)) return nullptr;
+  }
+  unsigned bit = static_cast<unsigned>(std::countr_zero(cursor.free));
+  cursor.free &= cursor.free - 1;
+  return cursor.base + bit * class_size(index);
+}
+
+void* Heap::allocate_large(Kind kind, size_t size) {
+  if (kind == Kind::plain) return std::malloc(size);
+  size_t bytes = header_size(kind, 1) + size;
+  if (bytes < size) return nullptr;
+  size_t pages = (bytes + kPageSize - 1) / kPageSize;
+  auto* page = static_cast<Page*>(take_pages(pages));
+  if (!page) return nullptr;
+  lay_out(page, this, kind, kPageSize, 1);
+  page->size_class = kRunClass;
+  page->run_pages = static_cast<uint32_t>(pages);
+  page->object_bytes = size;
+  link_collectable(page);
+  counters_.pages += pages;
+  counters_.run_bytes += size;
+  if (counters_.pages > counters_.peak_pages) counters_.peak_pages = counters_.pages;
+  return page->slot(0);
+}
+
+// ---- release --------------------------------------------------------------------------------------------
+
+void Heap::release_page(Page* page) {
+  if (page->kind != Kind::plain) {
+    if (page->gc_previous) page->gc_previous->gc_next = page->gc_next;
+    else collectable_ = page->gc_next;
+    if (page->gc_next) page->gc_next->gc_previous = page->gc_previous;
+  }
+  counters_.pages -= page->run_pages;
+  give_pages(page, page->run_pages);
+}
+
+void Heap::freed_one(Page* page) {
+  if (page->current) return;
+  if (page->free_count == page->slot_count) {
+    leave_bucket(page);
+    release_page(page);
+  } else if (page->bucket == kNoBucket) {
+    enter_bucket(page);
+  } else if (bucket_for(page) != page->bucket) {
+    leave_bucket(page);
+    enter_bucket(page);
+  }
+}
+
+void Heap::free(void* slot) {
+  if (!slot) return;
+  if (!g_heap_range.contains(slot)) {
+    std::free(slot);
+    return;
+  }
+  Page* page = Page::of(slot);
+  if (page->size_class == kRunClass) {
+    page->heap->counters_.run_bytes -= page->object_bytes;
+    page->heap->release_page(page);
+    return;
+  }
+  size_t index = page->index_of(slot);
+  uint64_t bit = uint64_t{1} << (index % 64);
+  size_t word = index / 64;
+  if (page->kind != Kind::plain) {
+    for (PageBitmap which : {kTracked, kGenerationLow, kGenerationHigh, kFinalized}) page->bitmap(which)[word] &= ~bit;
+  }
+  page->bitmap(kFree)[word] |= bit;
+  ++page->free_count;
+  page->heap->freed_one(page);
+}
+
+size_t Heap::usable_size(void* slot) {
+  Page* page = Page::of(slot);
+  return page->size_class == kRunClass ? page->object_bytes : page->slot_size;
+}
+
+}  // namespace gill

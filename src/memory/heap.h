@@ -1,0 +1,178 @@
+// The object heap of one interpreter.
+//
+//   address range (reserved once for the process)
+//     └ pages of 16 KiB: one size class and one kind each
+//         ┌ header ┬ bitmaps ┬ slot 0 ┬ slot 1 ┬ ... ┐
+//
+// A page's bookkeeping stands in its header: which slots are free, and for collectable objects which are
+// tracked, their generation and whether their finalizer ran. Nothing stands in front of an object and
+// nothing is threaded through freed memory, so an empty page, or a stretch of one, can go back to the
+// operating system. The page of an object is its address with the low bits cleared.
+//
+// An object larger than the largest class has a run of pages of its own, with a header like any other.
+// Blocks that are not collectable and larger than that come from malloc.
+//
+// All functions but those that say otherwise need the interpreter's lock.
+#pragma once
+
+#include <Python.h>
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace gill {
+
+inline constexpr size_t kPageSize = 16 * 1024;
+inline constexpr size_t kGranule = 16;
+inline constexpr size_t kSmallStepLimit = 512;  // classes are kGranule apart up to here
+inline constexpr size_t kLargestClass = 2048;
+
+enum class Kind : uint8_t {
+  plain,                // PyMem_*, PyObject_Malloc: raw memory and objects without GC flag
+  collectable,          // objects with Py_TPFLAGS_HAVE_GC
+  collectable_prefixed  // the same, with two words in front (Py_TPFLAGS_MANAGED_DICT)
+};
+inline constexpr int kKinds = 3;
+inline constexpr size_t kPrefixSize = 16;
+
+inline constexpr int kSizeClasses = static_cast<int>(kSmallStepLimit / kGranule) + 7;
+
+constexpr size_t class_size(int index) {
+  constexpr size_t kUpper[] = {640, 768, 896, 1024, 1280, 1536, 2048};
+  constexpr int kSteps = static_cast<int>(kSmallStepLimit / kGranule);
+  return index < kSteps ? (static_cast<size_t>(index) + 1) * kGranule : kUpper[index - kSteps];
+}
+constexpr int class_of(size_t size) {
+  if (size <= kSmallStepLimit) return size == 0 ? 0 : static_cast<int>((size - 1) / kGranule);
+  int index = static_cast<int>(kSmallStepLimit / kGranule);
+  while (class_size(index) < size) ++index;
+  return index;
+}
+
+class Heap;
+
+// The bits of a slot that the collector keeps; see Page::bitmap.
+enum PageBitmap { kFree, kTracked, kGenerationLow, kGenerationHigh, kFinalized, kBitmaps };
+
+struct Page {
+  Heap* heap;
+  Page* next;  // in the bucket of partly filled pages
+  Page* previous;
+  uint32_t slot_size;
+  uint32_t reciprocal;  // (offset * reciprocal) >> 32 is the slot's index
+  uint16_t slot_count;
+  uint16_t free_count;  // without those of a word that the allocator has checked out
+  uint16_t first_slot;  // bytes from the page's start
+  uint16_t words;       // of one bitmap
+  Kind kind;
+  uint8_t size_class;   // or kRunClass
+  uint8_t bucket;       // which list of partly filled pages, or kNoBucket
+  uint8_t current;      // the allocator takes from it now
+  uint32_t run_pages;   // pages of a run, 1 otherwise
+  size_t object_bytes;  // a run's object size
+  Py_ssize_t* scratch;  // the collector's counts, one a slot, while it runs
+  Page* gc_next;        // all collectable pages
+  Page* gc_previous;
+  uint64_t bits[];      // kBitmaps bitmaps for collectable kinds, one otherwise
+
+  static Page* of(const void* p) { return reinterpret_cast<Page*>(reinterpret_cast<uintptr_t>(p) & ~(kPageSize - 1)); }
+  uint64_t* bitmap(PageBitmap which) { return bits + static_cast<size_t>(which) * words; }
+  size_t index_of(const void* slot) const {
+    auto offset = static_cast<size_t>(static_cast<const char*>(slot) - reinterpret_cast<const char*>(this) - first_slot);
+    return static_cast<size_t>((static_cast<uint64_t>(offset) * reciprocal) >> 32);
+  }
+  char* slot(size_t index) { return reinterpret_cast<char*>(this) + first_slot + index * slot_size; }
+  bool get(PageBitmap which, size_t index) { return bitmap(which)[index / 64] >> (index % 64) & 1; }
+  void set(PageBitmap which, size_t index) { bitmap(which)[index / 64] |= uint64_t{1} << (index % 64); }
+  void clear(PageBitmap which, size_t index) { bitmap(which)[index / 64] &= ~(uint64_t{1} << (index % 64)); }
+};
+
+inline constexpr uint8_t kRunClass = 0xff;
+inline constexpr uint8_t kNoBucket = 0xff;
+inline constexpr int kBuckets = 4;
+
+// What stands in front of the object in its slot.
+constexpr size_t prefix_of(Kind kind) { return kind == Kind::collectable_prefixed ? kPrefixSize : 0; }
+
+// The process's reserved range: an address inside is in a page, any other came from malloc.
+struct HeapRange {
+  uintptr_t base = 0;
+  size_t size = 0;
+  bool contains(const void* p) const { return reinterpret_cast<uintptr_t>(p) - base < size; }
+};
+extern constinit HeapRange g_heap_range;
+
+struct HeapCounters {
+  size_t pages = 0;  // in use
+  size_t peak_pages = 0;
+  size_t run_bytes = 0;  // in objects with pages of their own
+};
+
+class Heap {
+ public:
+  // Where the next slots of one class and kind come from: a word of a page's free bitmap, checked out.
+  struct Cursor {
+    uint64_t free = 0;
+    char* base = nullptr;  // the slot of bit 0
+    Page* page = nullptr;
+    uint32_t word = 0;
+  };
+
+  // Null without an exception when memory is exhausted.
+  [[gnu::always_inline]] void* allocate(Kind kind, size_t size) {
+    if (size > kLargestClass) [[unlikely]] return allocate_large(kind, size);
+    int index = class_of(size);
+    return allocate_class(kind, index, class_size(index));
+  }
+  [[gnu::always_inline]] void* allocate_class(Kind kind, int index, size_t slot_size) {
+    Cursor& cursor = cursors_[static_cast<int>(kind)][index];
+    if (cursor.free == 0) [[unlikely]] return allocate_slow(kind, index);
+    unsigned bit = static_cast<unsigned>(std::countr_zero(cursor.free));
+    cursor.free &= cursor.free - 1;
+    return cursor.base + bit * slot_size;
+  }
+  // `slot` is the start of the slot, prefix included.
+  static void free(void* slot);
+
+  // Bytes that may be used at this address, at least what was asked for.
+  static size_t usable_size(void* slot);
+
+  Page* collectable_pages() const { return collectable_; }
+  const HeapCounters& counters() const { return counters_; }
+
+ private:
+  friend Heap* new_heap();
+  friend void delete_heap(Heap*);
+
+  void* allocate_slow(Kind kind, int index);
+  void* allocate_large(Kind kind, size_t size);
+  Page* new_page(Kind kind, int index);
+  Page* page_with_room(Kind kind, int index);
+  void put_back(Cursor& cursor);
+  bool check_out(Cursor& cursor, Page* page, uint32_t from_word);
+  void enter_bucket(Page* page);
+  void leave_bucket(Page* page);
+  void freed_one(Page* page);
+  void release_page(Page* page);
+  void link_collectable(Page* page);
+
+  Cursor cursors_[kKinds][kSizeClasses];
+  Page* buckets_[kKinds][kSizeClasses][kBuckets] = {};
+  Page* collectable_ = nullptr;
+  HeapCounters counters_;
+};
+
+Heap* new_heap();
+void delete_heap(Heap* heap);
+
+// The heap of the interpreter whose lock this thread holds, or null.
+extern thread_local constinit Heap* t_heap [[gnu::tls_model("initial-exec")]];
+
+// The start of an object's slot.
+inline void* slot_of(void* object) {
+  if (!g_heap_range.contains(object)) return object;
+  return static_cast<char*>(object) - prefix_of(Page::of(object)->kind);
+}
+
+}  // namespace gill

@@ -1,0 +1,152 @@
+// The range is reserved once and made accessible in steps of a segment. A bitmap says which pages are
+// taken; a second which free pages still hold memory ("dirty"). Dirty pages are kept for quick reuse and
+// handed to the operating system when they become many.
+#include "memory/page_range.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <bit>
+#include <cstdint>
+
+#include "memory/heap.h"
+
+namespace gill {
+
+constinit HeapRange g_heap_range;
+
+namespace {
+
+inline constexpr size_t kRangeSizes[] = {size_t{64} << 30, size_t{16} << 30, size_t{4} << 30, size_t{1} << 30};
+inline constexpr size_t kSegmentPages = 64;  // made accessible together: 1 MiB
+inline constexpr size_t kDirtyLimit = 256;   // 4 MiB of free pages keep their memory
+
+struct PageRange {
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  uint64_t* taken = nullptr;
+  uint64_t* dirty = nullptr;
+  size_t pages = 0;       // of the whole range
+  size_t accessible = 0;  // from the start
+  size_t lowest_free = 0; // no free page below
+  size_t dirty_count = 0;
+};
+constinit PageRange g_pages;
+
+bool is_set(const uint64_t* map, size_t i) { return map[i / 64] >> (i % 64) & 1; }
+void set(uint64_t* map, size_t i) { map[i / 64] |= uint64_t{1} << (i % 64); }
+void clear(uint64_t* map, size_t i) { map[i / 64] &= ~(uint64_t{1} << (i % 64)); }
+
+void* reserve(size_t size, int protection) {
+  void* p = ::mmap(nullptr, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return p == MAP_FAILED ? nullptr : p;
+}
+
+bool open_range() {
+  for (size_t size : kRangeSizes) {
+    void* p = reserve(size, PROT_NONE);
+    if (!p) continue;
+    g_pages.pages = size / kPageSize - 1;
+    size_t map_bytes = (g_pages.pages / 64 + 1) * sizeof(uint64_t);
+    g_pages.taken = static_cast<uint64_t*>(reserve(map_bytes, PROT_READ | PROT_WRITE));
+    g_pages.dirty = static_cast<uint64_t*>(reserve(map_bytes, PROT_READ | PROT_WRITE));
+    if (!g_pages.taken || !g_pages.dirty) return false;
+    g_heap_range.base = (reinterpret_cast<uintptr_t>(p) + kPageSize - 1) & ~(kPageSize - 1);
+    g_heap_range.size = g_pages.pages * kPageSize;
+    return true;
+  }
+  return false;
+}
+
+char* address(size_t page) { return reinterpret_cast<char*>(g_heap_range.base) + page * kPageSize; }
+
+bool make_accessible(size_t upto) {
+  if (upto <= g_pages.accessible) return true;
+  size_t target = (upto + kSegmentPages - 1) / kSegmentPages * kSegmentPages;
+  if (target > g_pages.pages) target = g_pages.pages;
+  if (upto > target) return false;
+  if (::mprotect(address(g_pages.accessible), (target - g_pages.accessible) * kPageSize, PROT_READ | PROT_WRITE) != 0) return false;
+  g_pages.accessible = target;
+  return true;
+}
+
+// The first of `count` free pages in a row, or the number of pages. One page is by far the most frequent.
+size_t find_run(size_t count) {
+  size_t i = g_pages.lowest_free;
+  if (count == 1) {
+    for (size_t word = i / 64; word * 64 < g_pages.pages; ++word) {
+      uint64_t free = ~g_pages.taken[word];
+      if (word == i / 64) free &= ~uint64_t{0} << (i % 64);
+      if (free) return word * 64 + static_cast<size_t>(std::countr_zero(free));
+    }
+    return g_pages.pages;
+  }
+  while (i + count <= g_pages.pages) {
+    size_t n = 0;
+    while (n < count && !is_set(g_pages.taken, i + n)) ++n;
+    if (n == count) return i;
+    i += n + 1;
+  }
+  return g_pages.pages;
+}
+
+void trim_locked() {
+  size_t i = 0;
+  while (i < g_pages.accessible && g_pages.dirty_count) {
+    if (g_pages.dirty[i / 64] == 0) {
+      i = (i / 64 + 1) * 64;
+      continue;
+    }
+    if (!is_set(g_pages.dirty, i)) {
+      ++i;
+      continue;
+    }
+    size_t n = 0;
+    while (i + n < g_pages.accessible && is_set(g_pages.dirty, i + n)) clear(g_pages.dirty, i + n++);
+    ::madvise(address(i), n * kPageSize, MADV_DONTNEED);
+    g_pages.dirty_count -= n;
+    i += n;
+  }
+}
+
+class Guard {
+ public:
+  Guard() { pthread_mutex_lock(&g_pages.mutex); }
+  ~Guard() { pthread_mutex_unlock(&g_pages.mutex); }
+};
+
+}  // namespace
+
+void* take_pages(size_t count) {
+  Guard guard;
+  if (!g_pages.pages && !open_range()) return nullptr;
+  size_t first = find_run(count);
+  if (first + count > g_pages.pages || !make_accessible(first + count)) return nullptr;
+  for (size_t i = first; i < first + count; ++i) {
+    set(g_pages.taken, i);
+    if (is_set(g_pages.dirty, i)) {
+      clear(g_pages.dirty, i);
+      --g_pages.dirty_count;
+    }
+  }
+  if (first == g_pages.lowest_free) g_pages.lowest_free = first + count;
+  return address(first);
+}
+
+void give_pages(void* p, size_t count) {
+  Guard guard;
+  size_t first = (reinterpret_cast<uintptr_t>(p) - g_heap_range.base) / kPageSize;
+  for (size_t i = first; i < first + count; ++i) {
+    clear(g_pages.taken, i);
+    set(g_pages.dirty, i);
+  }
+  g_pages.dirty_count += count;
+  if (first < g_pages.lowest_free) g_pages.lowest_free = first;
+  if (g_pages.dirty_count > kDirtyLimit) trim_locked();
+}
+
+void trim_pages() {
+  Guard guard;
+  trim_locked();
+}
+
+}  // namespace gill

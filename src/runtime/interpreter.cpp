@@ -1,0 +1,212 @@
+// Interpreters, the lock's C API, and what happens between instructions: yielding, signals, pending
+// calls, asynchronous exceptions.
+#include "runtime/interpreter.h"
+
+#include <unistd.h>
+
+#include <new>
+
+#include "base/ref.h"
+#include "lock/interpreter_lock.h"
+#include "memory/collector.h"
+#include "memory/heap.h"
+#include "runtime/runtime.h"
+
+namespace gill {
+namespace {
+
+class ListGuard {
+ public:
+  ListGuard() { pthread_mutex_lock(&g_runtime.list_mutex); }
+  ~ListGuard() { pthread_mutex_unlock(&g_runtime.list_mutex); }
+};
+
+}  // namespace
+
+Interpreter* new_interpreter() {
+  void* memory = PyMem_RawCalloc(1, sizeof(Interpreter));
+  void* lock = PyMem_RawMalloc(sizeof(InterpreterLock));
+  if (!memory || !lock) {
+    PyMem_RawFree(memory);
+    PyMem_RawFree(lock);
+    return nullptr;
+  }
+  auto* interpreter = new (memory) Interpreter();
+  interpreter->lock = new (lock) InterpreterLock(&interpreter->eval_requests, kRequestDropLock);
+  interpreter->heap = new_heap();
+  interpreter->collector = interpreter->heap ? new_collector(interpreter->heap) : nullptr;
+  if (!interpreter->collector) return nullptr;
+  ListGuard guard;
+  interpreter->id = g_runtime.next_interpreter_id++;
+  interpreter->next = g_runtime.interpreters;
+  g_runtime.interpreters = interpreter;
+  if (!g_runtime.main_interpreter) g_runtime.main_interpreter = interpreter;
+  return interpreter;
+}
+
+void delete_interpreter(Interpreter* interpreter) {
+  {
+    ListGuard guard;
+    Interpreter** link = &g_runtime.interpreters;
+    while (*link && *link != interpreter) link = &(*link)->next;
+    if (*link) *link = interpreter->next;
+    if (g_runtime.main_interpreter == interpreter) g_runtime.main_interpreter = nullptr;
+  }
+  delete_collector(interpreter->collector);
+  delete_heap(interpreter->heap);
+  interpreter->lock->~InterpreterLock();
+  PyMem_RawFree(interpreter->lock);
+  PyMem_RawFree(interpreter);
+}
+
+namespace {
+
+int make_pending_calls() {
+  PendingCalls& pending = g_runtime.pending;
+  if (pending.busy) return 0;
+  pending.busy = true;
+  int result = 0;
+  // As many as there are now: a call that adds itself again must not keep us here.
+  for (int left = kPendingCalls; left > 0; --left) {
+    pthread_mutex_lock(&pending.mutex);
+    PendingCalls::Call call = {};
+    if (pending.count) {
+      call = pending.calls[pending.first];
+      pending.first = (pending.first + 1) % kPendingCalls;
+      --pending.count;
+    }
+    pthread_mutex_unlock(&pending.mutex);
+    if (!call.function) break;
+    if (call.function(call.argument) != 0) {
+      result = -1;
+      break;
+    }
+  }
+  pending.busy = false;
+  pthread_mutex_lock(&pending.mutex);
+  if (pending.count) request(g_runtime.main_interpreter, kRequestPendingCalls);
+  pthread_mutex_unlock(&pending.mutex);
+  return result;
+}
+
+}  // namespace
+
+int handle_eval_requests(ThreadState* thread) {
+  Interpreter* interpreter = thread->interpreter();
+  uint32_t bits = interpreter->eval_requests.load(std::memory_order_acquire);
+  if ((bits & (kRequestSignals | kRequestPendingCalls)) && is_main_thread() && interpreter == g_runtime.main_interpreter) {
+    if (bits & kRequestSignals) {
+      interpreter->eval_requests.fetch_and(~uint32_t{kRequestSignals});
+      if (gill_run_signal_handlers(thread) < 0) return -1;
+    }
+    if (bits & kRequestPendingCalls) {
+      interpreter->eval_requests.fetch_and(~uint32_t{kRequestPendingCalls});
+      if (make_pending_calls() < 0) return -1;
+    }
+  }
+  if (bits & kRequestDropLock) {
+    t_current_thread = nullptr;
+    interpreter->lock->yield(PyThread_get_thread_ident());
+    if (g_runtime.finalizing.load(std::memory_order_acquire) && g_runtime.finalizing.load() != thread) {
+      interpreter->lock->release();
+      PyThread_exit_thread();
+    }
+    t_current_thread = thread;
+  }
+  if (bits & kRequestCollect) {
+    interpreter->eval_requests.fetch_and(~uint32_t{kRequestCollect});
+    collect_if_due(interpreter->collector);
+  }
+  if (bits & kRequestAsyncException) {
+    interpreter->eval_requests.fetch_and(~uint32_t{kRequestAsyncException});
+    if (thread->async_exc) {
+      Ref<> type = steal(std::exchange(thread->async_exc, nullptr));
+      PyErr_SetNone(type.get());
+      return -1;
+    }
+    // It may be meant for another thread: the bit stays until that one has looked.
+    ListGuard guard;
+    for (PyThreadState* t = interpreter->threads; t; t = t->next) {
+      if (t->async_exc) request(interpreter, kRequestAsyncException);
+    }
+  }
+  return 0;
+}
+
+}  // namespace gill
+
+using namespace gill;
+
+extern "C" {
+
+PyInterpreterState* PyInterpreterState_Get(void) { return PyThreadState_Get()->interp; }
+PyInterpreterState* PyInterpreterState_Main(void) { return published(g_runtime.main_interpreter); }
+PyInterpreterState* PyInterpreterState_Head(void) { return published(g_runtime.interpreters); }
+PyInterpreterState* PyInterpreterState_Next(PyInterpreterState* interpreter) { return published(internal(interpreter)->next); }
+PyThreadState* PyInterpreterState_ThreadHead(PyInterpreterState* interpreter) { return internal(interpreter)->threads; }
+int64_t PyInterpreterState_GetID(PyInterpreterState* interpreter) { return internal(interpreter)->id; }
+PyObject* PyInterpreterState_GetDict(PyInterpreterState* interpreter) {
+  Interpreter* self = internal(interpreter);
+  if (!self->dict) {
+    self->dict = PyDict_New();
+    if (!self->dict) PyErr_Clear();
+  }
+  return self->dict;
+}
+const PyConfig* _PyInterpreterState_GetConfig(PyInterpreterState* interpreter) { return &internal(interpreter)->config; }
+const PyConfig* _Py_GetConfig(void) { return &current_interpreter()->config; }
+
+// ---- the lock ---------------------------------------------------------------------------------------
+
+PyThreadState* PyEval_SaveThread(void) {
+  ThreadState* thread = current_thread();
+  if (!thread) Py_FatalError("the function must be called with the GIL held, but the GIL is released (the current Python thread state is NULL)");
+  detach_thread(thread);
+  return thread;
+}
+void PyEval_RestoreThread(PyThreadState* thread) { attach_thread(static_cast<ThreadState*>(thread), true); }
+void PyEval_AcquireThread(PyThreadState* thread) { attach_thread(static_cast<ThreadState*>(thread), false); }
+void PyEval_ReleaseThread(PyThreadState* thread) {
+  if (current_thread() != thread) Py_FatalError("wrong thread state");
+  detach_thread(static_cast<ThreadState*>(thread));
+}
+void PyEval_AcquireLock(void) { attach_thread(static_cast<ThreadState*>(PyThreadState_Get()), false); }
+void PyEval_ReleaseLock(void) { current_interpreter()->lock->release(); }
+void PyEval_InitThreads(void) {}
+int PyEval_ThreadsInitialized(void) { return 1; }
+
+unsigned long _PyEval_GetSwitchInterval(void) {
+  return static_cast<unsigned long>(current_interpreter()->lock->switch_interval_us());
+}
+void _PyEval_SetSwitchInterval(unsigned long microseconds) {
+  current_interpreter()->lock->set_switch_interval_us(microseconds);
+}
+
+void _PyEval_SignalReceived(PyInterpreterState* interpreter) { request(internal(interpreter), kRequestSignals); }
+
+int Py_AddPendingCall(int (*function)(void*), void* argument) {
+  PendingCalls& pending = g_runtime.pending;
+  // A signal handler may have interrupted the owner of the mutex, so this does not wait for long.
+  for (int tries = 0; pthread_mutex_trylock(&pending.mutex) != 0; ++tries) {
+    if (tries == 100) return -1;
+    usleep(100);
+  }
+  bool room = pending.count < kPendingCalls;
+  if (room) {
+    pending.calls[(pending.first + pending.count) % kPendingCalls] = {function, argument};
+    ++pending.count;
+  }
+  pthread_mutex_unlock(&pending.mutex);
+  if (room && g_runtime.main_interpreter) request(g_runtime.main_interpreter, kRequestPendingCalls);
+  return room ? 0 : -1;
+}
+
+int Py_MakePendingCalls(void) {
+  if (!is_main_thread()) return 0;
+  Interpreter* interpreter = current_interpreter();
+  interpreter->eval_requests.fetch_and(~uint32_t{kRequestSignals | kRequestPendingCalls});
+  if (gill_run_signal_handlers(current_thread()) < 0) return -1;
+  return make_pending_calls();
+}
+
+}  // extern "C"

@@ -1,0 +1,84 @@
+// The process: what all interpreters share. The one mutable global of the runtime is `g_runtime`.
+#pragma once
+
+#include <Python.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "runtime/interpreter.h"
+#include "runtime/thread_state.h"
+
+namespace gill {
+
+inline constexpr int kPendingCalls = 32;
+
+// Calls that any thread, or a signal handler, asks the main thread to make between instructions.
+struct PendingCalls {
+  struct Call {
+    int (*function)(void*) = nullptr;
+    void* argument = nullptr;
+  };
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  Call calls[kPendingCalls] = {};
+  int first = 0;
+  int count = 0;
+  bool busy = false;  // being made: a call that asks for pending calls gets none
+};
+
+struct Runtime {
+  // Guards the lists of interpreters and thread states. Never held while Python code may run.
+  pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
+  Interpreter* interpreters = nullptr;
+  Interpreter* main_interpreter = nullptr;
+  int64_t next_interpreter_id = 0;
+  unsigned long main_thread = 0;
+
+  // The thread state that PyGILState_* uses for this thread.
+  Py_tss_t gilstate_key = Py_tss_NEEDS_INIT;
+
+  PendingCalls pending;
+
+  _Py_HashSecret_t* hash_secret = nullptr;
+
+  std::atomic<bool> core_initialized = false;
+  std::atomic<bool> initialized = false;
+  // The thread that shuts the runtime down; every other one that wants the lock stays outside.
+  std::atomic<ThreadState*> finalizing = nullptr;
+};
+
+extern constinit Runtime g_runtime;
+
+// ---- life cycle ---------------------------------------------------------------------------------
+
+Interpreter* new_interpreter();
+void delete_interpreter(Interpreter* interpreter);
+ThreadState* new_thread_state(Interpreter* interpreter);
+
+// Ties the thread state to this thread for PyGILState_*.
+void bind_thread_state(ThreadState* thread);
+
+// Says which thread state, and so which heap, this thread works with; null while it holds no lock.
+void make_current(ThreadState* thread);
+
+// Takes the interpreter's lock for the thread state. Does not return when the runtime is finalizing and
+// this thread is not the one that does it: the thread ends.
+void attach_thread(ThreadState* thread, bool after_blocking);
+// Lets the lock go. The thread state is no longer current.
+void detach_thread(ThreadState* thread);
+
+inline bool is_main_thread() { return PyThread_get_thread_ident() == g_runtime.main_thread; }
+
+// Answers the bits of Interpreter::eval_requests. The evaluation loop calls it between instructions when
+// any is set. -1 with an exception, or 0.
+int handle_eval_requests(ThreadState* thread);
+
+inline void request(Interpreter* interpreter, EvalRequest bit) {
+  interpreter->eval_requests.fetch_or(bit, std::memory_order_release);
+}
+
+// Runs the handlers of the signals that came; provided by the signal module.
+extern "C" int gill_run_signal_handlers(ThreadState* thread);
+
+}  // namespace gill

@@ -1,0 +1,351 @@
+// Thread states: making, switching and deleting them, and the PyGILState interface.
+#include "runtime/runtime.h"
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <new>
+
+#include "base/ref.h"
+#include "lock/interpreter_lock.h"
+#include "memory/collector.h"
+#include "memory/heap.h"
+
+namespace gill {
+
+constinit Runtime g_runtime;
+thread_local constinit ThreadState* t_current_thread = nullptr;
+
+Interpreter* current_interpreter() { return t_current_thread->interpreter(); }
+
+namespace {
+
+// Room that is left for handling RecursionError and for extensions' own frames.
+inline constexpr uintptr_t kNativeStackReserve = 192 * 1024;
+
+class ListGuard {
+ public:
+  ListGuard() { pthread_mutex_lock(&g_runtime.list_mutex); }
+  ~ListGuard() { pthread_mutex_unlock(&g_runtime.list_mutex); }
+};
+
+uintptr_t native_stack_limit() {
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return 0;
+  void* lowest = nullptr;
+  size_t size = 0;
+  pthread_attr_getstack(&attributes, &lowest, &size);
+  pthread_attr_destroy(&attributes);
+  return reinterpret_cast<uintptr_t>(lowest) + kNativeStackReserve;
+}
+
+ThreadState* internal(PyThreadState* thread) { return static_cast<ThreadState*>(thread); }
+
+void unlink_thread_state(ThreadState* thread) {
+  ListGuard guard;
+  Interpreter* interpreter = thread->interpreter();
+  if (thread->prev) thread->prev->next = thread->next;
+  else interpreter->threads = internal(thread->next);
+  if (thread->next) thread->next->prev = thread->prev;
+}
+
+void free_thread_state(ThreadState* thread) {
+  _PyStackChunk* chunk = thread->datastack_chunk;
+  while (chunk) {
+    _PyStackChunk* previous = chunk->previous;
+    PyMem_RawFree(chunk);
+    chunk = previous;
+  }
+  PyMem_RawFree(thread);
+}
+
+void forget_gilstate(ThreadState* thread) {
+  if (PyThread_tss_is_created(&g_runtime.gilstate_key) && PyThread_tss_get(&g_runtime.gilstate_key) == thread) {
+    PyThread_tss_set(&g_runtime.gilstate_key, nullptr);
+  }
+}
+
+void delete_thread_state(ThreadState* thread) {
+  unlink_thread_state(thread);
+  forget_gilstate(thread);
+  if (thread->on_delete) thread->on_delete(thread->on_delete_data);
+  free_thread_state(thread);
+}
+
+}  // namespace
+
+ThreadState* new_thread_state(Interpreter* interpreter) {
+  void* memory = PyMem_RawCalloc(1, sizeof(ThreadState));
+  if (!memory) return nullptr;
+  auto* thread = new (memory) ThreadState();
+  thread->interp = published(interpreter);
+  thread->recursion_limit = interpreter->recursion_limit;
+  thread->recursion_remaining = interpreter->recursion_limit;
+  thread->exc_info = &thread->exc_state;
+  thread->cframe = &thread->root_cframe;
+  thread->thread_id = PyThread_get_thread_ident();
+  thread->native_thread_id = PyThread_get_thread_native_id();
+  thread->context_ver = 1;
+  thread->native_stack_limit = native_stack_limit();
+  {
+    ListGuard guard;
+    thread->id = ++interpreter->next_thread_id;
+    thread->next = interpreter->threads;
+    if (interpreter->threads) interpreter->threads->prev = thread;
+    interpreter->threads = thread;
+  }
+  thread->_initialized = 1;
+  return thread;
+}
+
+void bind_thread_state(ThreadState* thread) {
+  thread->thread_id = PyThread_get_thread_ident();
+  thread->native_thread_id = PyThread_get_thread_native_id();
+  thread->native_stack_limit = native_stack_limit();
+  if (!PyThread_tss_is_created(&g_runtime.gilstate_key)) PyThread_tss_create(&g_runtime.gilstate_key);
+  if (!PyThread_tss_get(&g_runtime.gilstate_key)) {
+    PyThread_tss_set(&g_runtime.gilstate_key, thread);
+    thread->gilstate_counter = 1;
+  }
+}
+
+namespace {
+// After finalization began, other threads must not touch an object again: there is nothing to return to.
+void end_if_finalizing(ThreadState* thread) {
+  ThreadState* finalizer = g_runtime.finalizing.load(std::memory_order_acquire);
+  if (finalizer && finalizer != thread) PyThread_exit_thread();
+}
+}  // namespace
+
+void make_current(ThreadState* thread) {
+  t_current_thread = thread;
+  t_heap = thread ? thread->interpreter()->heap : nullptr;
+  t_collector = thread ? thread->interpreter()->collector : nullptr;
+}
+
+void attach_thread(ThreadState* thread, bool after_blocking) {
+  int saved_errno = errno;
+  end_if_finalizing(thread);
+  InterpreterLock* lock = thread->interpreter()->lock;
+  lock->acquire(PyThread_get_thread_ident(), after_blocking ? Arrival::returning : Arrival::computing);
+  if (g_runtime.finalizing.load(std::memory_order_acquire) && g_runtime.finalizing.load() != thread) {
+    lock->release();
+    PyThread_exit_thread();
+  }
+  make_current(thread);
+  errno = saved_errno;
+}
+
+void detach_thread(ThreadState* thread) {
+  InterpreterLock* lock = thread->interpreter()->lock;
+  make_current(nullptr);
+  lock->release();
+}
+
+bool enter_recursive_call(const char* where) {
+  ThreadState* thread = current_thread();
+  uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  if (--thread->recursion_remaining >= 0 && here > thread->native_stack_limit) [[likely]] return true;
+  if (thread->recursion_headroom) {
+    // The error is being handled: a little more is granted, and then the process cannot go on.
+    if (thread->recursion_remaining < -50 && here <= thread->native_stack_limit) {
+      Py_FatalError("Cannot recover from stack overflow.");
+    }
+    if (here > thread->native_stack_limit) return true;
+  }
+  ++thread->recursion_headroom;
+  PyErr_Format(PyExc_RecursionError, "maximum recursion depth exceeded%s", where);
+  --thread->recursion_headroom;
+  ++thread->recursion_remaining;
+  return false;
+}
+
+void leave_recursive_call() { ++current_thread()->recursion_remaining; }
+
+}  // namespace gill
+
+using namespace gill;
+
+extern "C" {
+
+int Py_EnterRecursiveCall(const char* where) { return enter_recursive_call(where) ? 0 : -1; }
+void Py_LeaveRecursiveCall(void) { leave_recursive_call(); }
+int _Py_CheckRecursiveCall(PyThreadState*, const char* where) {
+  // The inline part of older extensions has counted down already.
+  leave_recursive_call();
+  return enter_recursive_call(where) ? 0 : -1;
+}
+
+int Py_GetRecursionLimit(void) { return current_interpreter()->recursion_limit; }
+void Py_SetRecursionLimit(int limit) {
+  Interpreter* interpreter = current_interpreter();
+  pthread_mutex_lock(&g_runtime.list_mutex);
+  interpreter->recursion_limit = limit;
+  for (PyThreadState* t = interpreter->threads; t; t = t->next) {
+    int depth = t->recursion_limit - t->recursion_remaining;
+    t->recursion_limit = limit;
+    t->recursion_remaining = limit - depth;
+  }
+  pthread_mutex_unlock(&g_runtime.list_mutex);
+}
+
+// ---- thread states --------------------------------------------------------------------------------
+
+PyThreadState* PyThreadState_New(PyInterpreterState* interpreter) {
+  ThreadState* thread = new_thread_state(internal(interpreter));
+  if (thread) bind_thread_state(thread);
+  return thread;
+}
+PyThreadState* _PyThreadState_Prealloc(PyInterpreterState* interpreter) { return new_thread_state(internal(interpreter)); }
+void _PyThreadState_Init(PyThreadState* thread) { bind_thread_state(internal(thread)); }
+void _PyThreadState_SetCurrent(PyThreadState* thread) { bind_thread_state(internal(thread)); }
+
+void PyThreadState_Clear(PyThreadState* thread) {
+  // Releasing any of these can run code that uses the others, so each is taken out first.
+  clear_field(thread->dict);
+  clear_field(thread->async_exc);
+  clear_field(thread->curexc_type);
+  clear_field(thread->curexc_value);
+  clear_field(thread->curexc_traceback);
+  clear_field(thread->exc_state.exc_value);
+  thread->c_profilefunc = thread->c_tracefunc = nullptr;
+  clear_field(thread->c_profileobj);
+  clear_field(thread->c_traceobj);
+  clear_field(thread->async_gen_firstiter);
+  clear_field(thread->async_gen_finalizer);
+  clear_field(thread->context);
+}
+
+void PyThreadState_Delete(PyThreadState* thread) { delete_thread_state(internal(thread)); }
+
+void _PyThreadState_DeleteCurrent(PyThreadState* thread) {
+  ThreadState* self = internal(thread);
+  InterpreterLock* lock = self->interpreter()->lock;
+  delete_thread_state(self);
+  make_current(nullptr);
+  lock->release();
+}
+void PyThreadState_DeleteCurrent(void) { _PyThreadState_DeleteCurrent(current_thread()); }
+
+void _PyThreadState_DeleteExcept(PyThreadState* keep) {
+  Interpreter* interpreter = internal(keep->interp);
+  ThreadState* list;
+  {
+    ListGuard guard;
+    list = interpreter->threads;
+    if (list == keep) list = internal(keep->next);
+    if (keep->prev) keep->prev->next = keep->next;
+    if (keep->next) keep->next->prev = keep->prev;
+    keep->prev = keep->next = nullptr;
+    interpreter->threads = internal(keep);
+  }
+  while (list) {
+    ThreadState* next = internal(list->next);
+    PyThreadState_Clear(list);
+    free_thread_state(list);
+    list = next;
+  }
+}
+
+PyThreadState* PyThreadState_Get(void) {
+  ThreadState* thread = current_thread();
+  if (!thread) Py_FatalError("the function must be called with the GIL held, but the GIL is released (the current Python thread state is NULL)");
+  return thread;
+}
+PyThreadState* _PyThreadState_UncheckedGet(void) { return current_thread(); }
+
+PyThreadState* PyThreadState_Swap(PyThreadState* thread) {
+  ThreadState* old = current_thread();
+  make_current(internal(thread));
+  return old;
+}
+
+PyObject* _PyThreadState_GetDict(PyThreadState* thread) {
+  if (!thread->dict) {
+    thread->dict = PyDict_New();
+    if (!thread->dict) PyErr_Clear();
+  }
+  return thread->dict;
+}
+PyObject* PyThreadState_GetDict(void) {
+  ThreadState* thread = current_thread();
+  return thread ? _PyThreadState_GetDict(thread) : nullptr;
+}
+
+PyInterpreterState* PyThreadState_GetInterpreter(PyThreadState* thread) { return thread->interp; }
+uint64_t PyThreadState_GetID(PyThreadState* thread) { return thread->id; }
+PyThreadState* PyThreadState_Next(PyThreadState* thread) { return thread->next; }
+
+void PyThreadState_EnterTracing(PyThreadState* thread) {
+  ++thread->tracing;
+  thread->cframe->use_tracing = 0;
+}
+void PyThreadState_LeaveTracing(PyThreadState* thread) {
+  --thread->tracing;
+  bool wanted = thread->c_tracefunc || thread->c_profilefunc;
+  thread->cframe->use_tracing = wanted && thread->tracing == 0 ? 255 : 0;
+}
+
+int PyThreadState_SetAsyncExc(unsigned long id, PyObject* exception) {
+  Interpreter* interpreter = current_interpreter();
+  PyObject* old = nullptr;
+  bool found = false;
+  {
+    ListGuard guard;
+    for (PyThreadState* t = interpreter->threads; t; t = t->next) {
+      if (t->thread_id != id) continue;
+      old = std::exchange(t->async_exc, borrow(exception).release());
+      found = true;
+      break;
+    }
+  }
+  if (old) release(old);
+  if (found) request(interpreter, kRequestAsyncException);
+  return found;
+}
+
+// ---- PyGILState -------------------------------------------------------------------------------------
+
+PyThreadState* PyGILState_GetThisThreadState(void) {
+  if (!PyThread_tss_is_created(&g_runtime.gilstate_key)) return nullptr;
+  return static_cast<PyThreadState*>(static_cast<ThreadState*>(PyThread_tss_get(&g_runtime.gilstate_key)));
+}
+
+int PyGILState_Check(void) {
+  ThreadState* thread = current_thread();
+  return thread && thread == PyGILState_GetThisThreadState();
+}
+
+PyGILState_STATE PyGILState_Ensure(void) {
+  auto* thread = internal(PyGILState_GetThisThreadState());
+  bool had = false;
+  if (!thread) {
+    thread = new_thread_state(g_runtime.main_interpreter);
+    if (!thread) Py_FatalError("Couldn't create thread-state for new thread");
+    bind_thread_state(thread);
+    // The count is what keeps the state alive: our caller's is the only one.
+    thread->gilstate_counter = 0;
+  } else {
+    had = current_thread() == thread;
+  }
+  if (!had) attach_thread(thread, true);
+  ++thread->gilstate_counter;
+  return had ? PyGILState_LOCKED : PyGILState_UNLOCKED;
+}
+
+void PyGILState_Release(PyGILState_STATE old) {
+  auto* thread = internal(PyGILState_GetThisThreadState());
+  if (!thread) Py_FatalError("auto-releasing thread-state, but no thread-state for this thread");
+  if (current_thread() != thread) Py_FatalError("thread state must be current when releasing");
+  if (--thread->gilstate_counter == 0) {
+    PyThreadState_Clear(thread);
+    _PyThreadState_DeleteCurrent(thread);
+  } else if (old == PyGILState_UNLOCKED) {
+    detach_thread(thread);
+  }
+}
+
+PyInterpreterState* _PyGILState_GetInterpreterStateUnsafe(void) { return published(g_runtime.main_interpreter); }
+
+}  // extern "C"
