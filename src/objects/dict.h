@@ -1,0 +1,24 @@
+// What the files of dict share, and fast paths for others.
+#pragma once
+
+#include "base/result.h"
+
+namespace gill {
+
+enum class Merge { keep, replace, fail };  // what happens to a key that is there already
+
+// The hash of a key, from the str itself where it has one; -1 with an exception.
+Py_hash_t key_hash(PyObject* key);
+Ref<PyDictObject> new_dict(PyTypeObject* type);
+Ref<> copy_dict(PyDictObject* source);
+void dict_clear(PyDictObject* dict);
+// Walks the live entries; *position starts at 0. Everything is borrowed. `hash` may be null.
+bool next_entry(PyDictObject* dict, Py_ssize_t* position, PyObject** key, PyObject** value, Py_hash_t* hash);
+Status merge_dict(PyDictObject* target, PyDictObject* source, Merge how);
+Status merge_mapping(PyObject* target, PyObject* source, Merge how);
+// dict_views.cpp
+Ref<> dict_iter(PyDictObject* dict);
+Ref<> dict_reversed(PyDictObject* dict);
+Status merge_pairs(PyObject* target, PyObject* pairs, bool replace);
+
+}  // namespace gill

@@ -1,0 +1,264 @@
+// Look-up, insertion, deletion and growth of dict tables.
+#include "objects/dict_table.h"
+
+#include <algorithm>
+#include <new>
+
+#include "base/result.h"
+#include "runtime/interpreter.h"
+
+namespace gill {
+
+DictState& dict_state() {
+  Interpreter* interpreter = current_interpreter();
+  if (!interpreter->dicts) [[unlikely]] {
+    void* memory = PyMem_RawMalloc(sizeof(DictState));
+    if (!memory) Py_FatalError("no memory for the interpreter's dict state");
+    interpreter->dicts = new (memory) DictState();
+  }
+  return *interpreter->dicts;
+}
+
+uint32_t keys_version(DictKeys* keys) {
+  if (!keys->version && keys != empty_keys()) {
+    DictState& state = dict_state();
+    // Once all numbers are used no more caches are filled; 0 is never equal to a cached one.
+    if (state.next_keys_version) keys->version = state.next_keys_version++;
+  }
+  return keys->version;
+}
+
+namespace {
+
+inline constexpr uint8_t kSmallestLog2 = 3;
+
+// Two thirds of the places may be taken.
+constexpr Py_ssize_t usable_of(uint8_t log2_size) { return ((Py_ssize_t{1} << log2_size) << 1) / 3; }
+
+uint8_t log2_for(Py_ssize_t capacity) {
+  uint8_t log2_size = kSmallestLog2;
+  while (usable_of(log2_size) < capacity) ++log2_size;
+  return log2_size;
+}
+
+size_t find_place_for(DictKeys* keys, Py_hash_t hash) {
+  Probe probe(keys, hash);
+  while (get_index(keys, probe.place) >= 0) probe.next();
+  return probe.place;
+}
+
+Py_hash_t hash_at(DictKeys* keys, Py_ssize_t i) {
+  return keys->unicode ? reinterpret_cast<PyASCIIObject*>(unicode_entries(keys)[i].key)->hash : general_entries(keys)[i].hash;
+}
+
+// Moves the live entries into a new table with room for `capacity`.
+Status rebuild(PyDictObject* dict, Py_ssize_t capacity, bool unicode) {
+  DictKeys* old = dict->ma_keys;
+  DictKeys* fresh = TRY(new_keys(capacity, unicode));
+  Py_ssize_t count = 0;
+  for (Py_ssize_t i = 0; i < old->entries; ++i) {
+    PyObject *key, *value;
+    Py_hash_t hash;
+    if (old->unicode) {
+      UnicodeEntry& entry = unicode_entries(old)[i];
+      if (!entry.value) continue;
+      key = entry.key;
+      value = entry.value;
+      hash = reinterpret_cast<PyASCIIObject*>(key)->hash;
+    } else {
+      GeneralEntry& entry = general_entries(old)[i];
+      if (!entry.value) continue;
+      key = entry.key;
+      value = entry.value;
+      hash = entry.hash;
+    }
+    if (unicode) unicode_entries(fresh)[count] = {key, value};
+    else general_entries(fresh)[count] = {key, value, hash};
+    Probe probe(fresh, hash);
+    while (get_index(fresh, probe.place) != kEmpty) probe.next();
+    set_index(fresh, probe.place, count++);
+  }
+  fresh->entries = count;
+  fresh->usable -= count;
+  dict->ma_keys = fresh;
+  free_keys(old);
+  return Status::ok;
+}
+
+}  // namespace
+
+// The table that all empty dicts share: it has room for nothing, so that the first insertion makes a real one.
+struct EmptyKeys {
+  uint8_t log2_size;
+  uint8_t index_width;
+  bool unicode;
+  uint32_t version;
+  Py_ssize_t usable;
+  Py_ssize_t entries;
+  int8_t index[8];
+};
+static_assert(offsetof(EmptyKeys, index) == offsetof(DictKeys, data));
+static const EmptyKeys kEmptyKeys = {3, 1, true, 0, 0, 0, {-1, -1, -1, -1, -1, -1, -1, -1}};
+
+DictKeys* empty_keys() { return reinterpret_cast<DictKeys*>(const_cast<EmptyKeys*>(&kEmptyKeys)); }
+
+DictKeys* new_keys(Py_ssize_t capacity, bool unicode) {
+  if (capacity > (PY_SSIZE_T_MAX >> 6)) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  uint8_t log2_size = log2_for(capacity);
+  uint8_t width = log2_size < 8 ? 1 : log2_size < 16 ? 2 : log2_size < 32 ? 4 : 8;
+  Py_ssize_t usable = usable_of(log2_size);
+  size_t index = static_cast<size_t>(width) << log2_size;
+  size_t entry = unicode ? sizeof(UnicodeEntry) : sizeof(GeneralEntry);
+  auto* keys = static_cast<DictKeys*>(PyObject_Malloc(sizeof(DictKeys) + index + static_cast<size_t>(usable) * entry));
+  if (!keys) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  keys->log2_size = log2_size;
+  keys->index_width = width;
+  keys->unicode = unicode;
+  keys->version = 0;
+  keys->usable = usable;
+  keys->entries = 0;
+  std::memset(keys->data, 0xff, index);
+  return keys;
+}
+
+void free_keys(DictKeys* keys) {
+  if (keys != empty_keys()) PyObject_Free(keys);
+}
+
+bool keys_append_name(DictKeys* keys, PyObject* name, Py_hash_t hash) {
+  if (keys->usable <= 0) return false;
+  Py_ssize_t i = keys->entries;
+  unicode_entries(keys)[i] = {borrow(name).release(), nullptr};
+  set_index(keys, find_place_for(keys, hash), i);
+  ++keys->entries;
+  --keys->usable;
+  keys->version = 0;
+  return true;
+}
+
+Py_ssize_t dict_find(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject** value) {
+start:
+  DictKeys* keys = dict->ma_keys;
+  if (keys->unicode && PyUnicode_CheckExact(key)) {
+    Py_ssize_t i = find_str(keys, key, hash);
+    *value = i >= 0 ? unicode_entries(keys)[i].value : nullptr;
+    return i;
+  }
+  for (Probe probe(keys, hash);; probe.next()) {
+    Py_ssize_t i = get_index(keys, probe.place);
+    if (i == kEmpty) {
+      *value = nullptr;
+      return kEmpty;
+    }
+    if (i < 0) continue;
+    PyObject* candidate = keys->unicode ? unicode_entries(keys)[i].key : general_entries(keys)[i].key;
+    PyObject* found = keys->unicode ? unicode_entries(keys)[i].value : general_entries(keys)[i].value;
+    if (candidate == key) {
+      *value = found;
+      return i;
+    }
+    if (hash_at(keys, i) != hash) continue;
+    Ref<> hold = borrow(candidate);
+    int equal = PyObject_RichCompareBool(candidate, key, Py_EQ);
+    if (equal < 0) {
+      *value = nullptr;
+      return kLookupError;
+    }
+    // The comparison may have changed the dict: look again then.
+    if (dict->ma_keys != keys) goto start;
+    PyObject* now = keys->unicode ? unicode_entries(keys)[i].key : general_entries(keys)[i].key;
+    if (i >= keys->entries || now != candidate) goto start;
+    if (equal) {
+      *value = keys->unicode ? unicode_entries(keys)[i].value : general_entries(keys)[i].value;
+      if (!*value) goto start;
+      return i;
+    }
+  }
+}
+
+namespace {
+
+// A dict is not tracked until it holds something that could be part of a cycle.
+void track_for(PyDictObject* dict, PyObject* key, PyObject* value) {
+  auto could_cycle = [](PyObject* o) { return PyObject_IS_GC(o) && (!PyTuple_CheckExact(o) || PyObject_GC_IsTracked(o)); };
+  if (!PyObject_GC_IsTracked(as_object(dict)) && (could_cycle(value) || (!PyUnicode_CheckExact(key) && could_cycle(key)))) {
+    PyObject_GC_Track(dict);
+  }
+}
+
+}  // namespace
+
+int dict_insert(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject* value) {
+  Ref<> own_key = borrow(key);
+  Ref<> own_value = borrow(value);
+  PyObject* old;
+  Py_ssize_t i = dict_find(dict, key, hash, &old);
+  if (i == kLookupError) return -1;
+  track_for(dict, key, value);
+  if (i >= 0) {
+    if (old == value) return 0;
+    dict->ma_version_tag = dict_state().next_dict_version++;
+    DictKeys* keys = dict->ma_keys;
+    PyObject*& place = keys->unicode ? unicode_entries(keys)[i].value : general_entries(keys)[i].value;
+    place = own_value.release();
+    gill::release(old);
+    return 0;
+  }
+  bool exact = PyUnicode_CheckExact(key);
+  DictKeys* keys = dict->ma_keys;
+  if (keys->unicode && !exact) {
+    Py_ssize_t room = keys->usable > 0 ? keys->usable + keys->entries : dict->ma_used * 3;
+    if (rebuild(dict, std::max<Py_ssize_t>(room, dict->ma_used + 1), false) == Status::error) return -1;
+  } else if (keys->usable <= 0) {
+    // Three times the live entries halves the load; a table full of deleted ones may stay as large.
+    if (rebuild(dict, std::max<Py_ssize_t>(dict->ma_used * 3, dict->ma_used + 1), keys->unicode) == Status::error) return -1;
+  }
+  keys = dict->ma_keys;
+  i = keys->entries;
+  set_index(keys, find_place_for(keys, hash), i);
+  if (keys->unicode) unicode_entries(keys)[i] = {own_key.release(), own_value.release()};
+  else general_entries(keys)[i] = {own_key.release(), own_value.release(), hash};
+  ++keys->entries;
+  --keys->usable;
+  keys->version = 0;
+  ++dict->ma_used;
+  dict->ma_version_tag = dict_state().next_dict_version++;
+  return 0;
+}
+
+// Takes entry i, whose hash is given, out. The caller releases what it gets.
+void dict_take_entry(PyDictObject* dict, Py_ssize_t i, Py_hash_t hash, PyObject** key, PyObject** value) {
+  DictKeys* keys = dict->ma_keys;
+  Probe probe(keys, hash);
+  while (get_index(keys, probe.place) != i) probe.next();
+  set_index(keys, probe.place, kDummy);
+  if (keys->unicode) {
+    UnicodeEntry& entry = unicode_entries(keys)[i];
+    *key = entry.key;
+    *value = entry.value;
+    entry = {};
+  } else {
+    GeneralEntry& entry = general_entries(keys)[i];
+    *key = entry.key;
+    *value = entry.value;
+    entry = {};
+  }
+  --dict->ma_used;
+  keys->version = 0;
+  dict->ma_version_tag = dict_state().next_dict_version++;
+}
+
+Py_hash_t dict_hash_at(DictKeys* keys, Py_ssize_t i) { return hash_at(keys, i); }
+
+int dict_reserve(PyDictObject* dict, Py_ssize_t more) {
+  if (dict->ma_keys->usable >= more) return 0;
+  return static_cast<int>(rebuild(dict, dict->ma_used + more, dict->ma_keys->unicode));
+}
+
+}  // namespace gill
