@@ -1,0 +1,262 @@
+#include "objects/instance.h"
+
+#include "objects/dict.h"
+#include "objects/instance_values.h"
+
+namespace gill {
+namespace {
+
+bool is_managed(PyObject* self) { return PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT); }
+
+// The block behind the object, if its values are there.
+bool is_inline(PyObject* self, InstanceValues* values) {
+  return reinterpret_cast<char*>(values) == reinterpret_cast<char*>(self) + (Py_TYPE(self)->tp_basicsize + 7) / 8 * 8;
+}
+
+void free_values(PyObject* self, InstanceValues* values) {
+  if (!is_inline(self, values)) PyMem_Free(values);
+}
+
+InstanceValues* new_values(size_t capacity) {
+  auto* values = static_cast<InstanceValues*>(PyMem_Malloc(InstanceValues::bytes(capacity)));
+  if (!values) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  values->capacity = static_cast<uint8_t>(capacity);
+  values->size = 0;
+  std::memset(values->slots(), 0, capacity * sizeof(PyObject*));
+  return values;
+}
+
+// Room for slot `index`.
+InstanceValues* grow_values(PyObject* self, InstanceValues* old, Py_ssize_t index) {
+  size_t capacity = std::min<size_t>(kMostSharedKeys, std::max<size_t>(4, static_cast<size_t>(index) + 1 + static_cast<size_t>(index) / 2));
+  InstanceValues* values = new_values(capacity);
+  if (!values) return nullptr;
+  if (old) {
+    values->size = old->size;
+    std::memcpy(values->order, old->order, old->size);
+    std::memcpy(values->slots(), old->slots(), old->capacity * sizeof(PyObject*));
+    free_values(self, old);
+  }
+  prefix_of(self)->values = values;
+  return values;
+}
+
+// The slot of a name in the shared keys of the type, which learn it; -1 when they cannot, or with an error set.
+Py_ssize_t slot_for(PyTypeObject* type, PyObject* name, Py_hash_t hash) {
+  auto* heap_type = reinterpret_cast<PyHeapTypeObject*>(type);
+  DictKeys* keys = heap_type->ht_cached_keys;
+  Py_ssize_t index = find_str(keys, name, hash);
+  if (index >= 0) return index;
+  if (keys->entries >= kMostSharedKeys) return -1;
+  if (keys->usable <= 0) {
+    DictKeys* larger = new_keys(keys->entries * 2, true);
+    if (!larger) return -1;
+    for (Py_ssize_t i = 0; i < keys->entries; ++i) {
+      PyObject* known = unicode_entries(keys)[i].key;
+      keys_append_name(larger, known, str_hash(known));
+      release(known);
+    }
+    free_keys(keys);
+    heap_type->ht_cached_keys = keys = larger;
+  }
+  PyUnicode_InternInPlace(&name);
+  index = keys->entries;
+  keys_append_name(keys, name, hash);
+  return index;
+}
+
+// Moves the attributes into a dict. With none, and `always`, into an empty one.
+Status materialize(PyObject* self, bool always) {
+  InstancePrefix* prefix = prefix_of(self);
+  InstanceValues* values = prefix->values;
+  if (!values && !always) return Status::ok;
+  if (values && values->size == 0 && !always) return Status::ok;
+  Ref<> dict = TRY(steal(values ? _PyDict_NewPresized(values->size) : PyDict_New()));
+  // Allocating may run the collector, and that any code.
+  if (prefix->dict) return Status::ok;
+  values = prefix->values;
+  if (values) {
+    DictKeys* keys = shared_keys(Py_TYPE(self));
+    for (int i = 0; i < values->size; ++i) {
+      uint8_t slot = values->order[i];
+      PyObject* name = unicode_entries(keys)[slot].key;
+      TRY(status_of(PyDict_SetItem(dict.get(), name, values->slots()[slot])));
+    }
+    prefix->values = nullptr;
+    prefix->dict = dict.release();
+    for (int i = 0; i < values->size; ++i) release(values->slots()[values->order[i]]);
+    free_values(self, values);
+  } else {
+    prefix->dict = dict.release();
+  }
+  return Status::ok;
+}
+
+PyObject** plain_dict_slot(PyObject* self) {
+  Py_ssize_t offset = Py_TYPE(self)->tp_dictoffset;
+  if (offset == 0) return nullptr;
+  if (offset < 0) {
+    Py_ssize_t items = reinterpret_cast<PyVarObject*>(self)->ob_size;
+    offset += static_cast<Py_ssize_t>(_PyObject_VAR_SIZE(Py_TYPE(self), items < 0 ? -items : items));
+  }
+  return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(self) + offset);
+}
+
+}  // namespace
+
+PyObject** instance_dict_pointer(PyObject* self) {
+  if (!is_managed(self)) return nullptr;
+  if (!prefix_of(self)->dict && materialize(self, false) == Status::error) return nullptr;
+  return &prefix_of(self)->dict;
+}
+
+Ref<> instance_lookup(PyObject* self, PyObject* name) {
+  InstancePrefix* prefix = prefix_of(self);
+  if (prefix->dict) return borrow(PyDict_GetItemWithError(prefix->dict, name));
+  InstanceValues* values = prefix->values;
+  if (!values || values->size == 0) return nullptr;
+  if (!PyUnicode_CheckExact(name)) {
+    // A subclass of str may compare as it likes.
+    if (materialize(self, false) == Status::error) return nullptr;
+    return prefix->dict ? borrow(PyDict_GetItemWithError(prefix->dict, name)) : nullptr;
+  }
+  Py_ssize_t slot = find_str(shared_keys(Py_TYPE(self)), name, str_hash(name));
+  if (slot < 0 || slot >= values->capacity) return nullptr;
+  return borrow(values->slots()[slot]);
+}
+
+Status instance_store(PyObject* self, PyObject* name, PyObject* value) {
+  InstancePrefix* prefix = prefix_of(self);
+  if (!prefix->dict && PyUnicode_CheckExact(name)) {
+    PyTypeObject* type = Py_TYPE(self);
+    InstanceValues* values = prefix->values;
+    if (!value) {
+      Py_ssize_t slot = values ? find_str(shared_keys(type), name, str_hash(name)) : -1;
+      if (slot < 0 || slot >= values->capacity || !values->slots()[slot]) return Status::error;
+      PyObject* old = std::exchange(values->slots()[slot], nullptr);
+      auto* at = static_cast<uint8_t*>(std::memchr(values->order, static_cast<int>(slot), values->size));
+      std::memmove(at, at + 1, static_cast<size_t>(values->order + values->size - at - 1));
+      --values->size;
+      release(old);
+      return Status::ok;
+    }
+    Py_ssize_t slot = slot_for(type, name, str_hash(name));
+    if (slot < 0 && PyErr_Occurred()) return Status::error;
+    if (slot >= 0) {
+      if (!values || slot >= values->capacity) {
+        values = grow_values(self, values, slot);
+        if (!values) return Status::error;
+      }
+      PyObject* old = std::exchange(values->slots()[slot], borrow(value).release());
+      if (old) release(old);
+      else values->order[values->size++] = static_cast<uint8_t>(slot);
+      return Status::ok;
+    }
+  }
+  if (!prefix->dict) TRY(materialize(self, true));
+  if (value) return status_of(PyDict_SetItem(prefix->dict, name, value));
+  int present = PyDict_Contains(prefix->dict, name);
+  if (present <= 0) return Status::error;
+  return status_of(PyDict_DelItem(prefix->dict, name));
+}
+
+void instance_clear(PyObject* self) {
+  InstancePrefix* prefix = prefix_of(self);
+  Ref<> dict = steal(std::exchange(prefix->dict, nullptr));
+  InstanceValues* values = std::exchange(prefix->values, nullptr);
+  if (!values) return;
+  PyObject** slots = values->slots();
+  for (int i = 0; i < values->size; ++i) {
+    if (PyObject* value = std::exchange(slots[values->order[i]], nullptr)) release(value);
+  }
+  free_values(self, values);
+}
+
+int instance_traverse(PyObject* self, visitproc visit, void* arg) {
+  InstancePrefix* prefix = prefix_of(self);
+  if (InstanceValues* values = prefix->values) {
+    for (int i = 0; i < values->size; ++i) Py_VISIT(values->slots()[values->order[i]]);
+  }
+  Py_VISIT(prefix->dict);
+  return 0;
+}
+
+size_t instance_tail_size(PyTypeObject* type) {
+  if (type->tp_itemsize) return 0;
+  DictKeys* keys = shared_keys(type);
+  if (!keys || keys->entries == 0) return 0;
+  size_t padding = static_cast<size_t>((type->tp_basicsize + 7) / 8 * 8 - type->tp_basicsize);
+  return padding + InstanceValues::bytes(static_cast<size_t>(keys->entries));
+}
+
+void instance_initialize(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  InstancePrefix* prefix = prefix_of(self);
+  prefix->dict = nullptr;
+  prefix->values = nullptr;
+  if (instance_tail_size(type) == 0) return;
+  auto* values = reinterpret_cast<InstanceValues*>(reinterpret_cast<char*>(self) + (type->tp_basicsize + 7) / 8 * 8);
+  values->capacity = static_cast<uint8_t>(shared_keys(type)->entries);
+  prefix->values = values;
+}
+
+Status instance_prepare_type(PyHeapTypeObject* type) {
+  type->ht_cached_keys = TRY(new_keys(1, true));
+  return Status::ok;
+}
+
+void instance_forget_type(PyHeapTypeObject* type) {
+  DictKeys* keys = std::exchange(type->ht_cached_keys, nullptr);
+  if (!keys) return;
+  for (Py_ssize_t i = 0; i < keys->entries; ++i) release(unicode_entries(keys)[i].key);
+  free_keys(keys);
+}
+
+}  // namespace gill
+
+using namespace gill;
+
+extern "C" {
+
+PyObject** _PyObject_GetDictPtr(PyObject* self) { return is_managed(self) ? instance_dict_pointer(self) : plain_dict_slot(self); }
+
+PyObject* PyObject_GenericGetDict(PyObject* self, void*) {
+  if (is_managed(self)) {
+    if (!prefix_of(self)->dict && materialize(self, true) == Status::error) return nullptr;
+    return borrow(prefix_of(self)->dict).release();
+  }
+  PyObject** slot = plain_dict_slot(self);
+  if (!slot) {
+    PyErr_SetString(PyExc_AttributeError, "This object has no __dict__");
+    return nullptr;
+  }
+  if (!*slot) *slot = PyDict_New();
+  return borrow(*slot).release();
+}
+
+int PyObject_GenericSetDict(PyObject* self, PyObject* value, void*) {
+  PyObject** slot = _PyObject_GetDictPtr(self);
+  if (!slot) {
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_AttributeError, "This object has no __dict__");
+    return -1;
+  }
+  if (!value) {
+    PyErr_SetString(PyExc_TypeError, "cannot delete __dict__");
+    return -1;
+  }
+  if (!PyDict_Check(value)) {
+    PyErr_Format(PyExc_TypeError, "__dict__ must be set to a dictionary, not a '%.200s'", Py_TYPE(value)->tp_name);
+    return -1;
+  }
+  if (is_managed(self)) {
+    // The values moved into the old dict, or there were none.
+    if (InstanceValues* values = std::exchange(prefix_of(self)->values, nullptr)) free_values(self, values);
+  }
+  set_field(*slot, borrow(value));
+  return 0;
+}
+
+}  // extern "C"

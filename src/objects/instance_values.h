@@ -1,0 +1,38 @@
+// The values array of an instance, for objects/instance.cpp and the evaluation loop's inline caches.
+//
+// Slot i holds the attribute whose name is entry i of the class's shared keys. `order` remembers in which
+// order the attributes were set, for the dict that the instance may turn into. The array stands behind the
+// object in the same block; when the class learns more names than it has room for, it moves to a block of
+// its own.
+#pragma once
+
+#include <Python.h>
+
+#include <cstdint>
+
+#include "objects/dict_table.h"
+
+namespace gill {
+
+inline constexpr int kMostSharedKeys = 30;
+
+struct InstanceValues {
+  uint8_t capacity;
+  uint8_t size;  // attributes set
+  uint8_t order[];
+
+  static constexpr size_t header(size_t capacity) { return (2 + capacity + 7) / 8 * 8; }
+  static constexpr size_t bytes(size_t capacity) { return header(capacity) + capacity * sizeof(PyObject*); }
+  PyObject** slots() { return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(this) + header(capacity)); }
+};
+
+// The two words in front of an instance.
+struct InstancePrefix {
+  InstanceValues* values;
+  PyObject* dict;
+};
+inline InstancePrefix* prefix_of(PyObject* self) { return reinterpret_cast<InstancePrefix*>(self) - 1; }
+
+inline DictKeys* shared_keys(PyTypeObject* type) { return reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys; }
+
+}  // namespace gill
