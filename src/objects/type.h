@@ -21,6 +21,8 @@
 #include "base/result.h"
 #include "objects/type_state.h"
 
+extern "C" PyObject* _PyObject_Call_Prepend(PyThreadState* thread, PyObject* callable, PyObject* self, PyObject* args, PyObject* kwargs);
+
 namespace gill {
 
 // ---- look-up --------------------------------------------------------------------------------------
