@@ -223,7 +223,11 @@ int _PyObject_LookupAttr(PyObject* self, PyObject* attribute, PyObject** result)
   }
   if (type->tp_getattro == type_getattro) {
     *result = type_getattro_or_absent(reinterpret_cast<PyTypeObject*>(self), attribute);
-    return *result ? 1 : PyErr_Occurred() ? -1 : 0;
+    if (*result) return 1;
+    if (!PyErr_Occurred()) return 0;
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return -1;
+    PyErr_Clear();
+    return 0;
   }
   if (type->tp_getattro) {
     *result = type->tp_getattro(self, attribute);

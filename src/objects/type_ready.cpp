@@ -11,21 +11,40 @@
 // A slot is "defined" by a class when it differs from the slot of the class's own base.
 #include "objects/type_slots.h"
 
+#include <Python.h>
 #include <structmember.h>
+
+#include <cstring>
+
+// The linker's bounds of this executable or library.
+extern "C" {
+[[gnu::visibility("hidden")]] extern const char __ehdr_start;
+[[gnu::visibility("hidden")]] extern const char _end;
+}
 
 namespace gill {
 
 namespace {
 
-// One of the slot groups (PyNumberMethods, ...) as an array of words.
+bool is_ours(const void* address) { return address >= &__ehdr_start && address < &_end; }
+
+// One of the slot groups (PyNumberMethods, ...) as an array of words. Our own static groups may be constant: they
+// are copied before the first change. An extension's are filled in place, as it expects.
 template <class Group>
-void inherit_group(Group* group, Group* base, Group* basebase) {
-  if (!group || !base) return;
+void inherit_group(Group*& group, Group* base, Group* basebase) {
+  if (!group || !base || group == base) return;
   auto** words = reinterpret_cast<void**>(group);
   auto** from = reinterpret_cast<void**>(base);
   auto** before = reinterpret_cast<void**>(basebase);
   for (size_t i = 0; i < sizeof(Group) / sizeof(void*); ++i) {
-    if (!words[i] && from[i] && (!before || from[i] != before[i])) words[i] = from[i];
+    if (words[i] || !from[i] || (before && from[i] == before[i])) continue;
+    if (is_ours(group)) {
+      auto* copy = static_cast<Group*>(PyMem_RawMalloc(sizeof(Group)));
+      if (!copy) return;
+      group = static_cast<Group*>(std::memcpy(copy, group, sizeof(Group)));
+      words = reinterpret_cast<void**>(group);
+    }
+    words[i] = from[i];
   }
 }
 
