@@ -312,10 +312,8 @@ Status Generator::finish_with(Block* cleanup) {
   TRY(jump(Code::POP_JUMP_IF_TRUE, suppress));
   TRY(emit(Op::RERAISE, 2));
   use(cleanup);
-  Location whole = at();
   no_location();
   TRY(pop_except_and_reraise());
-  unit_->at = whole;
   use(suppress);
   TRY(emit(Op::POP_TOP));
   TRY(emit(Code::POP_BLOCK));
@@ -359,7 +357,7 @@ Status Generator::with_statement(const ast::Stmt* s, int index, bool is_async) {
   } else {
     TRY(with_statement(s, index + 1, is_async));
   }
-  no_location();
+  if (!is_async) no_location();
   TRY(emit(Code::POP_BLOCK));
   pop_frame();
   // Left normally: __exit__(None, None, None).

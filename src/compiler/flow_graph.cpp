@@ -141,7 +141,6 @@ bool FlowGraph::drop_jumps_to_next() {
     block->falls_through = true;
     block->last().code = code_of(Op::NOP);
     block->last().target = nullptr;
-    remove_nops(*block);
     found = true;
   }
   return found;

@@ -5,6 +5,8 @@
 
 namespace gill::compiler {
 
+PyObject* docstring_of(const ast::StmtList& body);
+
 namespace {
 
 Failure error_at(PyObject* filename, const ast::Stmt* s) {
@@ -46,7 +48,8 @@ Maybe<Future> read_future(const ast::Mod* tree, PyObject* filename) {
   if (!body) return future;
   bool done = false;
   int line = 0;
-  for (const ast::Stmt* s : *body) {
+  for (int i = docstring_of(*body) ? 1 : 0; i < static_cast<int>(body->size()); ++i) {
+    const ast::Stmt* s = (*body)[i];
     if (done && s->lineno > line) return future;
     line = s->lineno;
     if (s->kind == ast::StmtKind::ImportFrom) {
@@ -61,9 +64,6 @@ Maybe<Future> read_future(const ast::Mod* tree, PyObject* filename) {
       } else {
         done = true;
       }
-    } else if (s->kind == ast::StmtKind::Expr && !done) {
-      const ast::Expr* value = as<ast::ExprStmt>(s)->value;
-      done = value->kind != ast::ExprKind::Constant || !PyUnicode_CheckExact(as<ast::Constant>(value)->value);
     } else {
       done = true;
     }
