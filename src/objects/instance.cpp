@@ -95,16 +95,6 @@ Status materialize(PyObject* self, bool always) {
   return Status::ok;
 }
 
-PyObject** plain_dict_slot(PyObject* self) {
-  Py_ssize_t offset = Py_TYPE(self)->tp_dictoffset;
-  if (offset == 0) return nullptr;
-  if (offset < 0) {
-    Py_ssize_t items = reinterpret_cast<PyVarObject*>(self)->ob_size;
-    offset += static_cast<Py_ssize_t>(_PyObject_VAR_SIZE(Py_TYPE(self), items < 0 ? -items : items));
-  }
-  return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(self) + offset);
-}
-
 }  // namespace
 
 PyObject** instance_dict_pointer(PyObject* self) {
@@ -216,47 +206,3 @@ void instance_forget_type(PyHeapTypeObject* type) {
 }
 
 }  // namespace gill
-
-using namespace gill;
-
-extern "C" {
-
-PyObject** _PyObject_GetDictPtr(PyObject* self) { return is_managed(self) ? instance_dict_pointer(self) : plain_dict_slot(self); }
-
-PyObject* PyObject_GenericGetDict(PyObject* self, void*) {
-  if (is_managed(self)) {
-    if (!prefix_of(self)->dict && materialize(self, true) == Status::error) return nullptr;
-    return borrow(prefix_of(self)->dict).release();
-  }
-  PyObject** slot = plain_dict_slot(self);
-  if (!slot) {
-    PyErr_SetString(PyExc_AttributeError, "This object has no __dict__");
-    return nullptr;
-  }
-  if (!*slot) *slot = PyDict_New();
-  return borrow(*slot).release();
-}
-
-int PyObject_GenericSetDict(PyObject* self, PyObject* value, void*) {
-  PyObject** slot = _PyObject_GetDictPtr(self);
-  if (!slot) {
-    if (!PyErr_Occurred()) PyErr_SetString(PyExc_AttributeError, "This object has no __dict__");
-    return -1;
-  }
-  if (!value) {
-    PyErr_SetString(PyExc_TypeError, "cannot delete __dict__");
-    return -1;
-  }
-  if (!PyDict_Check(value)) {
-    PyErr_Format(PyExc_TypeError, "__dict__ must be set to a dictionary, not a '%.200s'", Py_TYPE(value)->tp_name);
-    return -1;
-  }
-  if (is_managed(self)) {
-    // The values moved into the old dict, or there were none.
-    if (InstanceValues* values = std::exchange(prefix_of(self)->values, nullptr)) free_values(self, values);
-  }
-  set_field(*slot, borrow(value));
-  return 0;
-}
-
-}  // extern "C"

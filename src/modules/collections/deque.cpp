@@ -232,6 +232,11 @@ int deque_traverse(Deque* self, visitproc visit, void* arg) {
 
 template <bool Left>
 Status push_all(Deque* self, PyObject* iterable) {
+  if (self->length() == 0) {
+    // Filled from one end, a block holds the most.
+    self->left_index = Left ? kBlockItems - 1 : 1;
+    self->right_index = Left ? kBlockItems - 2 : 0;
+  }
   Ref<> source = as_object(self) == iterable ? TRY(steal(PySequence_List(iterable))) : borrow(iterable);
   Ref<> iterator = TRY(steal(PyObject_GetIter(source.get())));
   while (Ref<> item = steal(PyIter_Next(iterator.get()))) {
