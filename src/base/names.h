@@ -46,7 +46,7 @@ struct NameStorage {
 
 }  // namespace detail
 
-// The one object for each ASCII character and for the empty string (defined beside the str type).
+// The one object for each ASCII character and for the empty string (base/static_strings.cpp).
 extern constinit StaticName<2> ascii_characters[128];
 extern constinit StaticName<1> empty_string;
 

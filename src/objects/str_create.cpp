@@ -7,22 +7,6 @@
 namespace gill {
 namespace {
 
-template <size_t N>
-constexpr StaticName<N> static_ascii(char c) {
-  StaticName<N> result{};
-  result.head.ob_base.ob_refcnt = kImmortalCount;
-  result.head.ob_base.ob_type = &PyUnicode_Type;
-  result.head.length = static_cast<Py_ssize_t>(N) - 1;
-  result.head.hash = -1;
-  result.head.state.interned = SSTATE_INTERNED_IMMORTAL;
-  result.head.state.kind = PyUnicode_1BYTE_KIND;
-  result.head.state.compact = 1;
-  result.head.state.ascii = 1;
-  result.head.state.ready = 1;
-  if constexpr (N > 1) result.text[0] = c;
-  return result;
-}
-
 constexpr StaticLatin1 static_latin1(unsigned char c) {
   StaticLatin1 result{};
   PyASCIIObject& head = result.head._base;
@@ -47,9 +31,7 @@ constexpr Py_ssize_t kCompactHead = sizeof(PyCompactUnicodeObject);
 #define GILL_ROW64(F, n) \
   GILL_ROW8(F, n), GILL_ROW8(F, n + 8), GILL_ROW8(F, n + 16), GILL_ROW8(F, n + 24), GILL_ROW8(F, n + 32), GILL_ROW8(F, n + 40), \
       GILL_ROW8(F, n + 48), GILL_ROW8(F, n + 56)
-constinit StaticName<2> ascii_characters[128] = {GILL_ROW64(static_ascii<2>, 0), GILL_ROW64(static_ascii<2>, 64)};
 constinit StaticLatin1 latin1_characters[128] = {GILL_ROW64(static_latin1, 128), GILL_ROW64(static_latin1, 192)};
-constinit StaticName<1> empty_string = static_ascii<1>(0);
 #undef GILL_ROW64
 #undef GILL_ROW8
 
