@@ -10,7 +10,7 @@ PyObject* docstring_of(const ast::StmtList& body);
 namespace {
 
 Failure error_at(PyObject* filename, const ast::Stmt* s) {
-  PyErr_SyntaxLocationObject(filename, s->lineno, s->col_offset);
+  PyErr_SyntaxLocationObject(filename, s->lineno, s->col_offset + 1);
   return failure;
 }
 

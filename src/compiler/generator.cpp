@@ -173,7 +173,7 @@ Status Generator::enter(Unit& unit, PyObject* name, UnitKind kind, const void* k
   unit.at = {kind == UnitKind::module ? 0 : line, line, 0, 0};
   if (kind != UnitKind::module) TRY(set_qualified_name());
   TRY(emit(Op::RESUME, 0));
-  if (kind == UnitKind::module) no_location();
+  unit.at.line = line;
   return Status::ok;
 }
 

@@ -199,7 +199,7 @@ Status Generator::pattern_sequence(const ast::Pattern* p, Pattern& state) {
   bool star_wildcard = false;
   for (int i = 0; i < count; ++i) {
     if (patterns[i]->kind == ast::PatternKind::MatchStar) {
-      if (star >= 0) return error("multiple starred expressions in sequence pattern");
+      if (star >= 0) return error("multiple starred names in sequence pattern");
       star_wildcard = is_star_wildcard(patterns[i]);
       only_wildcards = only_wildcards && star_wildcard;
       star = i;
