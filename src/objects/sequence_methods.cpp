@@ -1,0 +1,78 @@
+#include "objects/sequence_methods.h"
+
+#include <cstring>
+
+namespace gill {
+
+Ref<> sequence_repr(PyObject* owner, char open, const char* close) {
+  _PyUnicodeWriter writer;
+  _PyUnicodeWriter_Init(&writer);
+  writer.overallocate = 1;
+  writer.min_length = 1 + 1 + (2 + 1) * (Py_SIZE(owner) - 1) + 1;
+  auto write = [&]() -> Status {
+    TRY(status_of(_PyUnicodeWriter_WriteChar(&writer, static_cast<Py_UCS4>(open))));
+    for (Py_ssize_t i = 0; i < Py_SIZE(owner); ++i) {
+      PyObject* item = PyList_Check(owner) ? PyList_GET_ITEM(owner, i) : PyTuple_GET_ITEM(owner, i);
+      if (i > 0) TRY(status_of(_PyUnicodeWriter_WriteASCIIString(&writer, ", ", 2)));
+      Ref<> own = borrow(item);
+      Ref<> text = TRY(steal(PyObject_Repr(item)));
+      TRY(status_of(_PyUnicodeWriter_WriteStr(&writer, text.get())));
+    }
+    writer.overallocate = 0;
+    return status_of(_PyUnicodeWriter_WriteASCIIString(&writer, close, static_cast<Py_ssize_t>(std::strlen(close))));
+  };
+  if (write() == Status::error) {
+    _PyUnicodeWriter_Dealloc(&writer);
+    return failure;
+  }
+  return steal(_PyUnicodeWriter_Finish(&writer));
+}
+
+Ref<> new_sequence_iterator(PyTypeObject* type, PyObject* sequence, Py_ssize_t index) {
+  Ref<SequenceIterator> self = TRY(Ref<SequenceIterator>::steal(PyObject_GC_New(SequenceIterator, type)));
+  self->index = index;
+  self->sequence = borrow(sequence).release();
+  PyObject_GC_Track(self.object());
+  return self;
+}
+
+void sequence_iterator_dealloc(SequenceIterator* self) {
+  PyObject_GC_UnTrack(as_object(self));
+  SequenceIterator::Fields::clear_all(self);
+  PyObject_GC_Del(self);
+}
+
+namespace {
+
+Ref<> length_hint(SequenceIterator* self) {
+  if (!self->sequence) return steal(PyLong_FromLong(0));
+  Py_ssize_t left = TRY(checked(PySequence_Size(self->sequence))) - self->index;
+  return steal(PyLong_FromSsize_t(std::max<Py_ssize_t>(left, 0)));
+}
+
+Ref<> reduce(SequenceIterator* self) {
+  Ref<> iter = TRY(steal(_PyEval_GetBuiltin(name<"iter">)));
+  if (self->sequence) return steal(Py_BuildValue("N(O)n", iter.release(), self->sequence, self->index));
+  Ref<> empty = PyType_IsSubtype(Py_TYPE(self), &PyTupleIter_Type) ? steal(PyTuple_New(0)) : steal(PyList_New(0));
+  return steal(Py_BuildValue("N(N)", iter.release(), empty.release()));
+}
+
+Ref<> setstate(SequenceIterator* self, PyObject* state) {
+  Py_ssize_t index = TRY(checked(PyLong_AsSsize_t(state)));
+  if (self->sequence) {
+    Py_ssize_t length = TRY(checked(PySequence_Size(self->sequence)));
+    self->index = std::clamp<Py_ssize_t>(index, 0, length);
+  }
+  return none();
+}
+
+}  // namespace
+
+const PyMethodDef kSequenceIteratorMethods[] = {
+    METHOD_UNSIGNED("__length_hint__($self, /)", length_hint, "Private method returning an estimate of len(list(it))."),
+    METHOD_UNSIGNED("__reduce__($self, /)", reduce, "Return state information for pickling."),
+    METHOD_UNSIGNED("__setstate__($self, state, /)", setstate, "Set state information for unpickling."),
+    kEndOfMethods,
+};
+
+}  // namespace gill
