@@ -128,11 +128,7 @@ Ref<> split_whitespace(PyObject* self, Bytes text, Py_ssize_t most) {
     while (i < n && !is_byte_space(p[i])) ++i;
     TRY(list.add(piece_of(self, text, start, i)));
   }
-  if (i < n) {
-    Py_ssize_t end = n;
-    while (end > i && is_byte_space(p[end - 1])) --end;
-    TRY(list.add(piece_of(self, text, i, end)));
-  }
+  if (i < n) TRY(list.add(piece_of(self, text, i, n)));
   return list.finish();
 }
 
@@ -148,11 +144,7 @@ Ref<> rsplit_whitespace(PyObject* self, Bytes text, Py_ssize_t most) {
     while (i > 0 && !is_byte_space(p[i - 1])) --i;
     TRY(list.add(piece_of(self, text, i, end)));
   }
-  if (i > 0) {
-    Py_ssize_t start = 0;
-    while (start < i && is_byte_space(p[start])) ++start;
-    TRY(list.add(piece_of(self, text, start, i)));
-  }
+  if (i > 0) TRY(list.add(piece_of(self, text, 0, i)));
   TRY(list.reverse());
   return list.finish();
 }

@@ -10,7 +10,6 @@
 extern "C" {
 PyAPI_FUNC(int) _PyLong_FormatAdvancedWriter(_PyUnicodeWriter*, PyObject*, PyObject*, Py_ssize_t, Py_ssize_t);
 PyAPI_FUNC(int) _PyFloat_FormatAdvancedWriter(_PyUnicodeWriter*, PyObject*, PyObject*, Py_ssize_t, Py_ssize_t);
-PyAPI_FUNC(int) _PyComplex_FormatAdvancedWriter(_PyUnicodeWriter*, PyObject*, PyObject*, Py_ssize_t, Py_ssize_t);
 }
 
 namespace gill {

@@ -200,7 +200,6 @@ Status render(PyObject* object, PyObject* spec, Py_ssize_t start, Py_ssize_t end
   if (PyUnicode_CheckExact(object)) return status_of(_PyUnicode_FormatAdvancedWriter(out, object, spec, start, end));
   if (PyLong_CheckExact(object)) return status_of(_PyLong_FormatAdvancedWriter(out, object, spec, start, end));
   if (PyFloat_CheckExact(object)) return status_of(_PyFloat_FormatAdvancedWriter(out, object, spec, start, end));
-  if (PyComplex_CheckExact(object)) return status_of(_PyComplex_FormatAdvancedWriter(out, object, spec, start, end));
   Ref<> part = TRY(substring(spec, start, end));
   Ref<> text = TRY(steal(PyObject_Format(object, part.get())));
   return status_of(_PyUnicodeWriter_WriteStr(out, text.get()));

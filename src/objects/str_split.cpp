@@ -32,11 +32,7 @@ Ref<> split_whitespace(PyObject* self, const StrView& text, Py_ssize_t most) {
     while (i < n && !is_space(p[i])) ++i;
     TRY(list.add(piece<C>(self, text, start, i)));
   }
-  if (i < n) {
-    Py_ssize_t end = n;
-    while (end > i && is_space(p[end - 1])) --end;
-    TRY(list.add(piece<C>(self, text, i, end)));
-  }
+  if (i < n) TRY(list.add(piece<C>(self, text, i, n)));
   return list.finish();
 }
 
@@ -53,11 +49,7 @@ Ref<> rsplit_whitespace(PyObject* self, const StrView& text, Py_ssize_t most) {
     while (i > 0 && !is_space(p[i - 1])) --i;
     TRY(list.add(piece<C>(self, text, i, end)));
   }
-  if (i > 0) {
-    Py_ssize_t start = 0;
-    while (start < i && is_space(p[start])) ++start;
-    TRY(list.add(piece<C>(self, text, start, i)));
-  }
+  if (i > 0) TRY(list.add(piece<C>(self, text, 0, i)));
   TRY(list.reverse());
   return list.finish();
 }
