@@ -56,8 +56,10 @@ Maybe<Future> read_future(const ast::Mod* tree, PyObject* filename) {
       const auto* n = as<ast::ImportFrom>(s);
       if (n->module && PyUnicode_CompareWithASCIIString(n->module, "__future__") == 0) {
         if (done) {
+          // compat: the column counts from 0 here (test_future.test_badfuture7).
           PyErr_SetString(PyExc_SyntaxError, "from __future__ imports must occur at the beginning of the file");
-          return error_at(filename, s);
+          PyErr_SyntaxLocationObject(filename, s->lineno, s->col_offset);
+          return failure;
         }
         future.features |= TRY(features_of(n, filename));
         future.last_line = s->lineno;

@@ -177,10 +177,11 @@ class Generator {
   Status with_statement(const ast::Stmt* s, int index, bool is_async);
 
   // functions.cpp
-  Status function(const ast::Stmt* s, bool is_async);
-  Status class_definition(const ast::Stmt* s);
-  Status lambda(const ast::Expr* e);
-  Status comprehension(const ast::Expr* e);
+  // Each holds a Unit: kept out of the frames of the functions that recurse through them.
+  [[gnu::noinline]] Status function(const ast::Stmt* s, bool is_async);
+  [[gnu::noinline]] Status class_definition(const ast::Stmt* s);
+  [[gnu::noinline]] Status lambda(const ast::Expr* e);
+  [[gnu::noinline]] Status comprehension(const ast::Expr* e);
   struct ComprehensionParts;
   Status generators(const ComprehensionParts& parts, int index, int depth);
   Status sync_generator(const ComprehensionParts& parts, int index, int depth);

@@ -138,7 +138,7 @@ Failure scope_error_at(PyObject* filename, const Location& at, const char* forma
 DepthLimit DepthLimit::of_thread() {
   // Each level of Python recursion pays for three levels of the tree, but not for more than the native stack holds.
   constexpr int kLevelsPerCall = 3;
-  constexpr int kMost = 9000;
+  constexpr int kMost = 6000;
   PyThreadState* thread = PyThreadState_Get();
   int limit = thread->recursion_limit;
   int used = limit - thread->recursion_remaining;

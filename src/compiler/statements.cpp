@@ -83,20 +83,28 @@ Status Generator::return_statement(const ast::Stmt* s) {
 }
 
 Status Generator::break_statement() {
+  Location here = at();
   TRY(emit(Op::NOP));
   const FrameBlock* loop = nullptr;
   TRY(unwind_frames(false, true, &loop));
-  if (!loop) return error("'break' outside loop");
+  if (!loop) {
+    unit_->at = here;
+    return error("'break' outside loop");
+  }
   FrameBlock copy = *loop;
   TRY(unwind(copy, false));
   return jump(Code::JUMP, copy.exit);
 }
 
 Status Generator::continue_statement() {
+  Location here = at();
   TRY(emit(Op::NOP));
   const FrameBlock* loop = nullptr;
   TRY(unwind_frames(false, true, &loop));
-  if (!loop) return error("'continue' not properly in loop");
+  if (!loop) {
+    unit_->at = here;
+    return error("'continue' not properly in loop");
+  }
   return jump(Code::JUMP, loop->block);
 }
 
