@@ -314,7 +314,7 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
       Mpz base(a), exponent(b), m(modulus), magnitude, result;
       mpz_abs(magnitude, m);
       if (exponent.sign() < 0) {
-        if (!mpz_invert(base, base, magnitude) && mpz_cmp_ui(magnitude, 1) != 0) {
+        if (!mpz_invert(base, base, magnitude) && mpz_cmp_ui(static_cast<mpz_srcptr>(magnitude), 1) != 0) {
           return raise(PyExc_ValueError, "base is not invertible for the given modulus");
         }
         mpz_neg(exponent, exponent);
