@@ -1,5 +1,6 @@
 // `%` formatting of bytes and bytearray, the escapes of bytes literals, and the published bytes writer.
 #include "objects/byte_methods.h"
+#include "objects/codecs.h"
 #include "objects/percent.h"
 
 namespace gill {
@@ -159,7 +160,12 @@ Ref<> decode_escape(Bytes text, const char* errors, int* first_char, const char*
       case 'a': TRY(out.put('\a')); break;
       case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': {
         int value = c - '0';
+        const char* start = text.data() + i - 1;
         for (int k = 0; k < 2 && i < text.size() && text[i] >= '0' && text[i] <= '7'; ++k) value = value * 8 + (text[i++] - '0');
+        if (value > 0xff && !*first_place) {
+          *first_char = value;
+          *first_place = start;
+        }
         TRY(out.put(static_cast<char>(value)));
         break;
       }
@@ -226,10 +232,7 @@ PyObject* PyBytes_DecodeEscape(const char* text, Py_ssize_t size, const char* er
   int first_char;
   const char* first_place;
   Ref<> result = decode_escape({text, static_cast<size_t>(size)}, errors, &first_char, &first_place);
-  if (result && first_place &&
-      PyErr_WarnFormat(PyExc_DeprecationWarning, 1, "invalid escape sequence '\\%c'", first_char) < 0) {
-    return nullptr;
-  }
+  if (result && warn_invalid_escape(first_char, first_place) != Status::ok) return nullptr;
   return result.release();
 }
 

@@ -92,6 +92,10 @@ Ref<> decode_escape(const char* text, Py_ssize_t size, const char* errors, Py_ss
       case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': {
         U4 value = static_cast<U4>(c - '0');
         for (int k = 0; k < 2 && i < n && data[i] >= '0' && data[i] <= '7'; ++k) value = value * 8 + static_cast<U4>(data[i++] - '0');
+        if (value > 0xff && !report.first_invalid) {
+          report.first_invalid = data + start + 1;
+          report.first_invalid_char = static_cast<int>(value);
+        }
         TRY(out.put(value));
         continue;
       }
@@ -224,6 +228,14 @@ Ref<> encode_escape(PyObject* s, bool raw) {
 }
 
 }  // namespace
+
+Status warn_invalid_escape(int character, const char* place) {
+  if (!place) return Status::ok;
+  return status_of(character > 0xff
+                       ? PyErr_WarnFormat(PyExc_DeprecationWarning, 1, "invalid octal escape sequence '\\%.3s'", place)
+                       : PyErr_WarnFormat(PyExc_DeprecationWarning, 1, "invalid escape sequence '\\%c'", character));
+}
+
 }  // namespace gill
 
 using namespace gill;
@@ -250,10 +262,7 @@ PyObject* _PyUnicode_DecodeUnicodeEscapeInternal(const char* text, Py_ssize_t si
 PyObject* _PyUnicode_DecodeUnicodeEscapeStateful(const char* text, Py_ssize_t size, const char* errors, Py_ssize_t* consumed) {
   EscapeReport report;
   Ref<> result = decode_escape(text, size, errors, consumed, report);
-  if (result && report.first_invalid &&
-      PyErr_WarnFormat(PyExc_DeprecationWarning, 1, "invalid escape sequence '\\%c'", report.first_invalid_char) < 0) {
-    return nullptr;
-  }
+  if (result && warn_invalid_escape(report.first_invalid_char, report.first_invalid) != Status::ok) return nullptr;
   return result.release();
 }
 

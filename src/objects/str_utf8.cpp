@@ -32,7 +32,10 @@ Step read_sequence(const unsigned char* p, Py_ssize_t n) {
   }
   if (b < 0xf0) {
     // E0 must not be overlong, ED must not make a surrogate.
-    if (!continuation(b1) || (b == 0xe0 && b1 < 0xa0) || (b == 0xed && b1 >= 0xa0)) return {0, 1, kContinuation};
+    if (!continuation(b1) || (b == 0xe0 && b1 < 0xa0) || (b == 0xed && b1 >= 0xa0)) {
+      // The beginning of a surrogate may go on, for the sake of handlers that let surrogates pass.
+      return {0, 1, kContinuation, b == 0xed && n == 2 && continuation(b1)};
+    }
     if (n < 3) return {0, 2, kEnd, true};
     if (!continuation(p[2])) return {0, 2, kContinuation};
     return {(b & 0x0fu) << 12 | (b1 & 0x3fu) << 6 | (p[2] & 0x3fu), 3};
