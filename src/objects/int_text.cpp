@@ -15,7 +15,7 @@ namespace {
 
 inline constexpr int kLimitThreshold = 640;  // numbers below are never refused
 
-int digit_limit() { return current_interpreter()->config.int_max_str_digits; }
+int digit_limit() { return current_interpreter()->int_max_str_digits; }
 
 int digit_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';

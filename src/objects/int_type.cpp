@@ -5,6 +5,9 @@
 #include "base/names.h"
 #include "objects/int.h"
 
+// A published symbol that no public header declares; objects/number_format.cpp has it.
+extern "C" int _PyLong_FormatAdvancedWriter(_PyUnicodeWriter* writer, PyObject* number, PyObject* spec, Py_ssize_t start, Py_ssize_t end);
+
 namespace gill {
 namespace {
 
