@@ -278,14 +278,12 @@ Status delete_stepped(PyByteArrayObject* self, Py_ssize_t start, Py_ssize_t step
   }
   char* data = data_of(self);
   Py_ssize_t size = size_of(self);
-  // Each stretch between two deleted bytes moves down.
-  for (Py_ssize_t i = 0, at = start; i < count; ++i, at += step) {
-    Py_ssize_t stretch = step - 1;
-    if (at + step >= size) stretch = size - at - 1;
-    std::memmove(data + at - i, data + at + 1, static_cast<size_t>(stretch));
+  // Each stretch behind a deleted byte moves down.
+  for (Py_ssize_t i = 0, at = start; i < count; ++i) {
+    Py_ssize_t next = i + 1 < count ? at + step : size;
+    std::memmove(data + at - i, data + at + 1, static_cast<size_t>(next - at - 1));
+    at = next;
   }
-  Py_ssize_t behind = start + count * step;
-  if (behind < size) std::memmove(data + behind - count, data + behind, static_cast<size_t>(size - behind));
   return resize(self, size - count);
 }
 
@@ -314,10 +312,8 @@ Status assign_slice(PyByteArrayObject* self, PyObject* key, PyObject* values) {
   Py_ssize_t count = PySlice_AdjustIndices(size_of(self), &start, &stop, step);
   if ((step < 0 && start < stop) || (step > 0 && start > stop)) stop = start;
   if (step == 1) return replace_range(self, start, stop, bytes);
-  if (!values || bytes.empty()) {
-    if (!values || count == 0) return delete_stepped(self, start, step, count);
-    return delete_stepped(self, start, step, count);
-  }
+  // compat: assigning nothing to an extended slice deletes it.
+  if (bytes.empty()) return delete_stepped(self, start, step, count);
   if (static_cast<Py_ssize_t>(bytes.size()) != count) {
     return raise(PyExc_ValueError, "attempt to assign bytes of size %zd to extended slice of size %zd", static_cast<Py_ssize_t>(bytes.size()), count);
   }

@@ -244,7 +244,7 @@ Status view_release(ViewObject* self) { return release_view(self); }
 Ref<> view_tobytes(ViewObject* self, std::optional<const char*> order) {
   TRY(check_released(self));
   char letter = 'C';
-  if (order) {
+  if (order && *order) {
     if (std::strcmp(*order, "F") == 0) letter = 'F';
     else if (std::strcmp(*order, "A") == 0) letter = 'A';
     else if (std::strcmp(*order, "C") != 0) return raise(PyExc_ValueError, "order must be 'C', 'F' or 'A'");

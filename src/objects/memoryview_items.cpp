@@ -281,6 +281,8 @@ Status assign_slice(ViewObject* self, PyObject* key, PyObject* value) {
   if (source.ndim == 1 && !source.shape) source.shape = &own_shape;
   if (source.ndim == 1 && !source.strides) source.strides = &own_stride;
   Status status = slice_dimension(&target, key, 0);
+  // Reading the slice's bounds may have run code that released us.
+  if (status == Status::ok) status = check_released(self);
   if (status == Status::ok) {
     update_length(&target);
     status = copy_row(&target, &source);
@@ -511,11 +513,7 @@ Status cast_to_row(ViewObject* self, PyObject* format) {
   if (!to) {
     return raise(PyExc_ValueError, "memoryview: destination format must be a native single character format prefixed with an optional '@'");
   }
-  char from = native_format(view->format);
-  if (!from) {
-    return raise(PyExc_ValueError, "memoryview: source format must be a native single character format prefixed with an optional '@'");
-  }
-  if (!is_byte_format(from) && !is_byte_format(to)) {
+  if (!is_byte_format(native_format(view->format)) && !is_byte_format(to)) {
     return raise(PyExc_TypeError, "memoryview: cannot cast between two non-byte formats");
   }
   Py_ssize_t size = native_size(to);
