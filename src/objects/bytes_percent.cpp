@@ -112,11 +112,12 @@ Status format_bytes(BytesBuilder& out, Bytes format, PyObject* operand) {
                           n, args, spec, [&](Py_ssize_t start, Py_ssize_t stop) {
                             return bytes_from(format.substr(static_cast<size_t>(start), static_cast<size_t>(stop - start)));
                           }));
-    if (spec.code == '%') {
+    if (spec.code == '%' && spec.position == static_cast<Py_ssize_t>(hit) + 1) {
       TRY(out.put('%'));
       continue;
     }
     PyObject* value = TRY(args.next());
+    if (spec.code == 'i') spec.code = 'd';  // compat: messages about bytes name %d.
     TRY(put_conversion(out, spec, value));
   }
   if (!args.all_used()) return raise(PyExc_TypeError, "not all arguments converted during bytes formatting");

@@ -140,7 +140,7 @@ Ref<> str_percent(PyObject* format, PyObject* operand) {
     PercentSpec spec;
     TRY(read_percent_spec([&](Py_ssize_t k) { return text[k]; }, i, text.length, args, spec,
                           [&](Py_ssize_t start, Py_ssize_t stop) { return substring(format, start, stop); }));
-    if (spec.code == '%') {
+    if (spec.code == '%' && spec.position == at + 1) {
       TRY(out.put(U4{'%'}));
       continue;
     }
