@@ -472,7 +472,7 @@ void PyUnicode_Append(PyObject** place, PyObject* right) {
   }
   if (is_modifiable(left) && left != right && b.max_class() <= a.max_class() && a.length <= PY_SSIZE_T_MAX - b.length) {
     Py_ssize_t at = a.length;
-    PyObject* longer = resize_compact(steal(left), at + b.length).release();
+    PyObject* longer = resize_compact(steal(left), at + b.length, Slack::some).release();
     *place = longer;
     if (longer) copy_characters(PyUnicode_KIND(longer), PyUnicode_DATA(longer), at, b, 0, b.length);
     return;

@@ -121,7 +121,8 @@ inline bool is_modifiable(PyObject* s) {
   return s->ob_refcnt == 1 && str_head(s)->hash == -1 && !str_head(s)->state.interned && PyUnicode_CheckExact(s) &&
          str_head(s)->state.compact;
 }
-Ref<> resize_compact(Ref<> s, Py_ssize_t n);
+enum class Slack { none, some };  // room for more of the same
+Ref<> resize_compact(Ref<> s, Py_ssize_t n, Slack slack = Slack::none);
 
 // Equality of ready strings.
 inline bool str_equal(PyObject* a, PyObject* b) {

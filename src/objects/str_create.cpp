@@ -1,5 +1,6 @@
 // How strings come to be: allocation, the canonical form, the immortal small strings, resizing, and
 // the C API that creates strings from characters or gives characters back.
+#include <bit>
 #include <cwchar>
 
 #include "objects/str.h"
@@ -186,7 +187,7 @@ Ref<> canonical_result(Ref<> s) {
   return c < 256 ? borrow(latin1_character(static_cast<unsigned char>(c))) : std::move(s);
 }
 
-Ref<> resize_compact(Ref<> s, Py_ssize_t n) {
+Ref<> resize_compact(Ref<> s, Py_ssize_t n, Slack slack) {
   PyObject* old = s.get();
   bool ascii = PyUnicode_IS_ASCII(old);
   Py_ssize_t head = ascii ? kAsciiHead : kCompactHead;
@@ -207,7 +208,13 @@ Ref<> resize_compact(Ref<> s, Py_ssize_t n) {
   bool shares_wide = kind == 4 && static_cast<void*>(a->wstr) == PyUnicode_DATA(old);
   if (a->wstr && !shares_wide) PyObject_Free(a->wstr);
   a->wstr = nullptr;
-  auto* moved = static_cast<PyObject*>(PyObject_Realloc(old, static_cast<size_t>(head + (n + 1) * kind)));
+  auto bytes = static_cast<size_t>(head + (n + 1) * kind);
+  if (slack == Slack::some && bytes > 256) {
+    // Up to an eighth more, in steps that depend on the size alone: repeated appending moves rarely.
+    size_t step = std::bit_floor(bytes) >> 3;
+    bytes = (bytes + step - 1) & ~(step - 1);
+  }
+  auto* moved = static_cast<PyObject*>(PyObject_Realloc(old, bytes));
   if (!moved) {
     PyErr_NoMemory();
     return nullptr;

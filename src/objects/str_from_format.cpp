@@ -145,8 +145,8 @@ Status format(_PyUnicodeWriter* out, const char* f, Arguments& args) {
       ++p;
       if (*p >= '0' && *p <= '9') spec.precision = TRY(read_number(p, "precision"));
     }
-    if (*p == '%' || *p == 0) {
-      // "%.3%" is an escaped percent sign, and a lone "%" at the end stands for itself.
+    if ((*p == '%' && p == f + 1) || *p == 0) {
+      // A lone "%" at the end stands for itself.
       if (*p) ++p;
       TRY(status_of(_PyUnicodeWriter_WriteChar(out, '%')));
       f = p;
