@@ -1,0 +1,176 @@
+#include "objects/set_table.h"
+
+#include <bit>
+#include <cstring>
+
+#include "objects/dict_table.h"
+
+namespace gill {
+
+constinit PyObject g_set_dummy = {.ob_refcnt = kImmortalCount, .ob_type = &PyBaseObject_Type};
+
+namespace {
+
+inline constexpr Py_ssize_t kSmall = PySet_MINSIZE;
+
+struct SetProbe {
+  size_t mask, place, step = 0;
+  SetProbe(Py_ssize_t table_mask, Py_hash_t hash)
+      : mask(static_cast<size_t>(table_mask)),
+        place((static_cast<uint64_t>(hash) * 0x9E3779B97F4A7C15u) >> (64 - std::popcount(static_cast<uint64_t>(table_mask)))) {}
+  void next() { place = (place + ++step) & mask; }
+};
+
+Status rebuild(PySetObject* set, Py_ssize_t wanted) {
+  Py_ssize_t size = kSmall;
+  while (size <= wanted) size <<= 1;
+  setentry* old = set->table;
+  Py_ssize_t old_mask = set->mask;
+  setentry small_copy[kSmall];
+  setentry* table;
+  if (size == kSmall) {
+    table = set->smalltable;
+    if (old == table) {
+      std::memcpy(small_copy, table, sizeof(small_copy));
+      old = small_copy;
+    }
+  } else {
+    table = PyMem_New(setentry, size);
+    if (!table) {
+      PyErr_NoMemory();
+      return failure;
+    }
+  }
+  std::memset(table, 0, sizeof(setentry) * static_cast<size_t>(size));
+  set->table = table;
+  set->mask = size - 1;
+  for (Py_ssize_t i = 0; i <= old_mask; ++i) {
+    if (!old[i].key || old[i].key == set_dummy()) continue;
+    SetProbe probe(set->mask, old[i].hash);
+    while (table[probe.place].key) probe.next();
+    table[probe.place] = old[i];
+  }
+  set->fill = set->used;
+  if (old != small_copy && old != set->smalltable) PyMem_Free(old);
+  return Status::ok;
+}
+
+}  // namespace
+
+Py_hash_t set_key_hash(PyObject* key) { return PyUnicode_CheckExact(key) ? str_hash(key) : PyObject_Hash(key); }
+
+setentry* set_find(PySetObject* set, PyObject* key, Py_hash_t hash) {
+start:
+  setentry* table = set->table;
+  for (SetProbe probe(set->mask, hash);; probe.next()) {
+    setentry* entry = &table[probe.place];
+    if (!entry->key) return entry;
+    if (entry->key == key) return entry;
+    if (entry->hash != hash || entry->key == set_dummy()) continue;
+    if (PyUnicode_CheckExact(key) && PyUnicode_CheckExact(entry->key)) {
+      if (same_str(key, entry->key)) return entry;
+      continue;
+    }
+    Ref<> candidate = borrow(entry->key);
+    int equal = PyObject_RichCompareBool(candidate.get(), key, Py_EQ);
+    if (equal < 0) return nullptr;
+    // The comparison may have changed the set.
+    if (set->table != table || entry->key != candidate.get()) goto start;
+    if (equal) return entry;
+  }
+}
+
+Status set_add(PySetObject* set, PyObject* key, Py_hash_t hash) {
+  Ref<> own = borrow(key);
+  setentry* entry = set_find(set, key, hash);
+  if (!entry) return failure;
+  if (entry->key) return Status::ok;
+  entry->key = own.release();
+  entry->hash = hash;
+  ++set->used;
+  ++set->fill;
+  if (set->fill * 5 < set->mask * 3) return Status::ok;
+  return rebuild(set, set->used > 50000 ? set->used * 2 : set->used * 4);
+}
+
+Maybe<bool> set_discard(PySetObject* set, PyObject* key, Py_hash_t hash) {
+  setentry* entry = set_find(set, key, hash);
+  if (!entry) return failure;
+  if (!entry->key) return false;
+  Ref<> old = steal(entry->key);
+  entry->key = set_dummy();
+  entry->hash = -1;
+  --set->used;
+  return true;
+}
+
+void set_clear(PySetObject* set) {
+  setentry* table = set->table;
+  if (set->fill == 0 && table == set->smalltable) return;
+  Py_ssize_t mask = set->mask;
+  setentry small_copy[kSmall];
+  if (table == set->smalltable) {
+    std::memcpy(small_copy, table, sizeof(small_copy));
+    table = small_copy;
+  }
+  // The set is empty before anything is released.
+  std::memset(set->smalltable, 0, sizeof(set->smalltable));
+  set->table = set->smalltable;
+  set->mask = kSmall - 1;
+  set->fill = set->used = set->finger = 0;
+  set->hash = -1;
+  for (Py_ssize_t i = 0; i <= mask; ++i) {
+    if (table[i].key && table[i].key != set_dummy()) release(table[i].key);
+  }
+  if (table != small_copy) PyMem_Free(table);
+}
+
+bool set_next(PySetObject* set, Py_ssize_t* position, setentry** entry) {
+  for (Py_ssize_t i = *position; i <= set->mask; ++i) {
+    if (!set->table[i].key || set->table[i].key == set_dummy()) continue;
+    *position = i + 1;
+    *entry = &set->table[i];
+    return true;
+  }
+  *position = set->mask + 1;
+  return false;
+}
+
+Status set_update(PySetObject* set, PyObject* iterable) {
+  if (PyAnySet_Check(iterable)) {
+    auto* other = reinterpret_cast<PySetObject*>(iterable);
+    if (other == set || other->used == 0) return Status::ok;
+    if ((set->fill + other->used) * 5 >= set->mask * 3) TRY(rebuild(set, (set->used + other->used) * 2));
+    Py_ssize_t position = 0;
+    setentry* entry;
+    while (set_next(other, &position, &entry)) TRY(set_add(set, entry->key, entry->hash));
+    return Status::ok;
+  }
+  if (PyDict_CheckExact(iterable)) {
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    Py_hash_t hash;
+    while (_PyDict_Next(iterable, &position, &key, &value, &hash)) TRY(set_add(set, key, hash));
+    return Status::ok;
+  }
+  Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
+  while (Ref<> key = steal(PyIter_Next(iterator.get()))) {
+    Py_hash_t hash = set_key_hash(key.get());
+    if (hash == -1) return failure;
+    TRY(set_add(set, key.get(), hash));
+  }
+  return PyErr_Occurred() ? Status::error : Status::ok;
+}
+
+Ref<PySetObject> new_set(PyTypeObject* type, PyObject* iterable) {
+  Ref<PySetObject> set = TRY(Ref<PySetObject>::steal(type->tp_alloc(type, 0)));
+  set->fill = set->used = set->finger = 0;
+  set->mask = kSmall - 1;
+  set->table = set->smalltable;
+  set->hash = -1;
+  set->weakreflist = nullptr;
+  if (iterable) TRY(set_update(set.get(), iterable));
+  return set;
+}
+
+}  // namespace gill
