@@ -1,8 +1,8 @@
 // slice objects, and the arithmetic of slicing.
-#include <structmember.h>
-
 #include "base/binding.h"
 #include "base/names.h"
+
+#include <structmember.h>
 
 namespace gill {
 namespace {
