@@ -1,0 +1,157 @@
+// any, all, sum, min, max.
+#include "base/binding.h"
+#include "base/names.h"
+#include "modules/builtins.h"
+
+namespace gill {
+namespace {
+
+// Whether some item's truth value is `wanted`.
+Maybe<bool> any_item(PyObject* iterable, bool wanted) {
+  Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
+  iternextfunc next = Py_TYPE(iterator.get())->tp_iternext;
+  while (Ref<> item = steal(next(iterator.get()))) {
+    if (TRY(truth_of(PyObject_IsTrue(item.get()))) == wanted) return true;
+  }
+  if (PyErr_Occurred()) {
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) return failure;
+    PyErr_Clear();
+  }
+  return false;
+}
+Maybe<bool> builtin_any(PyObject*, PyObject* iterable) { return any_item(iterable, true); }
+Maybe<bool> builtin_all(PyObject*, PyObject* iterable) { return !TRY(any_item(iterable, false)); }
+
+// ---- sum ----------------------------------------------------------------------------------------
+
+// Adds items as C integers and floats as long as they are exactly that; whatever comes then is added
+// to what the total is as an object.
+class Sum {
+ public:
+  explicit Sum(PyObject* start) { put(borrow(start)); }
+
+  Status add(PyObject* item) {
+    if (form_ == Form::integer) {
+      if (PyLong_CheckExact(item) || PyBool_Check(item)) {
+        int overflow = 0;
+        long value = PyLong_AsLongAndOverflow(item, &overflow);
+        long total;
+        if (!overflow && !__builtin_add_overflow(integer_, value, &total)) {
+          integer_ = total;
+          return Status::ok;
+        }
+      }
+    } else if (form_ == Form::real) {
+      if (PyFloat_CheckExact(item)) {
+        real_ += PyFloat_AS_DOUBLE(item);
+        return Status::ok;
+      }
+      if (PyLong_CheckExact(item) || PyBool_Check(item)) {
+        int overflow = 0;
+        long value = PyLong_AsLongAndOverflow(item, &overflow);
+        if (!overflow) {
+          real_ += static_cast<double>(value);
+          return Status::ok;
+        }
+      }
+    }
+    Ref<> total = TRY(result());
+    Ref<> next = TRY(steal(PyNumber_Add(total.get(), item)));
+    total.reset();
+    put(std::move(next));
+    return Status::ok;
+  }
+
+  Ref<> result() {
+    if (form_ == Form::integer) return steal(PyLong_FromLong(integer_));
+    if (form_ == Form::real) return steal(PyFloat_FromDouble(real_));
+    return std::move(object_);
+  }
+
+ private:
+  enum class Form { integer, real, object };
+  void put(Ref<> value) {
+    object_.reset();
+    form_ = Form::object;
+    if (PyLong_CheckExact(value.get())) {
+      int overflow = 0;
+      integer_ = PyLong_AsLongAndOverflow(value.get(), &overflow);
+      if (!overflow) form_ = Form::integer;
+    } else if (PyFloat_CheckExact(value.get())) {
+      real_ = PyFloat_AS_DOUBLE(value.get());
+      form_ = Form::real;
+    }
+    if (form_ == Form::object) object_ = std::move(value);
+  }
+
+  Form form_ = Form::object;
+  long integer_ = 0;
+  double real_ = 0;
+  Ref<> object_;
+};
+
+Ref<> builtin_sum(PyObject*, PyObject* iterable, PyObject* start) {
+  Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
+  Ref<> zero;
+  if (!start) {
+    zero = TRY(steal(PyLong_FromLong(0)));
+    start = zero.get();
+  }
+  if (PyUnicode_Check(start)) return raise(PyExc_TypeError, "sum() can't sum strings [use ''.join(seq) instead]");
+  if (PyBytes_Check(start)) return raise(PyExc_TypeError, "sum() can't sum bytes [use b''.join(seq) instead]");
+  if (PyByteArray_Check(start)) return raise(PyExc_TypeError, "sum() can't sum bytearray [use b''.join(seq) instead]");
+  Sum sum(start);
+  while (Ref<> item = steal(PyIter_Next(iterator.get()))) TRY(sum.add(item.get()));
+  if (PyErr_Occurred()) return failure;
+  return sum.result();
+}
+
+// ---- min, max -----------------------------------------------------------------------------------
+
+PyObject* extreme(PyObject* args, PyObject* kwargs, const char* function, int comparison) {
+  Py_ssize_t count = PyTuple_GET_SIZE(args);
+  if (count == 0) return raise(PyExc_TypeError, "%s expected at least 1 argument, got 0", function);
+  PyObject *key = nullptr, *fallback = nullptr;
+  if (kwargs && PyDict_GET_SIZE(kwargs)) {
+    static const char* const names[] = {"key", "default", nullptr};
+    Ref<> empty = TRY(steal(PyTuple_New(0)));
+    const char* format = comparison == Py_LT ? "|$OO:min" : "|$OO:max";
+    if (!PyArg_ParseTupleAndKeywords(empty.get(), kwargs, format, const_cast<char**>(names), &key, &fallback)) return nullptr;
+  }
+  if (key == Py_None) key = nullptr;
+  bool several = count > 1;
+  if (several && fallback) {
+    return raise(PyExc_TypeError, "Cannot specify a default for %s() with multiple positional arguments", function);
+  }
+  Ref<> iterator = TRY(steal(PyObject_GetIter(several ? args : PyTuple_GET_ITEM(args, 0))));
+  Ref<> best, best_key;
+  while (Ref<> item = steal(PyIter_Next(iterator.get()))) {
+    Ref<> item_key = TRY(key ? steal(PyObject_CallOneArg(key, item.get())) : item.new_ref());
+    if (best && !TRY(truth_of(PyObject_RichCompareBool(item_key.get(), best_key.get(), comparison)))) continue;
+    best = std::move(item);
+    best_key = std::move(item_key);
+  }
+  if (PyErr_Occurred()) return nullptr;
+  if (best) return best.release();
+  if (fallback) return borrow(fallback).release();
+  return raise(PyExc_ValueError, "%s() arg is an empty sequence", function);
+}
+PyObject* builtin_min(PyObject*, PyObject* args, PyObject* kwargs) { return extreme(args, kwargs, "min", Py_LT); }
+PyObject* builtin_max(PyObject*, PyObject* args, PyObject* kwargs) { return extreme(args, kwargs, "max", Py_GT); }
+
+const PyMethodDef kMethods[] = {
+    METHOD("all($module, iterable, /)", builtin_all, "Return True if bool(x) is True for all values x in the iterable."),
+    METHOD("any($module, iterable, /)", builtin_any, "Return True if bool(x) is True for any x in the iterable."),
+    {"max", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_max)), METH_VARARGS | METH_KEYWORDS,
+     "max(iterable, *[, default=obj, key=func]) -> value\nmax(arg1, arg2, *args, *[, key=func]) -> value\n\nThe biggest item or argument."},
+    {"min", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_min)), METH_VARARGS | METH_KEYWORDS,
+     "min(iterable, *[, default=obj, key=func]) -> value\nmin(arg1, arg2, *args, *[, key=func]) -> value\n\nThe smallest item or argument."},
+    METHOD("sum($module, iterable, /, start=0)", builtin_sum, "Return the sum of a 'start' value (default: 0) plus an iterable of numbers"),
+    kEndOfMethods,
+};
+
+}  // namespace
+
+PyMethodDef* builtins_reduce_methods() { return table(kMethods); }
+
+}  // namespace gill
