@@ -1,0 +1,47 @@
+// Configuration of the interpreter, as the files that read and apply it share it.
+#pragma once
+
+#include <Python.h>
+
+extern "C" {
+int _PyWideStringList_Copy(PyWideStringList* to, const PyWideStringList* from);
+void _PyWideStringList_Clear(PyWideStringList* list);
+PyStatus _PyWideStringList_Extend(PyWideStringList* list, const PyWideStringList* more);
+PyObject* _PyWideStringList_AsList(const PyWideStringList* list);
+void _PyConfig_InitCompatConfig(PyConfig* config);
+void _PyPreConfig_InitCompatConfig(PyPreConfig* config);
+PyObject* _PyConfig_AsDict(const PyConfig* config);
+}
+
+namespace gill {
+
+// What the whole process was started with.
+struct ProcessArguments {
+  int argc = 0;
+  wchar_t** argv = nullptr;
+};
+
+// Command line and environment into the configuration; capi/config_read.cpp.
+PyStatus read_command_line(PyConfig* config);
+PyStatus read_environment(PyConfig* config);
+// prefix, exec_prefix, module_search_paths, executable, ...; import/path_config.cpp.
+PyStatus compute_paths(PyConfig* config);
+
+PyStatus copy_config(PyConfig* to, const PyConfig* from);
+
+// Global flag variables (Py_VerboseFlag, ...) from the configuration, for those who still read them.
+void publish_flags(const PyConfig* config);
+
+// A copy in raw memory, null when there is none.
+wchar_t* duplicate(const wchar_t* text);
+wchar_t* decode_argument(const char* text);
+
+// The environment variable, unless it is empty or the environment is to be ignored.
+const char* environment_variable(const PyConfig* config, const char* variable);
+
+int print_usage(FILE* to, const PyConfig* config, bool error);
+void print_help(const wchar_t* program);
+void print_help_environment();
+void print_help_xoptions();
+
+}  // namespace gill

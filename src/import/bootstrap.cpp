@@ -1,0 +1,198 @@
+// Bringing up importlib. The reference has importlib's bootstrap modules frozen into the executable; here
+// their code comes from the standard library's .pyc files, or from their source when there is none.
+#include <Python.h>
+#include <marshal.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "base/binding.h"
+#include "base/names.h"
+#include "import/import_state.h"
+
+namespace gill {
+namespace {
+
+struct Frozen {
+  const char* module;
+  const char* directory;
+  const char* file;
+  const char* shown;  // co_filename
+};
+constexpr Frozen kFrozen[] = {
+    {"_frozen_importlib", "/importlib", "_bootstrap", "<frozen importlib._bootstrap>"},
+    {"_frozen_importlib_external", "/importlib", "_bootstrap_external", "<frozen importlib._bootstrap_external>"},
+    {"zipimport", "", "zipimport", "<frozen zipimport>"},
+};
+
+const Frozen* find_frozen(PyObject* module_name) {
+  for (const Frozen& f : kFrozen) {
+    if (PyUnicode_Check(module_name) && PyUnicode_CompareWithASCIIString(module_name, f.module) == 0) return &f;
+  }
+  return nullptr;
+}
+
+// The whole file as bytes; null without an exception when it cannot be opened.
+Ref<> read_file(const char* path) {
+  FILE* file = std::fopen(path, "rb");
+  if (!file) return nullptr;
+  std::fseek(file, 0, SEEK_END);
+  long size = std::ftell(file);
+  std::rewind(file);
+  Ref<> bytes = steal(PyBytes_FromStringAndSize(nullptr, size));
+  if (bytes && std::fread(PyBytes_AS_STRING(bytes.get()), 1, static_cast<size_t>(size), file) != static_cast<size_t>(size)) bytes.reset();
+  std::fclose(file);
+  return bytes;
+}
+
+Ref<> code_from_pyc(PyObject* bytes) {
+  const char* data = PyBytes_AS_STRING(bytes);
+  Py_ssize_t size = PyBytes_GET_SIZE(bytes);
+  long magic = PyImport_GetMagicNumber();
+  if (size < 16 || std::memcmp(data, &magic, 4) != 0) return nullptr;
+  return steal(PyMarshal_ReadObjectFromString(data + 16, size - 16));
+}
+
+// Nested functions' code objects have the file name too.
+void rename_code(PyCodeObject* code, PyObject* shown) {
+  set_field(code->co_filename, borrow(shown));
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); ++i) {
+    PyObject* constant = PyTuple_GET_ITEM(code->co_consts, i);
+    if (PyCode_Check(constant)) rename_code(reinterpret_cast<PyCodeObject*>(constant), shown);
+  }
+}
+
+extern "C" const BuiltinModule __start_gill_modules[];
+extern "C" const BuiltinModule __stop_gill_modules[];
+
+const BuiltinModule* find_builtin(PyObject* module_name) {
+  if (!PyUnicode_Check(module_name)) return nullptr;
+  for (const BuiltinModule* m = __start_gill_modules; m != __stop_gill_modules; ++m) {
+    if (PyUnicode_CompareWithASCIIString(module_name, m->name) == 0) return m;
+  }
+  return nullptr;
+}
+
+// What PyImport_AppendInittab added.
+const _inittab* find_added(PyObject* module_name) {
+  for (const _inittab* m = PyImport_Inittab; m && m->name; ++m) {
+    if (PyUnicode_CompareWithASCIIString(module_name, m->name) == 0) return m;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool is_frozen_name(PyObject* module_name) { return find_frozen(module_name) != nullptr; }
+
+Ref<> frozen_code(PyObject* module_name) {
+  const Frozen* frozen = find_frozen(module_name);
+  if (!frozen) return nullptr;
+  const wchar_t* library = _Py_GetConfig()->stdlib_dir;
+  if (!library) return raise(PyExc_ImportError, "no standard library");
+  char path[4096];
+  std::snprintf(path, sizeof(path), "%ls%s/__pycache__/%s.cpython-311.pyc", library, frozen->directory, frozen->file);
+  Ref<> code;
+  if (Ref<> bytes = read_file(path)) code = code_from_pyc(bytes.get());
+  Ref<> shown = TRY(steal(PyUnicode_FromString(frozen->shown)));
+  if (!code) {
+    PyErr_Clear();
+    std::snprintf(path, sizeof(path), "%ls%s/%s.py", library, frozen->directory, frozen->file);
+    Ref<> source = read_file(path);
+    if (!source) return raise(PyExc_ImportError, "cannot read %s", path);
+    code = TRY(steal(Py_CompileStringObject(PyBytes_AS_STRING(source.get()), shown.get(), Py_file_input, nullptr, -1)));
+  }
+  if (!PyCode_Check(code.get())) return raise(PyExc_TypeError, "frozen object %R is not a code object", module_name);
+  rename_code(reinterpret_cast<PyCodeObject*>(code.get()), shown.get());
+  return code;
+}
+
+bool is_builtin_name(PyObject* module_name) { return find_builtin(module_name) || find_added(module_name); }
+
+Ref<> builtin_module_names() {
+  Ref<> list = TRY(steal(PyList_New(0)));
+  for (const BuiltinModule* m = __start_gill_modules; m != __stop_gill_modules; ++m) {
+    TRY(status_of(PyList_Append(list.get(), TRY(steal(PyUnicode_InternFromString(m->name))).get())));
+  }
+  for (const _inittab* m = PyImport_Inittab; m && m->name; ++m) {
+    TRY(status_of(PyList_Append(list.get(), TRY(steal(PyUnicode_InternFromString(m->name))).get())));
+  }
+  TRY(status_of(PyList_Sort(list.get())));
+  return steal(PyList_AsTuple(list.get()));
+}
+
+Ref<> create_builtin_module(PyObject* module_name, PyObject* spec) {
+  PyObject* (*init)() = nullptr;
+  if (const BuiltinModule* m = find_builtin(module_name)) init = m->init;
+  else if (const _inittab* m = find_added(module_name)) init = m->initfunc;
+  if (!init) return nullptr;
+  Ref<> made = TRY(steal(init()));
+  if (PyObject_TypeCheck(made.get(), &PyModuleDef_Type)) {
+    // Multi-phase: what came is the borrowed definition.
+    return steal(PyModule_FromDefAndSpec(reinterpret_cast<PyModuleDef*>(made.release()), spec));
+  }
+  PyModuleDef* definition = PyModule_GetDef(made.get());
+  if (definition) definition->m_base.m_init = init;
+  return made;
+}
+
+Status create_import_state(Interpreter* interpreter) {
+  auto* state = static_cast<ImportState*>(PyMem_RawCalloc(1, sizeof(ImportState)));
+  if (!state) {
+    PyErr_NoMemory();
+    return failure;
+  }
+  state->dlopen_flags = 2;  // RTLD_NOW
+  state->lock = PyThread_allocate_lock();
+  interpreter->imports = state;
+  state->extensions = PyDict_New();
+  return state->extensions ? Status::ok : Status::error;
+}
+
+void finish_imports(Interpreter* interpreter) {
+  ImportState* state = interpreter->imports;
+  if (!state) return;
+  clear_field(state->extensions);
+  clear_field(state->find_and_load);
+  if (state->lock) PyThread_free_lock(state->lock);
+  PyMem_RawFree(state);
+  interpreter->imports = nullptr;
+}
+
+Status bootstrap_importlib(Interpreter* interpreter) {
+  PyObject* bootstrap_name = name<"_frozen_importlib">;
+  Ref<> code = TRY(frozen_code(bootstrap_name));
+  Ref<> module = TRY(steal(PyModule_NewObject(bootstrap_name)));
+  PyObject* dict = PyModule_GetDict(module.get());
+  TRY(status_of(PyDict_SetItem(dict, name<"__builtins__">, interpreter->builtins)));
+  TRY(status_of(PyDict_SetItem(interpreter->modules, bootstrap_name, module.get())));
+  Ref<> done = TRY(steal(PyEval_EvalCode(code.get(), dict, dict)));
+  interpreter->importlib = module.release();
+  interpreter->imports->find_and_load = borrow(PyDict_GetItemString(dict, "_find_and_load")).release();
+  interpreter->import_function = borrow(PyDict_GetItemString(interpreter->builtins, "__import__")).release();
+  // `_imp` cannot be imported before there are importers.
+  Ref<> imp_name = borrow(name<"_imp">);
+  Ref<> namespace_spec = TRY(steal(_PyNamespace_New(nullptr)));
+  TRY(status_of(PyObject_SetAttrString(namespace_spec.get(), "name", imp_name.get())));
+  Ref<> imp = TRY(create_builtin_module(imp_name.get(), namespace_spec.get()));
+  if (PyModule_GetDef(imp.get()) && PyModule_GetDef(imp.get())->m_slots) {
+    TRY(status_of(PyModule_ExecDef(imp.get(), PyModule_GetDef(imp.get()))));
+  }
+  TRY(status_of(PyDict_SetItem(interpreter->modules, imp_name.get(), imp.get())));
+  Ref<> sys = borrow(PyDict_GetItemString(interpreter->modules, "sys"));
+  Ref<> installed = TRY(steal(PyObject_CallMethod(interpreter->importlib, "_install", "OO", sys.get(), imp.get())));
+  return Status::ok;
+}
+
+Status bootstrap_external_importers(Interpreter* interpreter) {
+  Ref<> done = TRY(steal(PyObject_CallMethod(interpreter->importlib, "_install_external_importers", nullptr)));
+  // zipimport's importer goes in front of the one for directories.
+  Ref<> hooks = borrow(PySys_GetObject("path_hooks"));
+  Ref<> zipimport = steal(PyImport_ImportModule("zipimport"));
+  Ref<> importer = zipimport ? steal(PyObject_GetAttrString(zipimport.get(), "zipimporter")) : Ref<>();
+  if (!importer) PyErr_Clear();
+  else if (hooks) TRY(status_of(PyList_Insert(hooks.get(), 0, importer.get())));
+  return Status::ok;
+}
+
+}  // namespace gill

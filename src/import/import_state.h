@@ -1,0 +1,41 @@
+// What an interpreter remembers about imports.
+#pragma once
+
+#include <Python.h>
+
+#include "base/result.h"
+#include "runtime/interpreter.h"
+
+namespace gill {
+
+struct ImportState {
+  PyObject* extensions = nullptr;  // (file name, module name) -> definition or copied dict of single-phase modules
+  unsigned long lock_owner = 0;    // thread that holds the global import lock
+  int lock_depth = 0;
+  PyThread_type_lock lock = nullptr;
+  int dlopen_flags = 0;
+  PyObject* find_and_load = nullptr;  // importlib._bootstrap._find_and_load
+  const char* package_context = nullptr;
+};
+
+Status create_import_state(Interpreter* interpreter);
+void finish_imports(Interpreter* interpreter);
+
+// Makes `_frozen_importlib` and installs the importers for built-in and frozen modules.
+Status bootstrap_importlib(Interpreter* interpreter);
+// The importers that read the file system; needs the built-in modules that they use.
+Status bootstrap_external_importers(Interpreter* interpreter);
+
+// The code of a module that stands in for one the reference has frozen: from its .pyc, or compiled. Null without an
+// exception when the name is no such module.
+Ref<> frozen_code(PyObject* module_name);
+bool is_frozen_name(PyObject* module_name);
+
+// A built-in module by name, ready to be executed or complete; null without an exception when there is none.
+Ref<> create_builtin_module(PyObject* module_name, PyObject* spec);
+bool is_builtin_name(PyObject* module_name);
+Ref<> builtin_module_names();
+
+Ref<> load_extension(PyObject* spec, PyObject* path);
+
+}  // namespace gill
