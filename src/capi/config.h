@@ -24,7 +24,7 @@ struct ProcessArguments {
 // Command line and environment into the configuration; capi/config_read.cpp.
 PyStatus read_command_line(PyConfig* config);
 PyStatus read_environment(PyConfig* config);
-// prefix, exec_prefix, module_search_paths, executable, ...; import/path_config.cpp.
+// prefix, exec_prefix, module_search_paths, executable, ...; capi/path_config.cpp.
 PyStatus compute_paths(PyConfig* config);
 
 PyStatus copy_config(PyConfig* to, const PyConfig* from);

@@ -10,6 +10,8 @@
 #include "base/names.h"
 #include "import/import_state.h"
 
+extern "C" PyObject* _PyNamespace_New(PyObject* fields);
+
 namespace gill {
 namespace {
 

@@ -50,7 +50,7 @@ bool find_program(const wchar_t* program, char* out) {
   const char* path = std::getenv("PATH");
   while (path && *path) {
     const char* end = std::strchr(path, ':');
-    int size = static_cast<int>(end ? end - path : static_cast<ptrdiff_t>(std::strlen(path)));
+    int size = static_cast<int>(end ? end - path : static_cast<std::ptrdiff_t>(std::strlen(path)));
     if (std::snprintf(out, PATH_MAX, "%.*s/%s", size, path, narrow) < PATH_MAX && access(out, X_OK) == 0) return true;
     path = end ? end + 1 : nullptr;
   }
