@@ -37,6 +37,7 @@ struct Interpreter {
   ThreadState* threads = nullptr;  // all thread states, guarded by the runtime's thread-list mutex
   uint64_t next_thread_id = 0;
   int recursion_limit = 1000;
+  size_t thread_stack_size = 0;  // of new threads; 0: the system's default
   int int_max_str_digits = 4300;  // 0: no limit
 
   std::atomic<uint32_t> eval_requests = 0;
