@@ -125,7 +125,17 @@ inline Py_ssize_t find(const C* text, Py_ssize_t n, const C* needle, Py_ssize_t 
   if (m > n) return -1;
   if (m <= 1) return m == 0 ? 0 : find_character(text, n, needle[0]);
   if constexpr (sizeof(C) == 1) {
-    const void* hit = memmem(text, static_cast<size_t>(n), needle, static_cast<size_t>(m));
+    // A match nearby is found without memmem's preparation.
+    Py_ssize_t last = n - m;
+    Py_ssize_t i = 0;
+    for (int candidates = 0; candidates < 24; ++candidates) {
+      Py_ssize_t step = find_character(text + i, last - i + 1, needle[0]);
+      if (step < 0) return -1;
+      i += step;
+      if (text[i + m - 1] == needle[m - 1] && std::memcmp(text + i + 1, needle + 1, static_cast<size_t>(m) - 1) == 0) return i;
+      ++i;
+    }
+    const void* hit = memmem(text + i, static_cast<size_t>(n - i), needle, static_cast<size_t>(m));
     return hit ? static_cast<const C*>(hit) - text : -1;
   } else {
     Py_ssize_t last = n - m;

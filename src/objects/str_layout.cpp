@@ -74,6 +74,22 @@ Status translate_one(PyObject* table, U4 c, StrWriter& out, int* ascii_result) {
   return raise(PyExc_TypeError, "character mapping must return integer, None or str");
 }
 
+// As far as ASCII characters become ASCII characters, without a writer; gives how far that was.
+Py_ssize_t translate_known(const StrView& text, Py_ssize_t i, const signed char* known, StrWriter& out) {
+  _PyUnicodeWriter* w = out.raw();
+  if (w->kind != PyUnicode_1BYTE_KIND || text.kind != 1) return i;
+  Py_ssize_t n = Py_MIN(text.length - i, w->size - w->pos);
+  auto* from = text.as<unsigned char>() + i;
+  auto* to = static_cast<unsigned char*>(w->data) + w->pos;
+  Py_ssize_t k = 0;
+  while (k < n && from[k] < 128 && known[from[k]] >= 0) {
+    to[k] = static_cast<unsigned char>(known[from[k]]);
+    ++k;
+  }
+  w->pos += k;
+  return i + k;
+}
+
 Ref<> translate(PyObject* self, PyObject* table) {
   StrView text(self);
   if (text.length == 0) return exact_str(self);
@@ -82,6 +98,8 @@ Ref<> translate(PyObject* self, PyObject* table) {
   signed char known[128];
   std::memset(known, -1, sizeof known);
   for (Py_ssize_t i = 0; i < text.length; ++i) {
+    i = translate_known(text, i, known, out);
+    if (i == text.length) break;
     U4 c = text[i];
     if (c < 128 && known[c] >= 0) {
       TRY(out.put(static_cast<U4>(known[c])));

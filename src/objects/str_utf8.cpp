@@ -152,7 +152,20 @@ Py_ssize_t encoded_size(const C* text, Py_ssize_t n) {
 
 template <class C>
 void encode_into(const C* text, Py_ssize_t n, char* to) {
-  for (Py_ssize_t i = 0; i < n; ++i) to += put_utf8(text[i], to);
+  for (Py_ssize_t i = 0; i < n;) {
+    // Eight ASCII characters at a time.
+    if (i + 8 <= n) {
+      C bits = 0;
+      for (int k = 0; k < 8; ++k) bits |= text[i + k];
+      if (bits < 0x80) {
+        for (int k = 0; k < 8; ++k) to[k] = static_cast<char>(text[i + k]);
+        to += 8;
+        i += 8;
+        continue;
+      }
+    }
+    to += put_utf8(text[i++], to);
+  }
 }
 
 // Surrogates and an error handler: a run of surrogates is one error.
