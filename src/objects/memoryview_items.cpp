@@ -403,9 +403,9 @@ class ItemReader {
     if (format_) return true;
     Ref<> module = TRY(steal(PyImport_ImportModule("struct")));
     Ref<> type = TRY(steal(PyObject_GetAttrString(module.get(), "Struct")));
+    Ref<> error = TRY(steal(PyObject_GetAttrString(module.get(), "error")));
     Ref<> structure = steal(PyObject_CallFunction(type.get(), "s", view->format));
     if (!structure) {
-      Ref<> error = TRY(steal(PyObject_GetAttrString(module.get(), "error")));
       if (!PyErr_ExceptionMatches(error.get()) && !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) return failure;
       PyErr_Clear();
       return false;
