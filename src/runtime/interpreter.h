@@ -65,6 +65,7 @@ struct Interpreter {
   AtexitState* atexit = nullptr;
 
   PyConfig config;
+  PyObject* audit_hooks = nullptr;    // list, or null while there are none
   bool finalizing = false;
 };
 
