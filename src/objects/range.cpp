@@ -240,7 +240,7 @@ Ref<> iterator_reduce(RangeIterator* self) {
   Ref<> stop = TRY(steal(PyLong_FromLong(self->next + self->left * self->step)));
   Ref<> step = TRY(steal(PyLong_FromLong(self->step)));
   Ref<Range> range = TRY(make_range(std::move(start), std::move(stop), std::move(step)));
-  return steal(Py_BuildValue("N(N)l", iter.release(), range.cast<PyObject>().release(), self->index));
+  return steal(Py_BuildValue("N(N)l", iter.release(), as_object(range.release()), self->index));
 }
 Ref<> iterator_setstate(RangeIterator* self, PyObject* state) {
   long index = TRY(checked(PyLong_AsLong(state)));
@@ -271,7 +271,7 @@ Ref<> long_reduce(LongRangeIterator* self) {
   Ref<> span = TRY(steal(PyNumber_Multiply(self->length, self->step)));
   Ref<> stop = TRY(steal(PyNumber_Add(self->start, span.get())));
   Ref<Range> range = TRY(make_range(borrow(self->start), std::move(stop), borrow(self->step)));
-  return steal(Py_BuildValue("N(N)O", iter.release(), range.cast<PyObject>().release(), self->index));
+  return steal(Py_BuildValue("N(N)O", iter.release(), as_object(range.release()), self->index));
 }
 Ref<> long_setstate(LongRangeIterator* self, PyObject* state) {
   Ref<> index = borrow(state);
