@@ -2,6 +2,8 @@
 //
 // All of them reduce to two loops over a format: one for positional arguments, one that takes names into account. Those
 // with a _PyArg_Parser keep the tuple of parameter names in it, so that calls need not compare C strings.
+// Both families are defined here, so their names must not be macros.
+#undef PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // Py_BuildValue and its relatives: Python objects from C values by a format.
+// Both families are defined here, so their names must not be macros.
+#undef PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 #include <cstdarg>
