@@ -3,6 +3,8 @@
 
 #include <Python.h>
 
+#include <cstdio>
+
 extern "C" {
 int _PyWideStringList_Copy(PyWideStringList* to, const PyWideStringList* from);
 void _PyWideStringList_Clear(PyWideStringList* list);
@@ -11,6 +13,7 @@ PyObject* _PyWideStringList_AsList(const PyWideStringList* list);
 void _PyConfig_InitCompatConfig(PyConfig* config);
 void _PyPreConfig_InitCompatConfig(PyPreConfig* config);
 PyObject* _PyConfig_AsDict(const PyConfig* config);
+extern int _Py_UnhandledKeyboardInterrupt;
 }
 
 namespace gill {

@@ -1,0 +1,314 @@
+// Start-up and shutdown of the runtime.
+//
+// Start-up raises the floors in the order of start_interpreter(); shutdown lowers them in reverse. Each step
+// relies on those before it and on nothing after it.
+#include "capi/lifecycle.h"
+
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/names.h"
+#include "capi/config.h"
+#include "import/import_state.h"
+#include "modules/builtins.h"
+#include "modules/sys_module.h"
+#include "objects/codec_state.h"
+#include "objects/type_state.h"
+#include "runtime/runtime.h"
+
+extern "C" {
+PyObject* _PyNamespace_New(PyObject* fields);
+void gill_run_atexit(gill::Interpreter* interpreter) __attribute__((weak));
+}
+
+namespace gill {
+namespace {
+
+inline constexpr int kExitFunctions = 32;
+struct ExitFunctions {
+  void (*functions[kExitFunctions])();
+  int count;
+};
+constinit ExitFunctions g_exit_functions = {};
+
+#define CHECK(...)                                                   \
+  do {                                                               \
+    if (PyStatus s = (__VA_ARGS__); PyStatus_Exception(s)) return s; \
+  } while (0)
+
+// A failed step: its exception is shown, then start-up ends with the message.
+PyStatus step(Status status, const char* message) {
+  if (status == Status::ok) return PyStatus_Ok();
+  PyErr_Print();
+  return PyStatus_Error(message);
+}
+
+Status create_core_modules(Interpreter* interpreter) {
+  interpreter->modules = TRY(steal(PyDict_New())).release();
+  Ref<> builtins = TRY(create_builtins());
+  interpreter->builtins = borrow(PyModule_GetDict(builtins.get())).release();
+  TRY(status_of(PyDict_SetItemString(interpreter->modules, "builtins", builtins.get())));
+  Ref<> sys = TRY(create_sys(interpreter));
+  TRY(status_of(PyDict_SetItemString(interpreter->modules, "sys", sys.get())));
+  return update_sys_from_config(interpreter->sysdict, &interpreter->config);
+}
+
+Status create_main_module(Interpreter* interpreter) {
+  PyObject* main = PyImport_AddModule("__main__");
+  if (!main) return failure;
+  PyObject* dict = PyModule_GetDict(main);
+  Ref<> annotations = TRY(steal(PyDict_New()));
+  TRY(status_of(PyDict_SetItem(dict, name<"__annotations__">, annotations.get())));
+  Ref<> builtins = TRY(steal(PyImport_ImportModule("builtins")));
+  TRY(status_of(PyDict_SetItem(dict, name<"__builtins__">, builtins.get())));
+  Ref<> loader = TRY(steal(PyObject_GetAttrString(interpreter->importlib, "BuiltinImporter")));
+  return status_of(PyDict_SetItem(dict, name<"__loader__">, loader.get()));
+}
+
+Status add_open(Interpreter* interpreter) {
+  Ref<> open = TRY(steal(_PyImport_GetModuleAttrString("io", "open")));
+  return status_of(PyDict_SetItemString(interpreter->builtins, "open", open.get()));
+}
+
+Status import_warnings() {
+  // Options are to be understood by the Python part of the module.
+  if (_Py_GetConfig()->warnoptions.length == 0) return Status::ok;
+  Ref<> warnings = steal(PyImport_ImportModule("warnings"));
+  if (!warnings) PyErr_Print();
+  return Status::ok;
+}
+
+Status import_site() {
+  Ref<> site = TRY(steal(PyImport_ImportModule("site")));
+  return Status::ok;
+}
+
+// The floors above the heap, for the interpreter whose lock this thread holds.
+PyStatus start_interpreter(Interpreter* interpreter) {
+  const PyConfig* config = &interpreter->config;
+  CHECK(step(initialize_types(interpreter), "can't initialize types"));
+  CHECK(step(create_import_state(interpreter), "can't initialize imports"));
+  CHECK(step(create_core_modules(interpreter), "can't create builtins and sys"));
+  g_runtime.core_initialized = true;
+  if (!config->_install_importlib) return PyStatus_Ok();
+  CHECK(step(bootstrap_importlib(interpreter), "failed to initialize importlib"));
+  CHECK(step(bootstrap_external_importers(interpreter), "external importer setup failed"));
+  Ref<> encodings = steal(PyImport_ImportModule("encodings"));
+  CHECK(step(encodings ? Status::ok : Status::error, "Failed to import encodings module"));
+  if (config->install_signal_handlers && interpreter == g_runtime.main_interpreter) {
+    Ref<> signals = steal(PyImport_ImportModule("_signal"));
+    CHECK(step(signals ? Status::ok : Status::error, "can't import signal"));
+  }
+  CHECK(step(create_main_module(interpreter), "Failed to initialize __main__"));
+  CHECK(step(add_open(interpreter), "can't initialize open"));
+  CHECK(step(create_standard_streams(config), "can't initialize sys standard streams"));
+  CHECK(step(import_warnings(), "can't import warnings"));
+  g_runtime.initialized = true;
+  if (config->site_import) CHECK(step(import_site(), "Failed to import the site module"));
+  return PyStatus_Ok();
+}
+
+// ---- shutdown ---------------------------------------------------------------------------------------
+
+// Waits for the threads of `threading` that are no daemons.
+void wait_for_threads() {
+  Ref<> threading = steal(PyImport_GetModule(name<"threading">));
+  Ref<> done = threading ? steal(PyObject_CallMethod(threading.get(), "_shutdown", nullptr)) : Ref<>();
+  if (threading && !done) PyErr_WriteUnraisable(threading.get());
+  PyErr_Clear();
+}
+
+void clear_module(PyObject* module) {
+  if (module && PyModule_Check(module)) _PyModule_Clear(module);
+}
+
+// Modules go in the order in which they came, `builtins` and `sys` last; whatever only modules kept alive is
+// finalized while those two still work.
+void finish_modules(Interpreter* interpreter) {
+  PyObject* modules = interpreter->modules;
+  if (!modules) return;
+  for (const char* attribute : {"path", "argv", "ps1", "ps2", "last_type", "last_value", "last_traceback", "path_hooks", "path_importer_cache",
+                                "meta_path"}) {
+    if (PyDict_GetItemString(interpreter->sysdict, attribute)) PySys_SetObject(attribute, Py_None);
+  }
+  for (const char* stream : {"stdin", "stdout", "stderr"}) {
+    char original[16];
+    std::snprintf(original, sizeof(original), "__%s__", stream);
+    PyObject* value = PySys_GetObject(original);
+    if (value) PySys_SetObject(stream, value);
+  }
+  PyErr_Clear();
+  Ref<> weak_list = steal(PyList_New(0));
+  Py_ssize_t position = 0;
+  PyObject *key, *value;
+  while (PyDict_Next(modules, &position, &key, &value)) {
+    if (!PyModule_Check(value) || _PyUnicode_EqualToASCIIString(key, "sys") || _PyUnicode_EqualToASCIIString(key, "builtins")) continue;
+    Ref<> weak = steal(PyWeakref_NewRef(value, nullptr));
+    Ref<> pair = weak ? steal(PyTuple_Pack(2, key, weak.get())) : Ref<>();
+    if (!pair || !weak_list || PyList_Append(weak_list.get(), pair.get()) < 0) PyErr_Clear();
+  }
+  Ref<> sys = borrow(PyDict_GetItemString(modules, "sys"));
+  Ref<> builtins = borrow(PyDict_GetItemString(modules, "builtins"));
+  PyDict_Clear(modules);
+  clear_field(interpreter->importlib);
+  if (interpreter->imports) clear_field(interpreter->imports->find_and_load);
+  PyGC_Collect();
+  // Those that something else still holds, newest first.
+  for (Py_ssize_t i = weak_list ? PyList_GET_SIZE(weak_list.get()) - 1 : -1; i >= 0; --i) {
+    Ref<> module = borrow(PyWeakref_GetObject(PyTuple_GET_ITEM(PyList_GET_ITEM(weak_list.get(), i), 1)));
+    if (module && module.get() != Py_None) clear_module(module.get());
+  }
+  weak_list.reset();
+  PyGC_Collect();
+  clear_module(sys.get());
+  clear_module(builtins.get());
+}
+
+void finish_interpreter(Interpreter* interpreter) {
+  finish_modules(interpreter);
+  clear_field(interpreter->import_function);
+  clear_field(interpreter->dict);
+  clear_field(interpreter->audit_hooks);
+  clear_field(interpreter->modules_by_index);
+  clear_field(interpreter->sysdict);
+  clear_field(interpreter->builtins);
+  clear_field(interpreter->builtins_copy);
+  clear_field(interpreter->modules);
+  finish_imports(interpreter);
+  PyGC_Collect();
+  finish_codecs(interpreter);
+  finalize_types(interpreter);
+}
+
+}  // namespace
+}  // namespace gill
+
+using namespace gill;
+
+extern "C" {
+
+PyStatus Py_InitializeFromConfig(const PyConfig* given) {
+  if (g_runtime.initialized) return PyStatus_Ok();
+  PyConfig config = {};
+  CHECK(copy_config(&config, given));
+  CHECK(PyConfig_Read(&config));
+  publish_flags(&config);
+  g_runtime.main_thread = PyThread_get_thread_ident();
+  Interpreter* interpreter = new_interpreter();
+  if (!interpreter) return PyStatus_Error("can't make main interpreter");
+  interpreter->config = config;
+  ThreadState* thread = new_thread_state(interpreter);
+  if (!thread) return PyStatus_Error("can't make first thread");
+  bind_thread_state(thread);
+  attach_thread(thread, false);
+  return start_interpreter(interpreter);
+}
+
+PyStatus PyConfig_Read(PyConfig* config) {
+  CHECK(read_command_line(config));
+  CHECK(compute_paths(config));
+  if (!config->filesystem_encoding) CHECK(PyConfig_SetString(config, &config->filesystem_encoding, L"utf-8"));
+  if (!config->filesystem_errors) CHECK(PyConfig_SetString(config, &config->filesystem_errors, L"surrogateescape"));
+  const char* locale = std::setlocale(LC_CTYPE, nullptr);
+  bool c_locale = locale && (std::string_view(locale) == "C" || std::string_view(locale) == "POSIX");
+  if (!config->stdio_encoding) CHECK(PyConfig_SetString(config, &config->stdio_encoding, L"utf-8"));
+  if (!config->stdio_errors) CHECK(PyConfig_SetString(config, &config->stdio_errors, c_locale || Py_UTF8Mode ? L"surrogateescape" : L"strict"));
+  return PyStatus_Ok();
+}
+
+void Py_InitializeEx(int install_signal_handlers) {
+  if (g_runtime.initialized) return;
+  PyConfig config;
+  _PyConfig_InitCompatConfig(&config);
+  config.install_signal_handlers = install_signal_handlers;
+  PyStatus status = Py_InitializeFromConfig(&config);
+  PyConfig_Clear(&config);
+  if (PyStatus_Exception(status)) Py_ExitStatusException(status);
+}
+void Py_Initialize(void) { Py_InitializeEx(1); }
+int Py_IsInitialized(void) { return g_runtime.initialized; }
+int _Py_IsCoreInitialized(void) { return g_runtime.core_initialized; }
+int _Py_IsFinalizing(void) { return g_runtime.finalizing.load() != nullptr; }
+
+int Py_FinalizeEx(void) {
+  if (!g_runtime.initialized) return 0;
+  ThreadState* thread = current_thread();
+  Interpreter* interpreter = thread->interpreter();
+  wait_for_threads();
+  Py_MakePendingCalls();
+  if (gill_run_atexit) gill_run_atexit(interpreter);
+  int result = flush_standard_streams();
+  // From here on no other thread gets the lock.
+  g_runtime.finalizing = thread;
+  interpreter->finalizing = true;
+  g_runtime.initialized = false;
+  g_runtime.core_initialized = false;
+  finish_modules(interpreter);
+  if (flush_standard_streams() < 0) result = -1;
+  finish_interpreter(interpreter);
+  PyThreadState_Clear(thread);
+  while (g_exit_functions.count > 0) g_exit_functions.functions[--g_exit_functions.count]();
+  std::fflush(stdout);
+  std::fflush(stderr);
+  detach_thread(thread);
+  PyThreadState_Delete(thread);
+  PyConfig_Clear(&interpreter->config);
+  delete_interpreter(interpreter);
+  g_runtime.finalizing = nullptr;
+  return result;
+}
+void Py_Finalize(void) { Py_FinalizeEx(); }
+
+int Py_AtExit(void (*function)(void)) {
+  if (g_exit_functions.count >= kExitFunctions) return -1;
+  g_exit_functions.functions[g_exit_functions.count++] = function;
+  return 0;
+}
+
+void Py_Exit(int status) {
+  if (Py_FinalizeEx() < 0) status = 120;
+  std::exit(status);
+}
+
+void Py_ExitStatusException(PyStatus status) {
+  if (PyStatus_IsExit(status)) std::exit(status.exitcode);
+  if (PyStatus_IsError(status)) {
+    std::fprintf(stderr, "Fatal Python error: %s%s%s\n", status.func ? status.func : "", status.func ? ": " : "", status.err_msg);
+    std::fprintf(stderr, "Python runtime state: %s\n", g_runtime.initialized ? "initialized" : g_runtime.core_initialized ? "core initialized" : "preinitialized");
+    std::exit(1);
+  }
+  Py_FatalError("Py_ExitStatusException() must not be called on success");
+}
+
+PyThreadState* _Py_NewInterpreter(int) { return Py_NewInterpreter(); }
+PyThreadState* Py_NewInterpreter(void) {
+  ThreadState* old = current_thread();
+  Interpreter* interpreter = new_interpreter();
+  if (!interpreter) return nullptr;
+  PyStatus status = copy_config(&interpreter->config, _Py_GetConfig());
+  ThreadState* thread = PyStatus_Exception(status) ? nullptr : new_thread_state(interpreter);
+  if (!thread) return nullptr;
+  detach_thread(old);
+  attach_thread(thread, false);
+  status = start_interpreter(interpreter);
+  if (!PyStatus_Exception(status)) return thread;
+  Py_EndInterpreter(thread);
+  PyEval_RestoreThread(old);
+  return nullptr;
+}
+void Py_EndInterpreter(PyThreadState* state) {
+  auto* thread = static_cast<ThreadState*>(state);
+  Interpreter* interpreter = thread->interpreter();
+  wait_for_threads();
+  if (gill_run_atexit) gill_run_atexit(interpreter);
+  finish_interpreter(interpreter);
+  PyThreadState_Clear(thread);
+  detach_thread(thread);
+  PyThreadState_Delete(thread);
+  PyConfig_Clear(&interpreter->config);
+  delete_interpreter(interpreter);
+}
+
+}  // extern "C"

@@ -1,0 +1,4 @@
+// The command `gill`.
+#include <Python.h>
+
+int main(int argc, char** argv) { return Py_BytesMain(argc, argv); }
