@@ -274,9 +274,6 @@ Status ready_inheritance(PyTypeObject* type) {
 
 Status check_flags(PyTypeObject* type) {
   if (!type->tp_name) return raise(PyExc_SystemError, "Type does not define the tp_name field.");
-  if (has(type, Py_TPFLAGS_HAVE_GC) && !type->tp_traverse) {
-    return raise(PyExc_SystemError, "type %s has the Py_TPFLAGS_HAVE_GC flag but has no traverse function", type->tp_name);
-  }
   if (has(type, Py_TPFLAGS_HAVE_VECTORCALL) && type->tp_vectorcall_offset <= 0) {
     return raise(PyExc_SystemError, "type %s has the Py_TPFLAGS_HAVE_VECTORCALL flag but has no vectorcall offset", type->tp_name);
   }
@@ -292,6 +289,9 @@ Status make_ready(PyTypeObject* type) {
   TRY(ready_constructor(type));
   TRY(ready_dict(type));
   TRY(ready_inheritance(type));
+  if (has(type, Py_TPFLAGS_HAVE_GC) && !type->tp_traverse) {
+    return raise(PyExc_SystemError, "type %s has the Py_TPFLAGS_HAVE_GC flag but has no traverse function", type->tp_name);
+  }
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_bases); ++i) {
     PyObject* base = PyTuple_GET_ITEM(type->tp_bases, i);
     if (PyType_Check(base)) TRY(remember_subclass(reinterpret_cast<PyTypeObject*>(base), type));
