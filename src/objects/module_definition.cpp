@@ -8,7 +8,7 @@
 
 #include "base/names.h"
 #include "objects/object.h"
-#include "runtime/interpreter.h"
+#include "runtime/runtime.h"
 
 namespace gill {
 
@@ -56,7 +56,7 @@ PyObject* PyModuleDef_Init(PyModuleDef* definition) {
   if (definition->m_base.m_index == 0) {
     Py_SET_REFCNT(definition, 1);
     Py_SET_TYPE(as_object(definition), &PyModuleDef_Type);
-    definition->m_base.m_index = _PyImport_GetNextModuleIndex();
+    definition->m_base.m_index = ++g_runtime.last_module_index;
   }
   return as_object(definition);
 }
@@ -195,6 +195,49 @@ int PyModule_AddStringConstant(PyObject* module, const char* attribute, const ch
 int PyModule_AddType(PyObject* module, PyTypeObject* type) {
   if (PyType_Ready(type) < 0) return -1;
   return PyModule_AddObjectRef(module, _PyType_Name(type), as_object(type));
+}
+
+}  // extern "C"
+
+// ---- modules by definition: for modules of one phase, which have no other way to find themselves -------------------
+
+extern "C" {
+
+PyObject* PyState_FindModule(PyModuleDef* definition) {
+  Py_ssize_t index = definition->m_base.m_index;
+  PyObject* list = current_interpreter()->modules_by_index;
+  if (definition->m_slots || index == 0 || !list || index >= PyList_GET_SIZE(list)) return nullptr;
+  PyObject* module = PyList_GET_ITEM(list, index);
+  return module == Py_None ? nullptr : module;
+}
+
+[[gnu::visibility("default")]] int _PyState_AddModule(PyThreadState*, PyObject* module, PyModuleDef* definition) {
+  if (!definition) return raise(PyExc_SystemError, "module definition is NULL");
+  if (definition->m_slots) return raise(PyExc_SystemError, "PyState_AddModule called on module with slots");
+  Interpreter* interpreter = current_interpreter();
+  if (!interpreter->modules_by_index && !(interpreter->modules_by_index = PyList_New(0))) return -1;
+  PyObject* list = interpreter->modules_by_index;
+  while (PyList_GET_SIZE(list) <= definition->m_base.m_index) {
+    if (PyList_Append(list, Py_None) < 0) return -1;
+  }
+  return PyList_SetItem(list, definition->m_base.m_index, borrow(module).release());
+}
+
+int PyState_AddModule(PyObject* module, PyModuleDef* definition) {
+  if (!definition) Py_FatalError("module definition is NULL");
+  PyObject* list = current_interpreter()->modules_by_index;
+  Py_ssize_t index = definition->m_base.m_index;
+  if (list && index < PyList_GET_SIZE(list) && PyList_GET_ITEM(list, index) == module) Py_FatalError("module already added");
+  return _PyState_AddModule(nullptr, module, definition);
+}
+
+int PyState_RemoveModule(PyModuleDef* definition) {
+  if (definition->m_slots) return raise(PyExc_SystemError, "PyState_RemoveModule called on module with slots");
+  PyObject* list = current_interpreter()->modules_by_index;
+  Py_ssize_t index = definition->m_base.m_index;
+  if (index == 0) Py_FatalError("invalid module index");
+  if (!list || index >= PyList_GET_SIZE(list)) Py_FatalError("Module index out of bounds.");
+  return PyList_SetItem(list, index, borrow(Py_None).release());
 }
 
 }  // extern "C"

@@ -40,6 +40,9 @@ struct Runtime {
 
   PendingCalls pending;
 
+  // Each PyModuleDef gets a number of its own: its place in Interpreter::modules_by_index.
+  std::atomic<Py_ssize_t> last_module_index = 0;
+
   _Py_HashSecret_t* hash_secret = nullptr;
 
   std::atomic<bool> core_initialized = false;
