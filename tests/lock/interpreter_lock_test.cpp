@@ -1,0 +1,97 @@
+// The interpreter lock: mutual exclusion, hand-over on request, no starvation of either kind of thread.
+#include "lock/interpreter_lock.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <thread>
+#include <vector>
+
+namespace gill {
+namespace {
+
+constexpr uint32_t kDrop = 1;
+
+struct Fixture {
+  std::atomic<uint32_t> requests = 0;
+  InterpreterLock lock{&requests, kDrop};
+};
+
+TEST(InterpreterLock, TakenAndReleasedAloneCountsNoContention) {
+  Fixture f;
+  for (int i = 0; i < 1000; ++i) {
+    f.lock.acquire(1, Arrival::computing);
+    f.lock.release();
+  }
+  EXPECT_EQ(f.lock.statistics().acquisitions.load(), 1000u);
+  EXPECT_EQ(f.lock.statistics().contended.load(), 0u);
+}
+
+TEST(InterpreterLock, OnlyOneThreadIsInside) {
+  Fixture f;
+  long counter = 0;  // not atomic: the lock is what protects it
+  constexpr long kRounds = 20000;
+  std::vector<std::thread> threads;
+  for (unsigned long id = 1; id <= 4; ++id) {
+    threads.emplace_back([&, id] {
+      for (long i = 0; i < kRounds; ++i) {
+        f.lock.acquire(id, i % 2 ? Arrival::returning : Arrival::computing);
+        counter = counter + 1;
+        f.lock.release();
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(counter, 4 * kRounds);
+}
+
+TEST(InterpreterLock, AComputingThreadIsAskedAndYields) {
+  Fixture f;
+  f.lock.set_switch_interval_us(1000);
+  std::atomic<bool> second_ran = false;
+  f.lock.acquire(1, Arrival::computing);
+  std::thread second([&] {
+    f.lock.acquire(2, Arrival::computing);
+    second_ran = true;
+    f.lock.release();
+  });
+  while (!second_ran) {
+    if (f.requests.load() & kDrop) f.lock.yield(1);
+  }
+  f.lock.release();
+  second.join();
+  EXPECT_GE(f.lock.statistics().forced_switches.load(), 1u);
+}
+
+TEST(InterpreterLock, BothComputingAndReturningThreadsMakeProgress) {
+  Fixture f;
+  std::atomic<bool> stop = false;
+  std::atomic<long> computed[2] = {}, returned[2] = {};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&, t] {
+      auto id = static_cast<unsigned long>(t + 1);
+      f.lock.acquire(id, Arrival::computing);
+      while (!stop) {
+        for (int i = 0; i < 1000; ++i) computed[t].fetch_add(1, std::memory_order_relaxed);
+        if (f.requests.load() & kDrop) f.lock.yield(id);
+      }
+      f.lock.release();
+    });
+    threads.emplace_back([&, t] {
+      auto id = static_cast<unsigned long>(t + 11);
+      while (!stop) {
+        usleep(100);
+        f.lock.acquire(id, Arrival::returning);
+        ++returned[t];
+        f.lock.release();
+      }
+    });
+  }
+  while (returned[0] < 20 || returned[1] < 20 || computed[0] < 1000 || computed[1] < 1000) usleep(1000);
+  stop = true;
+  for (auto& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace gill

@@ -1,0 +1,129 @@
+// The object heap: slots are distinct and aligned, freed slots come back, empty pages are given up, and the page's
+// arithmetic finds the slot again.
+#include "memory/heap.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <set>
+#include <vector>
+
+namespace gill {
+namespace {
+
+struct OwnHeap {
+  Heap* heap = new_heap();
+  ~OwnHeap() { delete_heap(heap); }
+};
+
+TEST(Heap, ClassesCoverAllSizesWithoutGaps) {
+  for (size_t size = 1; size <= kLargestClass; ++size) {
+    int index = class_of(size);
+    EXPECT_GE(class_size(index), size);
+    if (index > 0) EXPECT_LT(class_size(index - 1), size);
+  }
+}
+
+TEST(Heap, SlotsAreAlignedAndDoNotOverlap) {
+  OwnHeap own;
+  for (Kind kind : {Kind::plain, Kind::collectable, Kind::collectable_prefixed}) {
+    for (size_t size : {1u, 16u, 24u, 48u, 100u, 512u, 513u, 1000u, 2048u}) {
+      std::vector<char*> slots;
+      for (int i = 0; i < 1000; ++i) slots.push_back(static_cast<char*>(own.heap->allocate(kind, size)));
+      std::sort(slots.begin(), slots.end());
+      for (size_t i = 0; i < slots.size(); ++i) {
+        ASSERT_EQ(reinterpret_cast<uintptr_t>(slots[i]) % kGranule, 0u);
+        if (i) ASSERT_GE(static_cast<size_t>(slots[i] - slots[i - 1]), size);
+      }
+      for (char* slot : slots) Heap::free(slot);
+    }
+  }
+  EXPECT_LE(own.heap->counters().pages, 3u * kSizeClasses);
+}
+
+TEST(Heap, APageFindsTheSlotOfAnyAddressInIt) {
+  OwnHeap own;
+  for (int index = 0; index < kSizeClasses; ++index) {
+    char* slot = static_cast<char*>(own.heap->allocate(Kind::collectable, class_size(index)));
+    Page* page = Page::of(slot);
+    for (size_t i = 0; i < page->slot_count; ++i) {
+      ASSERT_EQ(page->index_of(page->slot(i)), i);
+      ASSERT_EQ(page->index_of(page->slot(i) + page->slot_size - 1), i);
+    }
+    Heap::free(slot);
+  }
+}
+
+TEST(Heap, RandomUseKeepsContents) {
+  OwnHeap own;
+  std::mt19937 random(7);
+  struct Block {
+    unsigned char* data;
+    size_t size;
+    unsigned char mark;
+  };
+  std::vector<Block> blocks;
+  for (int step = 0; step < 200000; ++step) {
+    if (blocks.size() < 2000 && random() % 2) {
+      size_t size = random() % 3 ? random() % 200 + 1 : random() % 4000 + 1;
+      Kind kind = random() % 2 ? Kind::plain : Kind::collectable;
+      auto* data = static_cast<unsigned char*>(own.heap->allocate(kind, size));
+      ASSERT_NE(data, nullptr);
+      auto mark = static_cast<unsigned char>(random());
+      std::memset(data, mark, size);
+      blocks.push_back({data, size, mark});
+    } else if (!blocks.empty()) {
+      size_t i = random() % blocks.size();
+      Block block = blocks[i];
+      for (size_t k = 0; k < block.size; ++k) ASSERT_EQ(block.data[k], block.mark);
+      Heap::free(block.data);
+      blocks[i] = blocks.back();
+      blocks.pop_back();
+    }
+  }
+  for (Block& block : blocks) Heap::free(block.data);
+}
+
+TEST(Heap, AFreedSlotLosesItsCollectorBits) {
+  OwnHeap own;
+  void* slot = own.heap->allocate(Kind::collectable, 64);
+  Page* page = Page::of(slot);
+  size_t index = page->index_of(slot);
+  page->set(kTracked, index);
+  page->set(kGenerationHigh, index);
+  page->set(kFinalized, index);
+  Heap::free(slot);
+  EXPECT_FALSE(page->get(kTracked, index));
+  EXPECT_FALSE(page->get(kGenerationHigh, index));
+  EXPECT_FALSE(page->get(kFinalized, index));
+}
+
+TEST(Heap, PagesGoBackWhenTheyAreEmpty) {
+  OwnHeap own;
+  size_t before = own.heap->counters().pages;
+  std::vector<void*> slots;
+  for (int i = 0; i < 100000; ++i) slots.push_back(own.heap->allocate(Kind::plain, 64));
+  EXPECT_GT(own.heap->counters().pages, before + 300);
+  for (void* slot : slots) Heap::free(slot);
+  // The page that the allocator works on stays.
+  EXPECT_LE(own.heap->counters().pages, before + 2);
+  EXPECT_GT(own.heap->counters().peak_pages, 300u);
+}
+
+TEST(Heap, LargeCollectableObjectsHavePagesOfTheirOwn) {
+  OwnHeap own;
+  void* object = own.heap->allocate(Kind::collectable, 100000);
+  ASSERT_NE(object, nullptr);
+  EXPECT_TRUE(g_heap_range.contains(object));
+  EXPECT_EQ(Page::of(object)->index_of(object), 0u);
+  EXPECT_GE(Heap::usable_size(object), 100000u);
+  std::memset(object, 1, 100000);
+  size_t pages = own.heap->counters().pages;
+  Heap::free(object);
+  EXPECT_LT(own.heap->counters().pages, pages);
+}
+
+}  // namespace
+}  // namespace gill
