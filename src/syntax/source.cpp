@@ -65,9 +65,9 @@ Py_ssize_t bad_utf8_at(const char* text, size_t size) {
     }
     int more = c < 0xC2 ? 0 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : c < 0xF5 ? 3 : 0;
     if (!more) return static_cast<Py_ssize_t>(i);
-    auto at = [&](size_t k) { return i + k < size ? static_cast<unsigned char>(text[i + k]) : 0; };
-    unsigned low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
-    unsigned high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+    auto at = [&](size_t k) { return i + k < size ? int{static_cast<unsigned char>(text[i + k])} : 0; };
+    int low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+    int high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
     if (at(1) < low || at(1) > high) return static_cast<Py_ssize_t>(i);
     for (int k = 2; k <= more; ++k) {
       if (at(static_cast<size_t>(k)) < 0x80 || at(static_cast<size_t>(k)) > 0xBF) return static_cast<Py_ssize_t>(i);
@@ -214,7 +214,7 @@ void Source::from_terminal(FILE* file, const char* encoding, const char* prompt,
 }
 
 bool Source::more() {
-  if (!terminal_) return false;
+  if (!terminal_ || !asking_) return false;
   char* line = PyOS_Readline(file_, stdout, prompt_ ? prompt_ : "");
   if (!line) {
     if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);

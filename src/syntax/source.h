@@ -33,9 +33,8 @@ class Source {
   int size() const { return size_; }
   bool is_interactive() const { return terminal_; }
   bool has_prompt() const { return terminal_ && prompt_; }
-  // After the first line of a statement the other prompt is shown.
-  void statement_begun() { prompt_ = continuation_prompt_; }
-  bool has_bad_utf8() const { return bad_utf8_; }
+  // Errors are explained with what has been typed already.
+  void stop_asking() { asking_ = false; }
 
  private:
   Status append(const char* text, size_t size, bool end_line);
@@ -46,6 +45,7 @@ class Source {
   int capacity_ = 0;
   bool bad_utf8_ = false;
   bool terminal_ = false;
+  bool asking_ = true;
   FILE* file_ = nullptr;
   const char* encoding_ = nullptr;
   const char* prompt_ = nullptr;

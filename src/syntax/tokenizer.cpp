@@ -95,11 +95,12 @@ T operator_of(const char* text, int& length) {
 bool Tokenizer::next_line() {
   if (done_) return false;
   if (line_end_ >= source_.size() && !source_.more()) {
-    done_ = true;
+    done_ = reached_end_ = true;
     return false;
   }
   const char* text = source_.data();
   int size = source_.size();
+  if (start_ < 0) buffer_start_ = cur_;
   line_start_ = cur_;
   ++lineno_;
   const void* end = std::memchr(text + cur_, '\n', static_cast<size_t>(size - cur_));
@@ -111,6 +112,15 @@ bool Tokenizer::next_line() {
     return false;
   }
   return true;
+}
+
+bool Tokenizer::has_more_statements() const {
+  const char* p = source_.data() + cur_;
+  while (true) {
+    while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\014') ++p;
+    if (*p != '#') return *p != 0;
+    while (*p && *p != '\n') ++p;
+  }
 }
 
 int Tokenizer::advance() {
@@ -332,6 +342,9 @@ restart:
     if (!indentation(failed)) return failed;
   }
   start_ = cur_;
+  if (in_coroutine_ && coroutine_has_line_ && !blank_line_ && level_ == 0 && indent_ <= coroutine_indent_ && pending_ <= 0) {
+    in_coroutine_ = coroutine_has_line_ = false;
+  }
   if (pending_ < 0) {
     ++pending_;
     return token(T::dedent, -1, -1);
@@ -361,7 +374,7 @@ again:
   if (c == '\n') {
     at_line_start_ = true;
     if (blank_line_ || level_ > 0) goto restart;
-    continued_ = false;
+    coroutine_has_line_ = in_coroutine_;
     return token(T::newline, start_, cur_ - 1);
   }
   if (c == '.') {
@@ -379,7 +392,6 @@ again:
   if (c == '\'' || c == '"') return string(c, false);
   if (c == '\\') {
     if (continuation_line(failed) == kEnd) return failed;
-    continued_ = true;
     goto again;
   }
   if (c < 128 && !(c >= 0x20 && c < 0x7F)) {
@@ -417,7 +429,17 @@ Token Tokenizer::identifier(int c) {
   if (const Keyword* keyword = find_keyword(source_.data() + start_, static_cast<size_t>(cur_ - start_))) {
     result.kind = keyword->kind;
     result.soft = keyword->soft;
-    if (async_are_names_ && (result.kind == T::async_ || result.kind == T::await_)) result.kind = T::name;
+    if (async_are_names_ && !in_coroutine_ && (result.kind == T::async_ || result.kind == T::await_)) {
+      const char* rest = source_.data() + cur_;
+      rest += std::strspn(rest, " \t");
+      if (result.kind == T::async_ && std::strncmp(rest, "def", 3) == 0 && !is_name_char(static_cast<unsigned char>(rest[3]))) {
+        in_coroutine_ = true;
+        coroutine_has_line_ = false;
+        coroutine_indent_ = indent_;
+      } else {
+        result.kind = T::name;
+      }
+    }
   }
   return result;
 }
@@ -673,6 +695,7 @@ Token Tokenizer::string(int quote, bool) {
       line_start_ = multi_line_start_;
       int last_line = lineno_;
       lineno_ = first_lineno_;
+      reached_end_ = true;
       if (size == 3) {
         Token result = fail("unterminated triple-quoted string literal (detected at line %d)", last_line);
         return result;

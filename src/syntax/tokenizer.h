@@ -38,14 +38,19 @@ class Tokenizer {
   int line_start() const { return line_start_; }
   int position() const { return cur_; }
   int input_end() const { return line_end_; }
-  bool at_end() const { return done_; }
+  // Where the text that errors show begins: the line, or the first of the lines that one token spans.
+  int buffer_start() const { return buffer_start_; }
+  // Whether the text ended, perhaps inside a string.
+  bool at_end() const { return reached_end_; }
+  // Whether more than space and comments follows the current position.
+  bool has_more_statements() const;
   // Ends all blocks, for input that is complete by being the last.
   void imply_dedents() {
     pending_ = -indent_;
     indent_ = 0;
   }
   bool is_indented() const { return indent_ > 0; }
-  // Before Python 3.7 `async` and `await` were names outside coroutines.
+  // Before Python 3.7 `async` and `await` were names outside `async def`.
   void set_async_are_names(bool value) { async_are_names_ = value; }
 
   // SyntaxError at the current position; returns an error token.
@@ -78,6 +83,9 @@ class Tokenizer {
   PyObject* filename_;
   bool type_comments_;
   bool async_are_names_ = false;
+  bool in_coroutine_ = false;
+  bool coroutine_has_line_ = false;
+  int coroutine_indent_ = 0;
 
   int cur_ = 0;
   int line_end_ = 0;  // of what has been read
@@ -86,9 +94,10 @@ class Tokenizer {
   int multi_line_start_ = 0;
   int lineno_ = 0;
   int first_lineno_ = 0;
-  bool done_ = false;
+  bool done_ = false;         // no more characters, because of an error or the end
+  bool reached_end_ = false;
+  int buffer_start_ = 0;
   bool at_line_start_ = true;
-  bool continued_ = false;
   int pending_ = 0;  // indents, or dedents when negative
   bool blank_line_ = false;
 
