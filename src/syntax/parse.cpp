@@ -28,6 +28,7 @@ Mod* parse_source(Arena& arena, Source& source, PyObject* filename, Mode mode, c
 
 Mod* parse_string(Arena& arena, const char* text, size_t size, PyObject* filename, Mode mode,
                   const PyCompilerFlags* flags) {
+  if (PySys_Audit("compile", "yO", text, filename) < 0) return nullptr;
   Source source;
   bool is_utf8 = flags && flags->cf_flags & PyCF_IGNORE_COOKIE;
   TRY(source.from_string(text, size, filename, is_utf8, mode == Mode::file));
@@ -36,8 +37,9 @@ Mod* parse_string(Arena& arena, const char* text, size_t size, PyObject* filenam
 
 Mod* parse_file(Arena& arena, FILE* file, PyObject* filename, const char* encoding, Mode mode, const char* prompt,
                 const char* continuation_prompt, const PyCompilerFlags* flags, bool* at_end) {
-  Source source;
   if (at_end) *at_end = false;
+  if (PySys_Audit("compile", "OO", Py_None, filename) < 0) return nullptr;
+  Source source;
   if (prompt || continuation_prompt) source.from_terminal(file, encoding, prompt, continuation_prompt);
   else TRY(source.from_file(file, filename, encoding));
   return parse_source(arena, source, filename, mode, flags, at_end);

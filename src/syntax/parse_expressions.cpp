@@ -206,6 +206,7 @@ Expr* Parser::lambda() {
   int mark = mark_;
   const Token* start = accept(T::kw_lambda);
   if (!start) return nullptr;
+  DepthGuard depth(*this);
   Arguments* args = parameters(true);
   Expr* body = !failed_ && accept(T::colon) ? expression() : nullptr;
   if (!body) {
@@ -447,7 +448,8 @@ Expr* Parser::power() {
   const Token* start = peek();
   Expr* base = await_primary();
   if (!base || !is(T::double_star)) return base;
-  DepthGuard depth(*this);
+  // A level for each of the grammar's two rules.
+  DepthGuard depth(*this), other(*this);
   int before = mark_++;
   Expr* exponent = factor();
   if (!exponent) {

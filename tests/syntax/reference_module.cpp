@@ -1,0 +1,82 @@
+// The parser as an extension module of the reference interpreter, for compare_ast.py.
+#include <Python.h>
+
+#include <cstring>
+
+#include "base/names.h"
+#include "syntax/parse.h"
+
+namespace gill {
+
+// What the str type defines in the runtime itself.
+constinit StaticName<2> ascii_characters[128] = {};
+constinit StaticName<1> empty_string = detail::make_static_name<"">();
+
+namespace {
+
+[[gnu::constructor]] void fill_characters() {
+  for (int c = 0; c < 128; ++c) {
+    ascii_characters[c] = detail::make_static_name<"?">();
+    ascii_characters[c].text[0] = static_cast<char>(c);
+  }
+}
+
+// parse(source, filename, mode, flags, feature_version): the tree as objects, or None with to_objects false.
+PyObject* parse(PyObject*, PyObject* args) {
+  PyObject *source, *filename;
+  const char* mode;
+  int flags = 0, version = PY_MINOR_VERSION, to_objects = 1;
+  if (!PyArg_ParseTuple(args, "OUs|iii", &source, &filename, &mode, &flags, &version, &to_objects)) return nullptr;
+  PyCompilerFlags cf = {flags | PyCF_ONLY_AST, version};
+  const char* text;
+  Py_ssize_t size;
+  if (PyUnicode_Check(source)) {
+    cf.cf_flags |= PyCF_IGNORE_COOKIE;
+    text = PyUnicode_AsUTF8AndSize(source, &size);
+  } else {
+    char* bytes;
+    if (PyBytes_AsStringAndSize(source, &bytes, &size) < 0) return nullptr;
+    text = bytes;
+  }
+  if (!text) return nullptr;
+  ast::Mode start = !std::strcmp(mode, "exec")     ? ast::Mode::file
+                    : !std::strcmp(mode, "eval")   ? ast::Mode::eval
+                    : !std::strcmp(mode, "single") ? ast::Mode::single
+                                                   : ast::Mode::func_type;
+  ast::Arena arena;
+  ast::Mod* tree = ast::parse_string(arena, text, static_cast<size_t>(size), filename, start, &cf);
+  if (!tree) return nullptr;
+  if (!to_objects) Py_RETURN_NONE;
+  return ast::ast_to_object(tree).release();
+}
+
+// check(tree, mode): converts and validates.
+PyObject* check(PyObject*, PyObject* args) {
+  PyObject* tree;
+  const char* mode;
+  if (!PyArg_ParseTuple(args, "Os", &tree, &mode)) return nullptr;
+  ast::Arena arena;
+  ast::Mode start = !std::strcmp(mode, "exec") ? ast::Mode::file : !std::strcmp(mode, "eval") ? ast::Mode::eval : ast::Mode::single;
+  ast::Mod* result = ast::object_to_ast(arena, tree, start);
+  if (!result) return nullptr;
+  return ast::ast_to_object(result).release();
+}
+
+PyMethodDef kFunctions[] = {
+    {"parse", parse, METH_VARARGS, nullptr},
+    {"check", check, METH_VARARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+PyModuleDef g_module = {.m_base = PyModuleDef_HEAD_INIT, .m_name = "gill_syntax", .m_size = -1, .m_methods = kFunctions};
+
+}  // namespace
+}  // namespace gill
+
+PyMODINIT_FUNC PyInit__ast();
+
+PyMODINIT_FUNC PyInit_gill_syntax() {
+  PyObject* module = PyModule_Create(&gill::g_module);
+  if (!module) return nullptr;
+  if (PyModule_AddObject(module, "init_ast", PyLong_FromVoidPtr(reinterpret_cast<void*>(PyInit__ast))) < 0) return nullptr;
+  return module;
+}
