@@ -7,7 +7,7 @@ out=$1
 mkdir -p "$out/generated/syntax" "$out/objects"
 /usr/bin/python3.11 -I "$root/src/syntax/generate_nodes.py" "$root/src/syntax/nodes.schema" \
   "$out/generated/syntax/ast_nodes.h" "$out/generated/syntax/ast_nodes.cpp"
-compiler=(${CXX:-ccache clang++-19} -std=gnu++23 -O1 -g -fno-exceptions -fno-rtti -fno-strict-aliasing -fPIC
+compiler=(${CXX:-ccache clang++-19} -std=gnu++23 -O1 -g -fno-exceptions -fno-rtti -fno-strict-aliasing -fPIC -Wno-invalid-offsetof
   -I"$root/src" -I"$out/generated" -isystem /usr/include/python3.11)
 objects=()
 for source in "$root"/src/syntax/*.cpp "$out/generated/syntax/ast_nodes.cpp" "$root/src/modules/ast_module.cpp" \
