@@ -1,0 +1,158 @@
+// Calls, returns and the making of functions.
+#include "vm/handlers.h"
+
+namespace gill::vm {
+
+namespace {
+
+PyObject* call(ThreadState* thread, Frame* frame, EvalContext* ctx, PyObject* callable, PyObject** args, size_t count, PyObject* kwnames) {
+  if (ctx->cframe.use_tracing) [[unlikely]] return traced_call(thread, frame, callable, args, count, kwnames);
+  return PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+}
+
+// f(*args): args must be iterable, and is made a tuple.
+bool check_args_iterable(PyObject* function, PyObject* args) {
+  if (Py_TYPE(args)->tp_iter || PySequence_Check(args)) return true;
+  PyErr_Clear();
+  Ref<> text = steal(_PyObject_FunctionStr(function));
+  if (text) PyErr_Format(PyExc_TypeError, "%U argument after * must be an iterable, not %.200s", text.get(), Py_TYPE(args)->tp_name);
+  return false;
+}
+
+}  // namespace
+
+HANDLER(KW_NAMES) {
+  ctx->kw_names = constant_at(frame, oparg);
+  END_DISPATCH();
+}
+
+// Opens a bound method up, so that its object becomes the first argument.
+HANDLER(PRECALL) {
+  PyObject** callable = sp - oparg - 1;
+  if (!callable[-1] && Py_IS_TYPE(*callable, &PyMethod_Type)) {
+    SAVE_PLACE();
+    PyObject* method = *callable;
+    *callable = Py_NewRef(PyMethod_GET_SELF(method));
+    callable[-1] = Py_NewRef(PyMethod_GET_FUNCTION(method));
+    Py_DECREF(method);
+  }
+  SKIP_CACHES(PRECALL);
+  END_DISPATCH();
+}
+
+// The stack: null, callable, arguments; or callable, self, arguments.
+HANDLER(CALL) {
+  SAVE_PLACE();
+  PyObject** base = sp - oparg - 2;
+  size_t count = oparg;
+  PyObject* callable;
+  PyObject** args;
+  if (base[0]) {
+    callable = base[0];
+    args = base + 1;
+    ++count;
+  } else {
+    callable = base[1];
+    args = base + 2;
+  }
+  PyObject* kwnames = std::exchange(ctx->kw_names, nullptr);
+  if (is_plain_function(callable) && !has_eval_hook(thread->interpreter())) [[likely]] {
+    auto* function = reinterpret_cast<PyFunctionObject*>(callable);
+    auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+    PyObject* locals = code->co_flags & CO_OPTIMIZED ? nullptr : Py_NewRef(function->func_globals);
+    size_t positional = count - (kwnames ? static_cast<size_t>(PyTuple_GET_SIZE(kwnames)) : 0);
+    Frame* callee = push_call(thread, function, locals, args, positional, kwnames);
+    sp = base;
+    if (!callee) END_ERROR();
+    SKIP_CACHES(CALL);
+    frame->prev_instr = next - 1;
+    save_stack(frame, sp);
+    callee->previous = frame;
+    frame = callee;
+    TAIL(start_frame);
+  }
+  size_t positional = count - (kwnames ? static_cast<size_t>(PyTuple_GET_SIZE(kwnames)) : 0);
+  PyObject* result = call(thread, frame, ctx, callable, args, positional, kwnames);
+  for (size_t i = 0; i < count; ++i) release(args[i]);
+  release(callable);
+  sp = base;
+  if (!result) END_ERROR();
+  *sp++ = result;
+  SKIP_CACHES(CALL);
+  END_CHECKED();
+}
+
+HANDLER(CALL_FUNCTION_EX) {
+  SAVE_PLACE();
+  PyObject* kwargs = nullptr;
+  if (oparg & 1) {
+    kwargs = *--sp;
+    if (!PyDict_CheckExact(kwargs)) {
+      PyObject* dict = PyDict_New();
+      if (!dict || PyDict_Update(dict, kwargs) < 0) {
+        Py_XDECREF(dict);
+        Py_DECREF(kwargs);
+        END_ERROR();
+      }
+      Py_SETREF(kwargs, dict);
+    }
+  }
+  PyObject* args = *--sp;
+  PyObject* function = sp[-1];
+  if (!PyTuple_CheckExact(args)) {
+    PyObject* tuple = check_args_iterable(function, args) ? PySequence_Tuple(args) : nullptr;
+    Py_SETREF(args, tuple);
+    if (!args) {
+      Py_XDECREF(kwargs);
+      END_ERROR();
+    }
+  }
+  PyObject* result = ctx->cframe.use_tracing ? traced_call_ex(thread, frame, function, args, kwargs) : PyObject_Call(function, args, kwargs);
+  sp -= 2;  // the function and the null under it
+  Py_DECREF(function);
+  Py_DECREF(args);
+  Py_XDECREF(kwargs);
+  Py_XDECREF(*sp);
+  if (!result) END_ERROR();
+  *sp++ = result;
+  END_CHECKED();
+}
+
+HANDLER(RETURN_VALUE) {
+  SAVE_PLACE();
+  PyObject* result = *--sp;
+  save_stack(frame, sp);
+  if (ctx->cframe.use_tracing) [[unlikely]] {
+    if (trace_return(thread, frame, result) < 0) {
+      Py_DECREF(result);
+      sp = take_stack(frame);
+      TAIL(unwind_again);
+    }
+  }
+  ++thread->recursion_remaining;
+  if (frame->is_entry) return result;
+  Frame* finished = frame;
+  frame = finished->previous;
+  ctx->cframe.current_frame = frame;
+  leave_frame(thread, finished);
+  sp = take_stack(frame);
+  next = frame->prev_instr + 1;
+  *sp++ = result;
+  END_FRESH();
+}
+
+HANDLER(MAKE_FUNCTION) {
+  SAVE_PLACE();
+  PyObject* code = *--sp;
+  auto* function = reinterpret_cast<PyFunctionObject*>(PyFunction_New(code, frame->f_globals));
+  Py_DECREF(code);
+  if (!function) END_ERROR();
+  if (oparg & 8) function->func_closure = *--sp;
+  if (oparg & 4) function->func_annotations = *--sp;
+  if (oparg & 2) function->func_kwdefaults = *--sp;
+  if (oparg & 1) function->func_defaults = *--sp;
+  *sp++ = as_object(function);
+  END_DISPATCH();
+}
+
+}  // namespace gill::vm

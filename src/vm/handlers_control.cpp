@@ -1,0 +1,170 @@
+// Jumps, iteration, attributes.
+#include "vm/handlers.h"
+
+extern "C" int _PyObject_GetMethod(PyObject* object, PyObject* name, PyObject** method);
+
+namespace gill::vm {
+
+HANDLER(RESUME) {
+  SAVE_PLACE();
+  if (oparg < 2) END_CHECKED();
+  END_DISPATCH();
+}
+
+HANDLER(JUMP_FORWARD) {
+  next += oparg;
+  END_DISPATCH();
+}
+
+HANDLER(JUMP_BACKWARD) {
+  SAVE_PLACE();
+  next -= oparg;
+  if (thread->interpreter()->eval_requests.load(std::memory_order_relaxed)) [[unlikely]] TAIL(answer_requests);
+  END_DISPATCH();
+}
+
+HANDLER(JUMP_BACKWARD_NO_INTERRUPT) {
+  next -= oparg;
+  END_DISPATCH();
+}
+
+// Pops and jumps when the truth of the top is as wanted.
+#define CONDITIONAL(NAME, SIGN, WANTED)                                      \
+  HANDLER(NAME) {                                                            \
+    PyObject* condition = *--sp;                                             \
+    if (condition == (WANTED ? Py_True : Py_False)) {                        \
+      next SIGN oparg;                                                       \
+    } else if (condition != (WANTED ? Py_False : Py_True)) {                 \
+      SAVE_PLACE();                                                          \
+      int truth = PyObject_IsTrue(condition);                                \
+      Py_DECREF(condition);                                                  \
+      if (truth < 0) END_ERROR();                                            \
+      if ((truth != 0) == WANTED) next SIGN oparg;                           \
+    } else {                                                                 \
+      END_DISPATCH();                                                        \
+    }                                                                        \
+    END_CHECKED();                                                           \
+  }
+CONDITIONAL(POP_JUMP_FORWARD_IF_FALSE, +=, false)
+CONDITIONAL(POP_JUMP_FORWARD_IF_TRUE, +=, true)
+CONDITIONAL(POP_JUMP_BACKWARD_IF_FALSE, -=, false)
+CONDITIONAL(POP_JUMP_BACKWARD_IF_TRUE, -=, true)
+#undef CONDITIONAL
+
+#define NONE_TEST(NAME, SIGN, WANTED)                          \
+  HANDLER(NAME) {                                              \
+    SAVE_PLACE();                                              \
+    PyObject* value = *--sp;                                   \
+    if ((value == Py_None) == WANTED) next SIGN oparg;         \
+    Py_DECREF(value);                                          \
+    END_CHECKED();                                             \
+  }
+NONE_TEST(POP_JUMP_FORWARD_IF_NONE, +=, true)
+NONE_TEST(POP_JUMP_FORWARD_IF_NOT_NONE, +=, false)
+NONE_TEST(POP_JUMP_BACKWARD_IF_NONE, -=, true)
+NONE_TEST(POP_JUMP_BACKWARD_IF_NOT_NONE, -=, false)
+#undef NONE_TEST
+
+#define JUMP_OR_POP(NAME, WANTED)                       \
+  HANDLER(NAME) {                                       \
+    SAVE_PLACE();                                       \
+    PyObject* condition = sp[-1];                       \
+    int truth = PyObject_IsTrue(condition);             \
+    if (truth < 0) END_ERROR();                         \
+    if ((truth != 0) == WANTED) {                       \
+      next += oparg;                                    \
+    } else {                                            \
+      --sp;                                             \
+      Py_DECREF(condition);                             \
+    }                                                   \
+    END_DISPATCH();                                     \
+  }
+JUMP_OR_POP(JUMP_IF_FALSE_OR_POP, false)
+JUMP_OR_POP(JUMP_IF_TRUE_OR_POP, true)
+#undef JUMP_OR_POP
+
+HANDLER(GET_ITER) {
+  SAVE_PLACE();
+  PyObject* iterable = sp[-1];
+  PyObject* iterator = PyObject_GetIter(iterable);
+  if (!iterator) {
+    --sp;
+    Py_DECREF(iterable);
+    END_ERROR();
+  }
+  sp[-1] = iterator;
+  Py_DECREF(iterable);
+  END_DISPATCH();
+}
+
+HANDLER(FOR_ITER) {
+  SAVE_PLACE();
+  PyObject* iterator = sp[-1];
+  PyObject* value = Py_TYPE(iterator)->tp_iternext(iterator);
+  if (value) [[likely]] {
+    *sp++ = value;
+    END_FRESH();
+  }
+  if (thread->curexc_type) {
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) END_ERROR();
+    if (thread->c_tracefunc) trace_exception(thread, frame);
+    PyErr_Clear();
+  }
+  --sp;
+  Py_DECREF(iterator);
+  next += oparg;
+  END_FRESH();
+}
+
+HANDLER(LOAD_ATTR) {
+  SAVE_PLACE();
+  PyObject* owner = sp[-1];
+  PyObject* value = PyObject_GetAttr(owner, name_at(frame, oparg));
+  if (!value) END_ERROR();
+  sp[-1] = value;
+  Py_DECREF(owner);
+  SKIP_CACHES(LOAD_ATTR);
+  END_DISPATCH();
+}
+
+// Pushes an unbound method and its object, or null and a callable.
+HANDLER(LOAD_METHOD) {
+  SAVE_PLACE();
+  PyObject* owner = sp[-1];
+  PyObject* method = nullptr;
+  int unbound = _PyObject_GetMethod(owner, name_at(frame, oparg), &method);
+  if (!method) END_ERROR();
+  if (unbound) {
+    sp[-1] = method;
+    *sp++ = owner;
+  } else {
+    sp[-1] = nullptr;
+    *sp++ = method;
+    Py_DECREF(owner);
+  }
+  SKIP_CACHES(LOAD_METHOD);
+  END_DISPATCH();
+}
+
+HANDLER(STORE_ATTR) {
+  SAVE_PLACE();
+  PyObject *owner = sp[-1], *value = sp[-2];
+  int failed = PyObject_SetAttr(owner, name_at(frame, oparg), value);
+  sp -= 2;
+  Py_DECREF(value);
+  Py_DECREF(owner);
+  if (failed) END_ERROR();
+  SKIP_CACHES(STORE_ATTR);
+  END_DISPATCH();
+}
+
+HANDLER(DELETE_ATTR) {
+  SAVE_PLACE();
+  PyObject* owner = *--sp;
+  int failed = PyObject_SetAttr(owner, name_at(frame, oparg), nullptr);
+  Py_DECREF(owner);
+  if (failed) END_ERROR();
+  END_DISPATCH();
+}
+
+}  // namespace gill::vm

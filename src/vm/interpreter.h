@@ -1,0 +1,148 @@
+// The evaluation loop: a table of small handlers that tail-call each other.
+//
+// The whole state of a running frame is in the handlers' parameters, which the calling convention keeps in registers:
+//   frame   the frame that runs            next    the code unit behind the instruction
+//   sp      one above the top of stack     oparg   the operand, EXTENDED_ARG included
+//   thread  the thread                     table   where to dispatch: plain or tracing
+//   ctx     what belongs to this native activation of the loop
+// A handler ends in one of the END_* macros below, the loop's own vocabulary for "tail-call what comes next".
+// Calls between Python functions push a frame and go on in the same native activation.
+//
+// `frame->prev_instr` names the running instruction for tracebacks; handlers that cannot fail, call or release
+// anything (LIGHT) leave it alone.
+#pragma once
+
+#include <Python.h>
+
+#include "base/names.h"
+#include "base/result.h"
+#include "objects/frame.h"
+#include "objects/opcodes.h"
+#include "runtime/interpreter.h"
+#include "runtime/thread_state.h"
+
+namespace gill::vm {
+
+using CodeUnit = _Py_CODEUNIT;
+
+struct HandlerTable;
+
+struct EvalContext {
+  _PyCFrame cframe;
+  PyObject* kw_names = nullptr;  // of the call that comes next, borrowed from co_consts
+};
+
+#define VM_PARAMETERS                                                                                                          \
+  [[maybe_unused]] Frame *frame, [[maybe_unused]] CodeUnit *next, [[maybe_unused]] PyObject **sp,                              \
+      [[maybe_unused]] ThreadState *thread, [[maybe_unused]] uint32_t oparg, [[maybe_unused]] const HandlerTable *table,       \
+      [[maybe_unused]] EvalContext *ctx
+#define VM_CALL __attribute__((preserve_none))
+#define VM_ARGUMENTS frame, next, sp, thread, oparg, table, ctx
+
+using Handler = VM_CALL PyObject* (*)(Frame*, CodeUnit*, PyObject**, ThreadState*, uint32_t, const HandlerTable*, EvalContext*);
+struct HandlerTable {
+  Handler at[256];
+};
+extern const HandlerTable kPlainTable;
+extern const HandlerTable kTracingTable;
+
+// ---- steps that are no instruction ------------------------------------------------------------------
+
+// The current exception is set: find a handler in this frame or leave it.
+VM_CALL PyObject* unwind(VM_PARAMETERS);
+// The same when the traceback has its entry already.
+VM_CALL PyObject* unwind_again(VM_PARAMETERS);
+// Begins a frame that was just pushed: recursion check, then its first instruction.
+VM_CALL PyObject* start_frame(VM_PARAMETERS);
+// Answers Interpreter::eval_requests, then dispatches.
+VM_CALL PyObject* answer_requests(VM_PARAMETERS);
+
+#define HANDLER(NAME) VM_CALL PyObject* op_##NAME(VM_PARAMETERS)
+
+#define SAVE_PLACE() (frame->prev_instr = next - 1)
+#define TAIL(FUNCTION) [[clang::musttail]] return FUNCTION(VM_ARGUMENTS)
+#define END_DISPATCH()                                                                                              \
+  do {                                                                                                              \
+    CodeUnit unit_ = *next;                                                                                         \
+    [[clang::musttail]] return table->at[unit_ & 255](frame, next + 1, sp, thread, static_cast<uint32_t>(unit_ >> 8), table, ctx); \
+  } while (0)
+// After anything that may have switched tracing on or off.
+#define REFRESH_TABLE() (table = ctx->cframe.use_tracing ? &kTracingTable : &kPlainTable)
+#define END_FRESH() \
+  do {              \
+    REFRESH_TABLE();\
+    END_DISPATCH(); \
+  } while (0)
+#define END_ERROR() TAIL(unwind)
+#define END_CHECKED()                                                                                                        \
+  do {                                                                                                                       \
+    if (thread->interpreter()->eval_requests.load(std::memory_order_relaxed)) [[unlikely]] TAIL(answer_requests);          \
+    END_FRESH();                                                                                                             \
+  } while (0)
+#define SKIP_CACHES(OP) (next += info_of(Op::OP).caches)
+
+inline PyObject* constant_at(Frame* frame, uint32_t i) { return PyTuple_GET_ITEM(frame->f_code->co_consts, i); }
+inline PyObject* name_at(Frame* frame, uint32_t i) { return PyTuple_GET_ITEM(frame->f_code->co_names, i); }
+
+inline void save_stack(Frame* frame, PyObject** sp) { frame->stacktop = static_cast<int>(sp - frame->localsplus); }
+inline PyObject** take_stack(Frame* frame) {
+  PyObject** sp = frame->localsplus + frame->stacktop;
+  frame->stacktop = -1;
+  return sp;
+}
+
+// ---- calls -----------------------------------------------------------------------------------------
+
+// A frame for a call, with the arguments bound; null with an exception. Takes over `function`, `locals` and the
+// arguments, on failure too.
+Frame* push_call(ThreadState* thread, PyFunctionObject* function, PyObject* locals, PyObject* const* args, size_t count, PyObject* kwnames);
+// Drops a frame that finished and gives its room back.
+void leave_frame(ThreadState* thread, Frame* frame);
+PyObject* run_frame(ThreadState* thread, Frame* frame, bool throwing);
+// Runs a frame through the interpreter's eval-frame hook.
+PyObject* evaluate(ThreadState* thread, Frame* frame, bool throwing);
+bool has_eval_hook(Interpreter* interpreter);
+
+inline bool is_plain_function(PyObject* callable) {
+  return Py_IS_TYPE(callable, &PyFunction_Type) && reinterpret_cast<PyFunctionObject*>(callable)->vectorcall == _PyFunction_Vectorcall;
+}
+
+// A call with arguments on the stack, seen by the profiler when it is of a C function.
+PyObject* traced_call(ThreadState* thread, Frame* frame, PyObject* callable, PyObject** args, size_t count, PyObject* kwnames);
+PyObject* traced_call_ex(ThreadState* thread, Frame* frame, PyObject* callable, PyObject* args, PyObject* kwargs);
+
+// ---- exceptions ------------------------------------------------------------------------------------
+
+void raise_unbound(Frame* frame, int variable);
+// NameError("name '%.200s' is not defined") with its `name`.
+void raise_name_error(PyObject* type, const char* format, PyObject* variable);
+int do_raise(ThreadState* thread, PyObject* exception, PyObject* cause);  // 1: a re-raise
+void set_context_of_current(ThreadState* thread);
+
+// ---- tracing ----------------------------------------------------------------------------------------
+
+int call_trace(Py_tracefunc function, PyObject* object, ThreadState* thread, Frame* frame, int what, PyObject* argument);
+int trace_entry(ThreadState* thread, Frame* frame);
+int trace_return(ThreadState* thread, Frame* frame, PyObject* result);
+void trace_exception(ThreadState* thread, Frame* frame);
+void trace_unwind(ThreadState* thread, Frame* frame);
+
+// ---- generators -------------------------------------------------------------------------------------
+
+PyObject* make_generator(PyFunctionObject* function);
+PyObject* awaitable_iterator(PyObject* object);
+PyObject* async_wrap_value(PyObject* value);
+// The result of a generator's frame that went on: *result null means it finished with an exception.
+PySendResult resume_generator(PyGenObject* generator, PyObject* value, PyObject** result, bool throwing, bool closing);
+
+// ---- state of the interpreter ----------------------------------------------------------------------
+
+struct State {
+  PyObject* (*eval_frame)(PyThreadState*, Frame*, int) = nullptr;  // null: our own
+  freefunc code_extra[255] = {};
+  Py_ssize_t code_extra_count = 0;
+  uint32_t next_function_version = 1;
+};
+State* state_of(Interpreter* interpreter);
+
+}  // namespace gill::vm
