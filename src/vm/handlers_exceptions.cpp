@@ -1,4 +1,5 @@
 // Raising, catching, with-statements, exception groups.
+#include "objects/type.h"
 #include "vm/handlers.h"
 
 extern "C" PyObject* _PyExc_PrepReraiseStar(PyObject* original, PyObject* exceptions);
@@ -78,11 +79,14 @@ bool match_group(PyObject* exception, PyObject* type, PyObject** match, PyObject
   return true;
 }
 
-PyObject* special_or_type_error(PyObject* object, PyObject* attribute, const char* message, const char* hint, PyObject* other, const char* other_hint) {
-  (void)other;
-  PyObject* method = _PyObject_LookupSpecial(object, attribute);
-  if (!method && !PyErr_Occurred()) PyErr_Format(PyExc_TypeError, message, Py_TYPE(object)->tp_name, hint ? hint : other_hint);
-  return method;
+// A bound special method; absent, TypeError with the type's name and `hint` in the message.
+PyObject* required_method(PyObject* object, PyObject* attribute, const char* message, const char* hint) {
+  SpecialMethod method = lookup_special(object, attribute);
+  if (!method) {
+    if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, message, Py_TYPE(object)->tp_name, hint);
+    return nullptr;
+  }
+  return method.unbound ? PyMethod_New(method.function.get(), object) : method.function.release();
 }
 
 }  // namespace
@@ -169,10 +173,10 @@ HANDLER(PREP_RERAISE_STAR) {
 HANDLER(BEFORE_WITH) {
   SAVE_PLACE();
   PyObject* manager = sp[-1];
-  PyObject* enter = special_or_type_error(manager, name<"__enter__">, "'%.200s' object does not support the context manager protocol%s", "", nullptr, "");
+  PyObject* enter = required_method(manager, name<"__enter__">, "'%.200s' object does not support the context manager protocol%s", "");
   if (!enter) END_ERROR();
-  PyObject* exit = special_or_type_error(
-      manager, name<"__exit__">, "'%.200s' object does not support the context manager protocol%s", " (missed __exit__ method)", nullptr, "");
+  PyObject* exit = required_method(
+      manager, name<"__exit__">, "'%.200s' object does not support the context manager protocol%s", " (missed __exit__ method)");
   if (!exit) {
     Py_DECREF(enter);
     END_ERROR();
@@ -189,12 +193,12 @@ HANDLER(BEFORE_WITH) {
 HANDLER(BEFORE_ASYNC_WITH) {
   SAVE_PLACE();
   PyObject* manager = sp[-1];
-  PyObject* enter = special_or_type_error(
-      manager, name<"__aenter__">, "'%.200s' object does not support the asynchronous context manager protocol%s", "", nullptr, "");
+  PyObject* enter = required_method(
+      manager, name<"__aenter__">, "'%.200s' object does not support the asynchronous context manager protocol%s", "");
   if (!enter) END_ERROR();
-  PyObject* exit = special_or_type_error(manager, name<"__aexit__">,
+  PyObject* exit = required_method(manager, name<"__aexit__">,
                                          "'%.200s' object does not support the asynchronous context manager protocol%s",
-                                         " (missed __aexit__ method)", nullptr, "");
+                                         " (missed __aexit__ method)");
   if (!exit) {
     Py_DECREF(enter);
     END_ERROR();
