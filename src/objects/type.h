@@ -114,6 +114,9 @@ Ref<> type_name_of(PyTypeObject* type);
 Ref<> type_module_of(PyTypeObject* type);
 Ref<> type_qualname_of(PyTypeObject* type);
 
+// context.cpp
+Status initialize_context_types();
+
 // object_type.cpp
 PyObject* object_new(PyTypeObject* type, PyObject* args, PyObject* kwargs);
 int object_init(PyObject* self, PyObject* args, PyObject* kwargs);

@@ -312,7 +312,7 @@ Status initialize_types(Interpreter* interpreter) {
   TRY(status_of(PyType_Ready(&PyBaseObject_Type)));
   TRY(status_of(PyType_Ready(&PyType_Type)));
   for (PyTypeObject* const* at = __start_gill_types; at != __stop_gill_types; ++at) TRY(status_of(PyType_Ready(*at)));
-  return Status::ok;
+  return initialize_context_types();
 }
 
 }  // namespace gill
