@@ -1,0 +1,396 @@
+// Doubles to text and back: repr, hexadecimal, rounding, and the published conversion functions. The digits come
+// from the standard library's exact to_chars and from_chars.
+#include "objects/float_text.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <string_view>
+
+#include "base/names.h"
+
+namespace gill {
+namespace {
+
+inline constexpr int kMostDigits = 1100;  // of any finite double written out in full
+
+bool starts_with_word(const char* p, const char* word, const char** end) {
+  while (*word) {
+    if (Py_TOLOWER(static_cast<unsigned char>(*p)) != *word) return false;
+    ++p;
+    ++word;
+  }
+  *end = p;
+  return true;
+}
+
+// The digits and the decimal exponent (value = 0.d1d2d3... * 10**point) of |value|, shortest or with
+// `precision` digits behind the first.
+struct Decimal {
+  char digits[kMostDigits];
+  int count = 0;
+  int point = 0;
+};
+
+void from_scientific(const char* text, const char* end, Decimal* out) {
+  const char* e = static_cast<const char*>(std::memchr(text, 'e', static_cast<size_t>(end - text)));
+  for (const char* p = text; p < e; ++p) {
+    if (*p != '.') out->digits[out->count++] = *p;
+  }
+  int exponent = 0;
+  std::from_chars(e[1] == '+' ? e + 2 : e + 1, end, exponent);
+  out->point = exponent + 1;
+}
+
+void shortest_decimal(double value, Decimal* out) {
+  char text[64];
+  auto [end, error] = std::to_chars(text, text + sizeof(text), value, std::chars_format::scientific);
+  from_scientific(text, end, out);
+}
+void rounded_decimal(double value, int digits, Decimal* out) {
+  char text[kMostDigits + 16];
+  auto [end, error] = std::to_chars(text, text + sizeof(text), value, std::chars_format::scientific, digits - 1);
+  from_scientific(text, end, out);
+}
+
+char* put(char* out, const char* text) {
+  size_t n = std::strlen(text);
+  std::memcpy(out, text, n);
+  return out + n;
+}
+
+char* put_exponent(char* out, int exponent, bool upper) {
+  *out++ = upper ? 'E' : 'e';
+  *out++ = exponent < 0 ? '-' : '+';
+  int magnitude = exponent < 0 ? -exponent : exponent;
+  if (magnitude < 10) *out++ = '0';
+  return std::to_chars(out, out + 8, magnitude).ptr;
+}
+
+}  // namespace
+
+Ref<> shortest_text(double value) {
+  char* text = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, nullptr);
+  if (!text) return failure;
+  Ref<> result = steal(PyUnicode_FromString(text));
+  PyMem_Free(text);
+  return result;
+}
+
+Ref<> hex_text(double value) {
+  if (!std::isfinite(value)) return shortest_text(value);
+  const char* sign = std::signbit(value) ? "-" : "";
+  if (value == 0) return steal(PyUnicode_FromFormat("%s0x0.0p+0", sign));
+  int exponent;
+  double mantissa = std::frexp(std::fabs(value), &exponent);
+  // One digit before the point; a subnormal keeps the smallest exponent.
+  int shift = 1 - std::max(-1021 - exponent, 0);
+  mantissa = std::ldexp(mantissa, shift);
+  exponent -= shift;
+  char digits[20];
+  char* out = digits;
+  auto nibble = [&] {
+    int d = static_cast<int>(mantissa);
+    mantissa = (mantissa - d) * 16.0;
+    return "0123456789abcdef"[d];
+  };
+  *out++ = nibble();
+  *out++ = '.';
+  for (int i = 0; i < 13; ++i) *out++ = nibble();
+  *out = 0;
+  return steal(PyUnicode_FromFormat("%s0x%sp%s%d", sign, digits, exponent < 0 ? "-" : "+", exponent < 0 ? -exponent : exponent));
+}
+
+Maybe<double> parse_hex(PyObject* string) {
+  Py_ssize_t length;
+  const char* text = TRY(PyUnicode_AsUTF8AndSize(string, &length));
+  const char* stop = text + length;
+  auto bad = []() -> Failure { return raise(PyExc_ValueError, "invalid hexadecimal floating-point string"); };
+  const char* p = text;
+  while (p < stop && Py_ISSPACE(static_cast<unsigned char>(*p))) ++p;
+  const char* end = p;
+  double value = _Py_parse_inf_or_nan(p, const_cast<char**>(&end));
+  if (end == p) {
+    bool negative = *p == '-';
+    if (*p == '-' || *p == '+') ++p;
+    if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X')) p += 2;
+    const char* start = p;
+    auto is_digit = [](char c) { return Py_ISXDIGIT(static_cast<unsigned char>(c)); };
+    size_t digits = 0;
+    while (is_digit(*p)) ++p, ++digits;
+    if (*p == '.') {
+      ++p;
+      while (is_digit(*p)) ++p, ++digits;
+    }
+    if (digits == 0) return bad();
+    if (*p == 'p' || *p == 'P') {
+      ++p;
+      if (*p == '-' || *p == '+') ++p;
+      if (!Py_ISDIGIT(static_cast<unsigned char>(*p))) return bad();
+      while (Py_ISDIGIT(static_cast<unsigned char>(*p))) ++p;
+    }
+    auto [parsed, error] = std::from_chars(start, p, value, std::chars_format::hex);
+    if (error == std::errc::result_out_of_range) {
+      // Too large, or so small that it is zero: the exponent's sign tells.
+      const char* e = std::strpbrk(start, "pP");
+      if (!e || e >= p || e[1] != '-') return raise(PyExc_OverflowError, "hexadecimal value too large to represent as a float");
+      value = 0.0;
+    } else if (error != std::errc()) {
+      return bad();
+    }
+    if (negative) value = -value;
+    end = p;
+  }
+  p = end;
+  while (p < stop && Py_ISSPACE(static_cast<unsigned char>(*p))) ++p;
+  if (p != stop) return bad();
+  return value;
+}
+
+Ref<> round_decimal(double value, int digits) {
+  char text[kMostDigits + 400];
+  double result;
+  if (digits >= 0) {
+    auto [end, error] = std::to_chars(text, text + sizeof(text), value, std::chars_format::fixed, digits);
+    std::from_chars(text, end, result);
+  } else {
+    // Before the point: as many significant digits as stand left of the place.
+    Decimal decimal;
+    shortest_decimal(std::fabs(value), &decimal);
+    int keep = decimal.point + digits;
+    if (value == 0 || keep < 0) return steal(PyFloat_FromDouble(std::copysign(0.0, value)));
+    if (keep == 0) {
+      // 5, 50, ... is a tie with 0 and goes to the even one.
+      double unit = std::pow(10.0, -digits);
+      result = std::fabs(value) > unit / 2 ? std::copysign(unit, value) : std::copysign(0.0, value);
+    } else {
+      auto [end, error] = std::to_chars(text, text + sizeof(text), value, std::chars_format::scientific, keep - 1);
+      std::from_chars(text, end, result);
+    }
+  }
+  if (std::isinf(result)) return raise(PyExc_OverflowError, "rounded value too large to represent");
+  return steal(PyFloat_FromDouble(result));
+}
+
+}  // namespace gill
+
+using namespace gill;
+
+extern "C" {
+
+// "inf", "infinity" and "nan" with a sign, in any case. *end is `text` when there is none.
+double _Py_parse_inf_or_nan(const char* text, char** end) {
+  const char* p = text;
+  bool negative = *p == '-';
+  if (*p == '-' || *p == '+') ++p;
+  const char* stop;
+  double value = -1.0;
+  if (starts_with_word(p, "infinity", &stop) || starts_with_word(p, "inf", &stop)) value = HUGE_VAL;
+  else if (starts_with_word(p, "nan", &stop)) value = std::numeric_limits<double>::quiet_NaN();
+  else stop = text;
+  *end = const_cast<char*>(stop);
+  return negative && stop != text ? -value : value;
+}
+
+double PyOS_string_to_double(const char* text, char** end, PyObject* overflow_exception) {
+  const char* p = text;
+  char* stop;
+  double value = _Py_parse_inf_or_nan(text, &stop);
+  if (stop == text) {
+    bool negative = *p == '-';
+    if (*p == '-' || *p == '+') ++p;
+    bool digit = Py_ISDIGIT(static_cast<unsigned char>(*p)) || (*p == '.' && Py_ISDIGIT(static_cast<unsigned char>(p[1])));
+    value = -1.0;
+    if (digit) {
+      auto [parsed, error] = std::from_chars(p, p + std::strlen(p), value, std::chars_format::general);
+      stop = const_cast<char*>(parsed);
+      if (error == std::errc::result_out_of_range) {
+        // from_chars does not tell which way; strtod does.
+        value = std::strtod(p, nullptr);
+      }
+      if (negative) value = -value;
+    }
+  }
+  if (stop == text) {
+    PyErr_Format(PyExc_ValueError, "could not convert string to float: '%.200s'", text);
+    if (end) *end = stop;
+    return -1.0;
+  }
+  if (!end && *stop) {
+    PyErr_Format(PyExc_ValueError, "could not convert string to float: '%.200s'", text);
+    return -1.0;
+  }
+  if (end) *end = stop;
+  if (std::fabs(value) == HUGE_VAL && overflow_exception && Py_TOLOWER(static_cast<unsigned char>(*(text + (*text == '-' || *text == '+')))) != 'i') {
+    PyErr_Format(overflow_exception, "value too large to convert to float: '%.200s'", text);
+    return -1.0;
+  }
+  return value;
+}
+
+char* PyOS_double_to_string(double value, char code, int precision, int flags, int* type) {
+  bool upper = code == 'E' || code == 'F' || code == 'G';
+  char lower = static_cast<char>(Py_TOLOWER(static_cast<unsigned char>(code)));
+  if (!std::strchr("efgr", lower) || (lower == 'r' && precision != 0)) {
+    PyErr_BadInternalCall();
+    return nullptr;
+  }
+  auto finish = [&](const char* text, size_t n, int kind) -> char* {
+    if (type) *type = kind;
+    char* result = static_cast<char*>(PyMem_Malloc(n + 1));
+    if (!result) {
+      PyErr_NoMemory();
+      return nullptr;
+    }
+    std::memcpy(result, text, n);
+    result[n] = 0;
+    return result;
+  };
+  bool negative = std::signbit(value);
+  if (std::isnan(value)) {
+    const char* text = flags & Py_DTSF_SIGN ? (upper ? "+NAN" : "+nan") : upper ? "NAN" : "nan";
+    return finish(text, std::strlen(text), Py_DTST_NAN);
+  }
+  if (std::isinf(value)) {
+    const char* text = negative ? (upper ? "-INF" : "-inf") : flags & Py_DTSF_SIGN ? (upper ? "+INF" : "+inf") : upper ? "INF" : "inf";
+    return finish(text, std::strlen(text), Py_DTST_INFINITE);
+  }
+  size_t room = kMostDigits + static_cast<size_t>(precision > 0 ? precision : 0) + 64;
+  char* text = static_cast<char*>(PyMem_Malloc(room));
+  if (!text) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  char* out = text;
+  double magnitude = std::fabs(value);
+  char* sign_at = out;
+  if (negative) *out++ = '-';
+  else if (flags & Py_DTSF_SIGN) *out++ = '+';
+  char* digits_at = out;
+  if (lower == 'f') {
+    out = std::to_chars(out, text + room, magnitude, std::chars_format::fixed, precision).ptr;
+    if (precision == 0 && flags & Py_DTSF_ALT) *out++ = '.';
+  } else if (lower == 'e') {
+    Decimal decimal;
+    if (magnitude == 0) {
+      decimal.count = 1;
+      decimal.digits[0] = '0';
+      decimal.point = 1;
+    } else {
+      rounded_decimal(magnitude, std::min(precision + 1, kMostDigits - 1), &decimal);
+    }
+    *out++ = decimal.digits[0];
+    if (precision > 0 || flags & Py_DTSF_ALT) *out++ = '.';
+    for (int i = 1; i <= precision; ++i) *out++ = i < decimal.count ? decimal.digits[i] : '0';
+    out = put_exponent(out, decimal.point - 1, upper);
+  } else {
+    Decimal decimal;
+    bool shortest = lower == 'r';
+    int wanted = precision == 0 ? 1 : precision;
+    if (magnitude == 0) {
+      decimal.count = 1;
+      decimal.digits[0] = '0';
+      decimal.point = 1;
+    } else if (shortest) {
+      shortest_decimal(magnitude, &decimal);
+    } else {
+      rounded_decimal(magnitude, std::min(wanted, kMostDigits - 1), &decimal);
+    }
+    // Trailing zeros go, unless the alternate form keeps them.
+    bool keep = !shortest && flags & Py_DTSF_ALT;
+    if (!keep) {
+      while (decimal.count > 1 && decimal.digits[decimal.count - 1] == '0') --decimal.count;
+    } else {
+      while (decimal.count < wanted && decimal.count < kMostDigits - 1) decimal.digits[decimal.count++] = '0';
+    }
+    int limit = shortest ? 16 : wanted;
+    bool scientific = decimal.point <= -4 || decimal.point > limit;
+    if (scientific) {
+      *out++ = decimal.digits[0];
+      if (decimal.count > 1 || keep) *out++ = '.';
+      for (int i = 1; i < decimal.count; ++i) *out++ = decimal.digits[i];
+      out = put_exponent(out, decimal.point - 1, upper);
+    } else {
+      if (decimal.point <= 0) {
+        out = put(out, "0.");
+        for (int i = decimal.point; i < 0; ++i) *out++ = '0';
+        for (int i = 0; i < decimal.count; ++i) *out++ = decimal.digits[i];
+      } else {
+        for (int i = 0; i < decimal.point; ++i) *out++ = i < decimal.count ? decimal.digits[i] : '0';
+        if (decimal.count > decimal.point) {
+          *out++ = '.';
+          for (int i = decimal.point; i < decimal.count; ++i) *out++ = decimal.digits[i];
+        } else if (keep) {
+          *out++ = '.';
+        } else if (flags & Py_DTSF_ADD_DOT_0) {
+          out = put(out, ".0");
+        }
+      }
+    }
+  }
+  if (flags & Py_DTSF_NO_NEG_0 && negative) {
+    // A result that shows only zeros loses its sign.
+    bool zero = true;
+    for (char* p = digits_at; p < out && *p != 'e' && *p != 'E'; ++p) zero = zero && (*p == '0' || *p == '.');
+    if (zero) {
+      std::memmove(sign_at, digits_at, static_cast<size_t>(out - digits_at));
+      out -= digits_at - sign_at;
+    }
+  }
+  char* result = finish(text, static_cast<size_t>(out - text), Py_DTST_FINITE);
+  PyMem_Free(text);
+  return result;
+}
+
+PyObject* PyFloat_FromString(PyObject* object) {
+  Ref<> holder;
+  const char* text;
+  Py_ssize_t length;
+  Py_buffer view = {};
+  if (PyUnicode_Check(object)) {
+    holder = steal(_PyUnicode_TransformDecimalAndSpaceToASCII(object));
+    text = holder ? PyUnicode_AsUTF8AndSize(holder.get(), &length) : nullptr;
+    if (!text) return nullptr;
+  } else if (PyObject_GetBuffer(object, &view, PyBUF_SIMPLE) == 0) {
+    // A copy with a NUL behind it.
+    holder = steal(PyBytes_FromStringAndSize(static_cast<const char*>(view.buf), view.len));
+    PyBuffer_Release(&view);
+    if (!holder) return nullptr;
+    text = PyBytes_AS_STRING(holder.get());
+    length = PyBytes_GET_SIZE(holder.get());
+  } else {
+    PyErr_Format(PyExc_TypeError, "float() argument must be a string or a real number, not '%.200s'", Py_TYPE(object)->tp_name);
+    return nullptr;
+  }
+  const char* start = text;
+  const char* stop = text + length;
+  while (start < stop && Py_ISSPACE(static_cast<unsigned char>(*start))) ++start;
+  while (stop > start && Py_ISSPACE(static_cast<unsigned char>(stop[-1]))) --stop;
+  // Underscores stand between digits only.
+  size_t n = static_cast<size_t>(stop - start);
+  char* plain = static_cast<char*>(PyMem_Malloc(n + 1));
+  if (!plain) return PyErr_NoMemory();
+  size_t k = 0;
+  bool good = n > 0;
+  for (size_t i = 0; i < n && good; ++i) {
+    if (start[i] == '_') good = i > 0 && i + 1 < n && Py_ISDIGIT(static_cast<unsigned char>(start[i - 1])) && Py_ISDIGIT(static_cast<unsigned char>(start[i + 1]));
+    else plain[k++] = start[i];
+    if (start[i] == 0) good = false;
+  }
+  plain[k] = 0;
+  char* end = plain;
+  double value = -1;
+  if (good) {
+    value = PyOS_string_to_double(plain, &end, nullptr);
+    if (PyErr_Occurred()) PyErr_Clear();
+  }
+  good = good && end == plain + k && end != plain;
+  PyMem_Free(plain);
+  if (!good) {
+    PyErr_Format(PyExc_ValueError, "could not convert string to float: %R", object);
+    return nullptr;
+  }
+  return PyFloat_FromDouble(value);
+}
+
+}  // extern "C"
