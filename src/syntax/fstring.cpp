@@ -47,6 +47,12 @@ Expr* FString::finish(bool format) {
   return e;
 }
 
+Expr* FString::finish_specification(const Token* token) {
+  where_ = Parser::place(token);
+  kind_ = nullptr;
+  return finish(true);
+}
+
 void FString::parse(StringReader& reader, const StringParts& parts) {
   const char* p = parts.begin;
   if (!parse_level(p, parts.end, parts.raw, 0, reader)) parser_.failed_ = true;
@@ -233,7 +239,7 @@ bool FString::field(const char*& p, const char* end, bool raw, int depth, String
     if (p >= end) return unexpected_end();
     FString inner(parser_, where_, kind_);
     if (!inner.parse_level(p, end, raw, depth + 1, reader)) return false;
-    format_spec = inner.finish(true);
+    format_spec = inner.finish_specification(reader.token());
     if (!format_spec) return false;
   }
   if (p >= end || *p != '}') return unexpected_end();

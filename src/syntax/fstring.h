@@ -40,6 +40,8 @@ class FString {
   void parse(StringReader& reader, const StringParts& parts);
   // A constant, or a JoinedStr when one of the literals was formatted.
   Expr* finish(bool format);
+  // A format specification is where its own literal is.
+  Expr* finish_specification(const Token* token);
 
  private:
   // `depth` counts enclosing format specifications.

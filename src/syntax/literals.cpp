@@ -153,12 +153,13 @@ Ref<> StringReader::unescape(const char* text, const char* end, bool bytes) {
       auto next = static_cast<unsigned char>(p + 1 < end ? p[1] : 0);
       *out++ = '\\';
       ++p;
-      bool known = next == 0 || std::strchr("\n\\'\"abfnrtv01234567x", next) || (!bytes && std::strchr("NuU", next));
+      bool known = next == 0 || next >= 0x80 || std::strchr("\n\\'\"abfnrtv01234567x", next) || (!bytes && std::strchr("NuU", next));
       if (!known && p < end) {
         good = warn_escape(next);
         *out++ = '\\';
       }
-      if (p < end && next < 0x80) *out++ = *p++;
+      if (p == end || next >= 0x80) *out++ = '\\';
+      else *out++ = *p++;
     } else if (c >= 0x80 && !bytes) {
       const char* begin = p;
       while (p < end && static_cast<unsigned char>(*p) >= 0x80) ++p;

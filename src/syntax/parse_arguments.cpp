@@ -151,8 +151,6 @@ Arguments* Parser::parameters_body(bool lambda) {
     for (int i = 0; i < values_count; ++i) defaults.append(static_cast<Expr*>(stack_[values.base() + i * 2 + 1]));
   }
   result->defaults = defaults;
-  if (positional_only && !lambda && !supports(8, "Positional-only parameters are")) return nullptr;
-
   // From the star on.
   int before = mark_;
   if (diagnose_ && is(T::star)) {
@@ -216,6 +214,7 @@ Arguments* Parser::parameters_body(bool lambda) {
     reset(begin);
     return nullptr;
   }
+  if (positional_only && !supports(8, "Positional-only parameters are")) return nullptr;
   return result;
 }
 

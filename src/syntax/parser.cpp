@@ -192,9 +192,10 @@ std::nullptr_t Parser::error_at(PyObject* type, int lineno, int column, int end_
     column -= starting_column_;
     end_column -= starting_column_;
   }
-  int shown = characters(line.get(), column);
-  int shown_end = end_column > 0 ? characters(line.get(), end_column) : end_column;
-  if (shown < 0) return nullptr;
+  bool count = tokenizer_.source().has_encoding() && !replacement_;
+  int shown = count ? characters(line.get(), column) : column;
+  int shown_end = count && end_column > 0 ? characters(line.get(), end_column) : end_column;
+  if (shown < 0 && PyErr_Occurred()) return nullptr;
   Ref<> details = steal(Py_BuildValue("(O(OiiOii))", message.get(), tokenizer_.filename() ? tokenizer_.filename() : Py_None,
                                       lineno, shown, line.get(), end_lineno, shown_end));
   if (details) PyErr_SetObject(type, details.get());

@@ -140,6 +140,7 @@ Status Source::decode_and_append(const char* text, size_t size, const char* enco
 Status Source::from_string(const char* text, size_t size, PyObject* filename, bool is_utf8, bool end_line) {
   if (is_utf8) {
     // Whoever says so may have made it of anything, as embedding programs do.
+    has_encoding_ = true;
     return append(text, size, end_line);
   }
   bool mark = size >= 3 && std::memcmp(text, "\xEF\xBB\xBF", 3) == 0;
@@ -157,6 +158,7 @@ Status Source::from_string(const char* text, size_t size, PyObject* filename, bo
     if (!blank) break;
     at = end;
   }
+  has_encoding_ = found || mark;
   const char* encoding = found ? normal_name(cookie) : "utf-8";
   bool utf8 = std::strcmp(encoding, "utf-8") == 0;
   if (mark && !utf8) {
@@ -187,6 +189,7 @@ Status Source::from_file(FILE* file, PyObject* filename, const char* encoding) {
   }
   Status status;
   if (encoding && std::strcmp(normal_name(encoding), "utf-8") != 0) {
+    has_encoding_ = true;
     status = decode_and_append(text, size, encoding, filename, true);
   } else {
     status = from_string(text, size, filename, false, true);
@@ -206,7 +209,7 @@ Status Source::from_file(FILE* file, PyObject* filename, const char* encoding) {
 }
 
 void Source::from_terminal(FILE* file, const char* encoding, const char* prompt, const char* continuation_prompt) {
-  terminal_ = true;
+  terminal_ = has_encoding_ = true;
   file_ = file;
   encoding_ = encoding;
   prompt_ = prompt;

@@ -31,6 +31,8 @@ class Source {
 
   const char* data() const { return data_ ? data_ : ""; }
   int size() const { return size_; }
+  // Columns in errors count characters where an encoding is known, else bytes.
+  bool has_encoding() const { return has_encoding_; }
   bool is_interactive() const { return terminal_; }
   bool has_prompt() const { return terminal_ && prompt_; }
   // Errors are explained with what has been typed already.
@@ -44,6 +46,7 @@ class Source {
   int size_ = 0;
   int capacity_ = 0;
   bool bad_utf8_ = false;
+  bool has_encoding_ = false;
   bool terminal_ = false;
   bool asking_ = true;
   FILE* file_ = nullptr;

@@ -11,7 +11,7 @@ compiler=(${CXX:-ccache clang++-19} -std=gnu++23 -O1 -g -fno-exceptions -fno-rtt
   -I"$root/src" -I"$out/generated" -isystem /usr/include/python3.11)
 objects=()
 for source in "$root"/src/syntax/*.cpp "$out/generated/syntax/ast_nodes.cpp" "$root/src/modules/ast_module.cpp" \
-  "$root/src/base/arguments.cpp" "$root/src/base/convert.cpp" "$root/tests/syntax/reference_module.cpp"; do
+  "$root/src/base/arguments.cpp" "$root/src/base/convert.cpp" "$root/src/base/static_strings.cpp" "$root/tests/syntax/reference_module.cpp"; do
   object="$out/objects/$(basename "$source").o"
   "${compiler[@]}" -c "$source" -o "$object"
   objects+=("$object")

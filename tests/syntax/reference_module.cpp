@@ -3,23 +3,11 @@
 
 #include <cstring>
 
-#include "base/names.h"
 #include "syntax/parse.h"
 
 namespace gill {
 
-// What the str type defines in the runtime itself.
-constinit StaticName<2> ascii_characters[128] = {};
-constinit StaticName<1> empty_string = detail::make_static_name<"">();
-
 namespace {
-
-[[gnu::constructor]] void fill_characters() {
-  for (int c = 0; c < 128; ++c) {
-    ascii_characters[c] = detail::make_static_name<"?">();
-    ascii_characters[c].text[0] = static_cast<char>(c);
-  }
-}
 
 // parse(source, filename, mode, flags, feature_version): the tree as objects, or None with to_objects false.
 PyObject* parse(PyObject*, PyObject* args) {
