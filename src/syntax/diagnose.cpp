@@ -758,15 +758,27 @@ void Parser::invalid_try() {
     while (block(body)) {
     }
     if (failed_) return;
+    constexpr const char* kMixed = "cannot have both 'except' and 'except*' on the same 'try'";
+    auto type_and_colon = [&] {
+      if (expression()) {
+        int point = mark_;
+        if (accept(T::kw_as) && !accept(T::name) && !failed_) reset(point);
+      }
+      return accept(T::colon) != nullptr;
+    };
     ExceptHandlerList handlers{};
     int before = mark_;
-    bool mixed = except_blocks(handlers, false) && except_block(true);
-    if (!mixed && !failed_) {
-      reset(before);
-      mixed = except_blocks(handlers, true) && except_block(false);
+    if (except_blocks(handlers, false)) {
+      const Token* word = accept(T::kw_except);
+      const Token* star = word ? accept(T::star) : nullptr;
+      if (star && type_and_colon()) error_between(place(word), place(star), kMixed);
     }
     if (failed_) return;
-    if (mixed) error("cannot have both 'except' and 'except*' on the same 'try'");
+    reset(before);
+    if (except_blocks(handlers, true)) {
+      const Token* word = accept(T::kw_except);
+      if (word && type_and_colon()) error_on(word, kMixed);
+    }
   }
   if (!failed_) reset(mark);
 }
@@ -867,7 +879,7 @@ void Parser::invalid_match() {
   ++mark_;
   if (subject()) {
     if (accept(T::newline)) {
-      if (supports(10, "Pattern matching is")) error("expected ':'");
+      error("expected ':'");
       return;
     }
     missing_block(keyword, "'match' statement");

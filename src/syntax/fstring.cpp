@@ -217,21 +217,13 @@ bool FString::field(const char*& p, const char* end, bool raw, int depth, String
   }
   int conversion = -1;
   if (*p == '!') {
-    const char* start = ++p;
-    if (p >= end) return unexpected_end();
-    while (*p != '}' && *p != ':') {
-      if (++p >= end) return unexpected_end();
-    }
-    if (p == start) {
+    if (++p >= end) return unexpected_end();
+    conversion = *p++;
+    if (conversion != 's' && conversion != 'r' && conversion != 'a') {
       parser_.error("f-string: invalid conversion character: expected 's', 'r', or 'a'");
       return false;
     }
-    conversion = *start;
-    if (p - start != 1 || (conversion != 's' && conversion != 'r' && conversion != 'a')) {
-      Ref<> shown = steal(PyUnicode_DecodeUTF8(start, p - start, "replace"));
-      if (shown) parser_.error("f-string: invalid conversion character %R: expected 's', 'r', or 'a'", shown.get());
-      return false;
-    }
+    if (p >= end) return unexpected_end();
   }
   Expr* format_spec = nullptr;
   if (*p == ':') {
@@ -258,7 +250,10 @@ bool FString::field(const char*& p, const char* end, bool raw, int depth, String
 Expr* FString::expression(const char* begin, const char* end, StringReader& reader) {
   const char* p = begin;
   while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\f' || *p == '\r')) ++p;
-  if (p == end) return parser_.error("f-string: empty expression not allowed");
+  if (p == end) {
+    if (*end == '!' || *end == ':' || *end == '=') return parser_.error("f-string: expression required before '%c'", *end);
+    return parser_.error("f-string: empty expression not allowed");
+  }
 
   // Where the brace stands: lines after the token's first, columns after the last line end.
   const Token* token = reader.token();

@@ -119,7 +119,7 @@ Expr* Parser::number() {
 
 bool StringReader::warn_escape(unsigned char c) {
   // The second pass sees the same text again.
-  if (parser_.diagnosed_) return true;
+  if (parser_.diagnose_) return true;
   Ref<> message = steal(PyUnicode_FromFormat("invalid escape sequence '\\%c'", c));
   if (!message) return false;
   PyObject* filename = parser_.tokenizer_.filename();

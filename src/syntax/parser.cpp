@@ -49,7 +49,7 @@ Token* Parser::fetch() {
   Token* place = at(count_++);
   *place = token;
   if (token.kind == T::error) {
-    if (!PyErr_Occurred()) unclosed_parenthesis();
+    if (!PyErr_Occurred()) tokenizer_problem();
     failed_ = true;
   }
   return place;
@@ -247,6 +247,36 @@ void Parser::unclosed_parenthesis() {
   const Tokenizer::Paren& paren = tokenizer_.innermost();
   Located place{paren.lineno, paren.column, paren.lineno, -1};
   error_on(&place, "'%c' was never closed", paren.open);
+}
+
+void Parser::tokenizer_problem() {
+  Located line_begin{tokenizer_.line(), 0, tokenizer_.line(), -1};
+  auto raise_at = [&](PyObject* type, int column, const char* format, ...) {
+    va_list args;
+    va_start(args, format);
+    error_at(type, tokenizer_.line(), column, tokenizer_.line(), 0, format, args);
+    va_end(args);
+  };
+  switch (tokenizer_.problem()) {
+    case Tokenizer::Problem::end_of_file:
+      if (tokenizer_.level() > 0) unclosed_parenthesis();
+      else error("unexpected EOF while parsing");
+      break;
+    case Tokenizer::Problem::bad_dedent:
+      indentation_error("unindent does not match any outer indentation level");
+      break;
+    case Tokenizer::Problem::inconsistent_tabs:
+      raise_at(PyExc_TabError, 1, "inconsistent use of tabs and spaces in indentation");
+      break;
+    case Tokenizer::Problem::too_deep:
+      raise_at(PyExc_IndentationError, 1, "too many levels of indentation");
+      break;
+    case Tokenizer::Problem::bad_continuation:
+      raise_at(PyExc_SyntaxError, tokenizer_.position() - tokenizer_.buffer_start(),
+               "unexpected character after line continuation character");
+      break;
+    case Tokenizer::Problem::none: error_on(&line_begin, "unknown parsing error"); break;
+  }
 }
 
 bool Parser::supports(int version, const char* what) {

@@ -115,12 +115,17 @@ class Parser {
   // The result of a rule at this token, which in the second pass is computed once.
   template <class F>
   auto memoized(Rule rule, F&& compute) -> decltype(compute()) {
-    if (!diagnosed_) return compute();
+    int start = mark_;
+    if (!diagnosed_) {
+      auto result = compute();
+      if (!result && !failed_) mark_ = start;
+      return result;
+    }
     void* node = nullptr;
     if (failed_) return nullptr;
     if (recall(rule, &node)) return static_cast<decltype(compute())>(node);
-    int start = mark_;
     auto result = compute();
+    if (!result && !failed_) mark_ = start;
     remember(rule, start, const_cast<void*>(static_cast<const void*>(result)));
     return result;
   }
@@ -171,6 +176,7 @@ class Parser {
   std::nullptr_t error_last(PyObject* type, const char* format, va_list args);
   Ref<> error_line(int lineno);
   void unclosed_parenthesis();
+  void tokenizer_problem();
   void check_rest_of_source();
   void explain_failure(const Token* furthest);
   bool at_end_of_source() const;

@@ -151,6 +151,7 @@ Token Tokenizer::fail_range(int column, int end_column, const char* format, va_l
                                    text.get(), lineno_, end_column));
   if (args) PyErr_SetObject(PyExc_SyntaxError, args.get());
   done_ = true;
+  reached_end_ = false;
   return result;
 }
 
@@ -162,19 +163,11 @@ Token Tokenizer::fail(const char* format, ...) {
   return result;
 }
 
-// The reference gives the whole line, with its end, and no end column for what goes wrong around tokens.
-Token Tokenizer::fail_at(PyObject* type, int column, const char* message) {
-  Token result{.kind = T::error};
-  int begin = line_start_;
-  Ref<> text = steal(PyUnicode_DecodeUTF8(source_.data() + begin, line_end_ - begin, "replace"));
-  if (!text) return result;
-  bool tab = type == PyExc_TabError || column >= 0;
-  if (column < 0) column = tab ? 1 : cur_ - begin;
-  Ref<> args = steal(Py_BuildValue("(s(OiiOii))", message, filename_ ? filename_ : Py_None, lineno_, column,
-                                   text.get(), lineno_, tab ? 0 : -1));
-  if (args) PyErr_SetObject(type, args.get());
+Token Tokenizer::stop(Problem problem) {
+  if (!PyErr_Occurred()) problem_ = problem;
   done_ = true;
-  return result;
+  reached_end_ = false;
+  return Token{.kind = T::error};
 }
 
 // ---- tokens -------------------------------------------------------------------------------------------
@@ -243,11 +236,10 @@ bool Tokenizer::indentation(Token& failed) {
   }
   if (blank_line_ || level_ > 0) return true;
   if (continued_column) column = alternative = continued_column;
-  constexpr const char* kInconsistent = "inconsistent use of tabs and spaces in indentation";
   const Indent& current = indents_[indent_];
   auto inconsistent = [&] {
     cur_ = line_end_;
-    failed = fail_at(PyExc_TabError, -1, kInconsistent);
+    failed = stop(Problem::inconsistent_tabs);
     return false;
   };
   if (column == current.column) {
@@ -255,7 +247,7 @@ bool Tokenizer::indentation(Token& failed) {
   } else if (column > current.column) {
     if (indent_ + 1 >= kMaxIndent) {
       cur_ = line_end_;
-      failed = fail_at(PyExc_IndentationError, 1, "too many levels of indentation");
+      failed = stop(Problem::too_deep);
       return false;
     }
     if (alternative <= current.alternative) return inconsistent();
@@ -268,7 +260,7 @@ bool Tokenizer::indentation(Token& failed) {
     }
     if (column != indents_[indent_].column) {
       cur_ = line_end_;
-      failed = fail_at(PyExc_IndentationError, -1, "unindent does not match any outer indentation level");
+      failed = stop(Problem::bad_dedent);
       return false;
     }
     if (alternative != indents_[indent_].alternative) return inconsistent();
@@ -280,13 +272,13 @@ bool Tokenizer::indentation(Token& failed) {
 int Tokenizer::continuation_line(Token& failed) {
   int c = advance();
   if (c != '\n') {
-    failed = fail_at(PyExc_SyntaxError, cur_ - line_start_, "unexpected character after line continuation character");
+    failed = stop(Problem::bad_continuation);
     return kEnd;
   }
   c = advance();
   if (c == kEnd) {
-    if (!PyErr_Occurred()) failed = fail_at(PyExc_SyntaxError, -1, "unexpected EOF while parsing");
-    failed.kind = T::error;
+    failed = stop(Problem::end_of_file);
+    reached_end_ = true;
     return kEnd;
   }
   back_up(c);
@@ -367,7 +359,11 @@ again:
     start_ = cur_ - (c == kEnd ? 0 : 1);
   }
   if (c == kEnd) {
-    if (PyErr_Occurred() || level_ > 0) return Token{.kind = T::error};
+    if (PyErr_Occurred()) return Token{.kind = T::error};
+    if (level_ > 0) {
+      problem_ = Problem::end_of_file;
+      return Token{.kind = T::error};
+    }
     return token(T::end_marker, -1, -1);
   }
   if (is_name_start(c)) return identifier(c);
@@ -461,6 +457,7 @@ bool Tokenizer::check_identifier(Token& failed) {
                                      cur_ - line_start_, line.get(), lineno_, -1));
     if (args) PyErr_SetObject(PyExc_SyntaxError, args.get());
     done_ = true;
+    reached_end_ = false;
     return false;
   }
   // The longest prefix that is an identifier ends before the culprit.
@@ -539,19 +536,6 @@ bool Tokenizer::end_of_number(int c, const char* kind, Token& failed) {
   }
   if (!is_name_char(c)) return true;
   back_up(c);
-  if (c >= 128) {
-    // Let the name that begins here say what is wrong with it.
-    int saved = start_;
-    int begin = cur_;
-    start_ = begin;
-    while (is_name_char(advance())) {
-    }
-    --cur_;
-    bool good = check_identifier(failed);
-    start_ = saved;
-    if (!good) return false;
-    cur_ = begin;
-  }
   failed = fail("invalid %s literal", kind);
   return false;
 }
@@ -695,12 +679,10 @@ Token Tokenizer::string(int quote, bool) {
       line_start_ = multi_line_start_;
       int last_line = lineno_;
       lineno_ = first_lineno_;
-      reached_end_ = true;
-      if (size == 3) {
-        Token result = fail("unterminated triple-quoted string literal (detected at line %d)", last_line);
-        return result;
-      }
-      return fail("unterminated string literal (detected at line %d)", last_line);
+      Token result = size == 3 ? fail("unterminated triple-quoted string literal (detected at line %d)", last_line)
+                               : fail("unterminated string literal (detected at line %d)", last_line);
+      reached_end_ = c == kEnd;
+      return result;
     }
     if (c == quote) {
       ++closing;
@@ -718,6 +700,8 @@ Token Tokenizer::operation(int c) {
   int length;
   T kind = operator_of(source_.data() + cur_ - 1, length);
   cur_ += length - 1;
+  // Whether an operator goes on is found by looking at one more character, which may be the end.
+  if (length < 3) back_up(advance());
   switch (c) {
     case '(':
     case '[':

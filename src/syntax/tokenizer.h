@@ -17,7 +17,11 @@ class Tokenizer {
   Tokenizer(Source& source, PyObject* filename, bool type_comments)
       : source_(source), filename_(filename), type_comments_(type_comments) {}
 
-  // The next token; kind `error` when the exception is set or the text ended inside parentheses.
+  // What is wrong between tokens: the parser raises it, for the text may be found wrong elsewhere first.
+  enum class Problem : uint8_t { none, end_of_file, bad_dedent, inconsistent_tabs, too_deep, bad_continuation };
+  Problem problem() const { return problem_; }
+
+  // The next token; kind `error` when the exception is set or there is a problem.
   Token next();
 
   Source& source() { return source_; }
@@ -76,7 +80,7 @@ class Tokenizer {
   bool digits_with_underscores(int& c, int base, const char* kind, Token& failed);
   bool check_identifier(Token& failed);
   int continuation_line(Token& failed);
-  Token fail_at(PyObject* type, int column, const char* message);
+  Token stop(Problem problem);
   Token fail_range(int column, int end_column, const char* format, va_list arguments);
 
   Source& source_;
@@ -96,6 +100,7 @@ class Tokenizer {
   int first_lineno_ = 0;
   bool done_ = false;         // no more characters, because of an error or the end
   bool reached_end_ = false;
+  Problem problem_ = Problem::none;
   int buffer_start_ = 0;
   bool at_line_start_ = true;
   int pending_ = 0;  // indents, or dedents when negative
