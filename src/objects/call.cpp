@@ -236,6 +236,13 @@ PyObject* PyObject_VectorcallMethod(PyObject* method, PyObject* const* args, siz
 
 }  // extern "C"
 
+// Both variants by their own names, whatever PY_SSIZE_T_CLEAN says here.
+#undef _Py_VaBuildStack
+extern "C" {
+PyAPI_FUNC(PyObject**) _Py_VaBuildStack(PyObject** small, Py_ssize_t size, const char* format, va_list list, Py_ssize_t* count);
+PyAPI_FUNC(PyObject**) _Py_VaBuildStack_SizeT(PyObject** small, Py_ssize_t size, const char* format, va_list list, Py_ssize_t* count);
+}
+
 namespace gill {
 namespace {
 
