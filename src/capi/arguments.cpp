@@ -395,6 +395,17 @@ extern "C" {
 #undef PyArg_VaParse
 #undef PyArg_VaParseTupleAndKeywords
 
+// The published header declares one variant of each or the other; both are exported.
+PyAPI_FUNC(int) _PyArg_Parse_SizeT(PyObject*, const char*, ...);
+PyAPI_FUNC(int) _PyArg_ParseTuple_SizeT(PyObject*, const char*, ...);
+PyAPI_FUNC(int) _PyArg_VaParse_SizeT(PyObject*, const char*, va_list);
+PyAPI_FUNC(int) _PyArg_ParseStack_SizeT(PyObject* const*, Py_ssize_t, const char*, ...);
+PyAPI_FUNC(int) _PyArg_ParseTupleAndKeywords_SizeT(PyObject*, PyObject*, const char*, char**, ...);
+PyAPI_FUNC(int) _PyArg_VaParseTupleAndKeywords_SizeT(PyObject*, PyObject*, const char*, char**, va_list);
+PyAPI_FUNC(int) _PyArg_ParseTupleAndKeywordsFast_SizeT(PyObject*, PyObject*, struct _PyArg_Parser*, ...);
+PyAPI_FUNC(int) _PyArg_VaParseTupleAndKeywordsFast_SizeT(PyObject*, PyObject*, struct _PyArg_Parser*, va_list);
+PyAPI_FUNC(int) _PyArg_ParseStackAndKeywords_SizeT(PyObject* const*, Py_ssize_t, PyObject*, struct _PyArg_Parser*, ...);
+
 int PyArg_Parse(PyObject* args, const char* format, ...) { WITH_TARGETS(format, parse_object(args, format, targets, false)); }
 int _PyArg_Parse_SizeT(PyObject* args, const char* format, ...) { WITH_TARGETS(format, parse_object(args, format, targets, true)); }
 int PyArg_ParseTuple(PyObject* args, const char* format, ...) { WITH_TARGETS(format, parse_tuple(args, format, targets, false)); }

@@ -170,6 +170,28 @@ int PyBuffer_FromContiguous(const Py_buffer* view, const void* data, Py_ssize_t 
   return 0;
 }
 
+int PyBuffer_ToContiguous(void* target, const Py_buffer* view, Py_ssize_t size, char order) {
+  if (size != view->len) return raise(PyExc_ValueError, "PyBuffer_ToContiguous: len != view->len");
+  if (PyBuffer_IsContiguous(view, order)) {
+    std::memcpy(target, view->buf, static_cast<size_t>(size));
+    return 0;
+  }
+  if (size == 0) return 0;
+  auto* indices = static_cast<Py_ssize_t*>(PyMem_Calloc(static_cast<size_t>(view->ndim), sizeof(Py_ssize_t)));
+  if (!indices) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  auto step = order == 'F' ? _Py_add_one_to_index_F : _Py_add_one_to_index_C;
+  auto* out = static_cast<char*>(target);
+  for (Py_ssize_t left = size / view->itemsize; left > 0; --left, out += view->itemsize) {
+    std::memcpy(out, PyBuffer_GetPointer(view, indices), static_cast<size_t>(view->itemsize));
+    step(view->ndim, indices, view->shape);
+  }
+  PyMem_Free(indices);
+  return 0;
+}
+
 int PyObject_CopyData(PyObject* target, PyObject* source) {
   if (!PyObject_CheckBuffer(target) || !PyObject_CheckBuffer(source)) {
     return raise(PyExc_TypeError, "both destination and source must be bytes-like objects");

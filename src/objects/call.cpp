@@ -112,7 +112,7 @@ PyObject* _PyObject_FastCall(PyObject* callable, PyObject* const* args, Py_ssize
   return PyObject_Vectorcall(callable, args, static_cast<size_t>(count), nullptr);
 }
 
-PyObject* _PyObject_FastCallDictTstate(PyThreadState* thread, PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwargs) {
+[[gnu::visibility("default")]] PyObject* _PyObject_FastCallDictTstate(PyThreadState* thread, PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwargs) {
   Py_ssize_t count = PyVectorcall_NARGS(nargsf);
   vectorcallfunc function = vectorcall_of(callable);
   if (!function) return _PyObject_MakeTpCall(thread, callable, args, count, kwargs);
@@ -319,6 +319,13 @@ extern "C" {
 #undef PyObject_CallFunction
 #undef PyObject_CallMethod
 #undef _PyObject_CallMethodId
+
+PyAPI_FUNC(PyObject*) PyObject_CallFunction(PyObject*, const char*, ...);
+PyAPI_FUNC(PyObject*) _PyObject_CallFunction_SizeT(PyObject*, const char*, ...);
+PyAPI_FUNC(PyObject*) PyObject_CallMethod(PyObject*, const char*, const char*, ...);
+PyAPI_FUNC(PyObject*) _PyObject_CallMethod_SizeT(PyObject*, const char*, const char*, ...);
+PyAPI_FUNC(PyObject*) _PyObject_CallMethodId(PyObject*, _Py_Identifier*, const char*, ...);
+PyAPI_FUNC(PyObject*) _PyObject_CallMethodId_SizeT(PyObject*, _Py_Identifier*, const char*, ...);
 
 PyObject* PyObject_CallFunction(PyObject* callable, const char* format, ...) {
   FORMATTED(call_formatted(callable, format, arguments, false));

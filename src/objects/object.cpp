@@ -160,6 +160,7 @@ int _PyObject_IsFreed(PyObject* self) {
   Py_FatalError("_PyObject_AssertFailed");
 }
 [[gnu::visibility("default")]] int _PyObject_CheckConsistency(PyObject* self, int) { return self && Py_TYPE(self); }
+[[gnu::visibility("default")]] int _PyDict_CheckConsistency(PyObject* dict, int) { return dict && PyDict_Check(dict); }
 [[gnu::visibility("default")]] int _PyType_CheckConsistency(PyTypeObject*) { return 1; }
 [[gnu::visibility("default"), noreturn]] void _Py_FatalRefcountErrorFunc(const char* function, const char* message) { _Py_FatalErrorFunc(function, message); }
 void _PyObject_DebugTypeStats(FILE*) {}
