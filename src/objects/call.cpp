@@ -47,7 +47,7 @@ Ref<> tuple_of(PyObject* const* items, Py_ssize_t count) {
 }
 
 PyObject* call_slot(PyObject* callable, ternaryfunc function, PyObject* args, PyObject* kwargs) {
-  if (enter_recursive_call(" while calling a Python object")) return nullptr;
+  if (!enter_recursive_call(" while calling a Python object")) return nullptr;
   PyObject* result = function(callable, args, kwargs);
   leave_recursive_call();
   return _Py_CheckFunctionResult(PyThreadState_Get(), callable, result, nullptr);

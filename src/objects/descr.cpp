@@ -142,7 +142,7 @@ PyObject* method_vectorcall_varargs(PyObject* self, PyObject* const* args, size_
     kwargs = steal(_PyStack_AsDict(args + count, kwnames));
     if (!kwargs) return nullptr;
   }
-  if (enter_recursive_call(" while calling a Python object")) return nullptr;
+  if (!enter_recursive_call(" while calling a Python object")) return nullptr;
   PyObject* result;
   if constexpr (Keywords) {
     result = reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void*>(descr->d_method->ml_meth))(args[0], rest.get(), kwargs.get());

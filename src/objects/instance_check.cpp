@@ -32,7 +32,7 @@ int abstract_subclass(PyObject* derived, PyObject* klass) {
       continue;
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(bases.get()); ++i) {
-      if (enter_recursive_call(" in __issubclass__")) return -1;
+      if (!enter_recursive_call(" in __issubclass__")) return -1;
       int result = abstract_subclass(PyTuple_GET_ITEM(bases.get(), i), klass);
       leave_recursive_call();
       if (result) return result;
@@ -84,7 +84,7 @@ int subclass_of(PyObject* derived, PyObject* klass) {
 
 template <auto Check>
 int check_each(PyObject* object, PyObject* classes, const char* where) {
-  if (enter_recursive_call(where)) return -1;
+  if (!enter_recursive_call(where)) return -1;
   int result = 0;
   for (Py_ssize_t i = 0; result == 0 && i < PyTuple_GET_SIZE(classes); ++i) result = Check(object, PyTuple_GET_ITEM(classes, i));
   leave_recursive_call();
@@ -92,7 +92,7 @@ int check_each(PyObject* object, PyObject* classes, const char* where) {
 }
 
 int call_hook(const SpecialMethod& hook, PyObject* klass, PyObject* object, const char* where) {
-  if (enter_recursive_call(where)) return -1;
+  if (!enter_recursive_call(where)) return -1;
   Ref<> result = call_special(hook, klass, object);
   leave_recursive_call();
   return result ? PyObject_IsTrue(result.get()) : -1;

@@ -27,7 +27,7 @@ PyObject* call_method_def(PyObject* callable, PyMethodDef* definition, PyObject*
       if (count != 1) [[unlikely]] return takes_one_argument(callable, count);
     }
     // Such a function may call back into itself without any Python frame in between.
-    if (enter_recursive_call(" while calling a Python object")) [[unlikely]] return nullptr;
+    if (!enter_recursive_call(" while calling a Python object")) [[unlikely]] return nullptr;
     PyObject* result = definition->ml_meth(self, Convention == METH_O ? args[0] : nullptr);
     leave_recursive_call();
     return result;

@@ -13,7 +13,7 @@ namespace {
 // Recursion through C slots (a list that prints its items, say) must end in RecursionError.
 template <class F>
 auto guarded(const char* where, F call) -> decltype(call()) {
-  if (enter_recursive_call(where)) return nullptr;
+  if (!enter_recursive_call(where)) return nullptr;
   auto result = call();
   leave_recursive_call();
   return result;

@@ -221,11 +221,6 @@ Status lay_out(PyTypeObject* type, ClassPlan& plan) {
 
 void set_functions(PyTypeObject* type, ClassPlan& plan) {
   PyTypeObject* base = plan.base;
-  bool has_dict = type->tp_dictoffset || base->tp_dictoffset;
-  if (has_dict) {
-    type->tp_getattro = PyObject_GenericGetAttr;
-    type->tp_setattro = PyObject_GenericSetAttr;
-  }
   type->tp_dealloc = subtype_dealloc;
   // An instance with nowhere to put a reference cannot be part of a cycle, unless its base can.
   if (!PyType_HasFeature(base, Py_TPFLAGS_HAVE_GC) && (plan.slot_count || plan.add_dict)) type->tp_flags |= Py_TPFLAGS_HAVE_GC;
