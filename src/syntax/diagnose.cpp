@@ -152,7 +152,7 @@ void Parser::invalid_named_expression() {
     }
     bool display = false;
     switch (peek()->kind) {
-      case T::left_bracket: display = bracketed(); break;
+      case T::left_bracket: display = list(); break;
       case T::left_paren:
         display = tuple();
         if (!display && !failed_) {
@@ -257,6 +257,21 @@ void Parser::invalid_double_starred_pairs() {
     }
   }
   if (!failed_) reset(mark);
+}
+
+// compat: behind the first pair a missing colon comes before whatever else is wrong with a key.
+bool Parser::key_without_colon() {
+  int mark = mark_;
+  bool remembering = std::exchange(diagnosed_, false);
+  bool diagnosing = std::exchange(diagnose_, false);
+  Expr* key = expression();
+  diagnosed_ = remembering;
+  diagnose_ = diagnosing;
+  if (key && !is(T::colon) && !failed_) {
+    error_at_column(*key, key->end_col_offset - 1, key->end_lineno, "':' expected after dictionary key");
+  }
+  if (failed_) return true;
+  return reset(mark);
 }
 
 void Parser::invalid_key_value() {
@@ -571,7 +586,8 @@ void Parser::invalid_assignment() {
   a = star_named_expression();
   if (a && accept(T::comma)) {
     ExprList more{};
-    star_named_expressions(more);
+    while (star_named_expressions(more)) {
+    }
     if (!failed_ && accept(T::colon) && expression()) {
       error_on(a, "only single target (not tuple) can be annotated");
     }

@@ -94,7 +94,7 @@ bool FString::text(const char*& p, const char* end, bool raw, int depth, StringR
         }
         continue;
       }
-      if (c == '{' && !reader.warn_escape('{')) return false;
+      if (c == '{' && !reader.warn_escape(s - 1)) return false;
     }
     if (c != '{' && c != '}') continue;
     if (depth == 0) {

@@ -20,10 +20,12 @@ class StringReader {
   StringParts parts() const;
   Ref<> literal(const char* text, const char* end, bool raw);
   Ref<> bytes(const StringParts& parts);
-  bool warn_escape(unsigned char c);
+  // Warns about the escape that begins behind a backslash. False with the exception set.
+  bool warn_escape(const char* escape);
   const Token* token() const { return token_; }
 
  private:
+  static char* rewrite(const char* p, const char* end, bool bytes, char* out, const char*& odd);
   Ref<> unescape(const char* text, const char* end, bool bytes);
   void explain();
 

@@ -117,10 +117,11 @@ Expr* Parser::number() {
 
 // ---- strings ------------------------------------------------------------------------------------------
 
-bool StringReader::warn_escape(unsigned char c) {
-  // The second pass sees the same text again.
-  if (parser_.diagnose_) return true;
-  Ref<> message = steal(PyUnicode_FromFormat("invalid escape sequence '\\%c'", c));
+bool StringReader::warn_escape(const char* escape) {
+  auto c = static_cast<unsigned char>(*escape);
+  bool octal = c >= '4' && c <= '7';
+  Ref<> message = steal(octal ? PyUnicode_FromFormat("invalid octal escape sequence '\\%.3s'", escape)
+                              : PyUnicode_FromFormat("invalid escape sequence '\\%c'", c));
   if (!message) return false;
   PyObject* filename = parser_.tokenizer_.filename();
   if (PyErr_WarnExplicitObject(PyExc_DeprecationWarning, message.get(), filename ? filename : Py_None, token_->lineno, nullptr, nullptr) >= 0) {
@@ -128,47 +129,42 @@ bool StringReader::warn_escape(unsigned char c) {
   }
   if (PyErr_ExceptionMatches(PyExc_DeprecationWarning)) {
     PyErr_Clear();
-    parser_.error_on(token_, "invalid escape sequence '\\%c'", c);
+    parser_.error_on(token_, "%U", message.get());
   }
   parser_.failed_ = true;
   return false;
 }
 
-// A backslash that begins no escape stays, after a warning. It is doubled here, so that decoding does not warn
-// again; characters beyond ASCII become escapes, since the decoder takes them for Latin-1.
-Ref<> StringReader::unescape(const char* text, const char* end, bool bytes) {
-  size_t room = static_cast<size_t>(end - text) * 6 + 1;
-  char small[512];
-  char* buffer = room <= sizeof small ? small : static_cast<char*>(PyMem_Malloc(room));
-  if (!buffer) {
-    PyErr_NoMemory();
-    return nullptr;
-  }
-  char* out = buffer;
-  const char* p = text;
-  bool good = true;
-  while (p < end && good) {
+// Makes text that the codecs read without warnings of their own: a backslash that begins no escape is doubled,
+// octal escapes beyond a byte and characters beyond ASCII become other escapes. `odd` is the first escape
+// that is not one.
+char* StringReader::rewrite(const char* p, const char* end, bool bytes, char* out, const char*& odd) {
+  auto is_octal = [&](const char* s) { return s < end && *s >= '0' && *s <= '7'; };
+  while (p < end) {
     auto c = static_cast<unsigned char>(*p);
     if (c == '\\') {
-      auto next = static_cast<unsigned char>(p + 1 < end ? p[1] : 0);
-      *out++ = '\\';
       ++p;
-      bool known = next == 0 || next >= 0x80 || std::strchr("\n\\'\"abfnrtv01234567x", next) || (!bytes && std::strchr("NuU", next));
-      if (!known && p < end) {
-        good = warn_escape(next);
+      auto next = static_cast<unsigned char>(p < end ? *p : 0);
+      if (next >= '4' && next <= '7' && is_octal(p + 1) && is_octal(p + 2)) {
+        if (!odd) odd = p;
+        int value = (p[0] - '0') * 64 + (p[1] - '0') * 8 + (p[2] - '0');
+        out += bytes ? PyOS_snprintf(out, 5, "\\x%02x", value & 0xFF) : PyOS_snprintf(out, 7, "\\u%04x", value);
+        p += 3;
+        continue;
+      }
+      *out++ = '\\';
+      bool ascii = next != 0 && next < 0x80;
+      bool known = ascii && (std::strchr("\n\\'\"abfnrtv01234567x", next) || (!bytes && std::strchr("NuU", next)));
+      if (!known) {
+        if (ascii && !odd) odd = p;
         *out++ = '\\';
       }
-      if (p == end || next >= 0x80) *out++ = '\\';
-      else *out++ = *p++;
+      if (ascii) *out++ = *p++;
     } else if (c >= 0x80 && !bytes) {
       const char* begin = p;
       while (p < end && static_cast<unsigned char>(*p) >= 0x80) ++p;
       Ref<> run = steal(PyUnicode_DecodeUTF8(begin, p - begin, nullptr));
-      if (!run) {
-        good = false;
-        break;
-      }
-      // Two bytes of UTF-8 or more make ten characters: within the room there is for them.
+      if (!run) return nullptr;
       Py_ssize_t length = PyUnicode_GET_LENGTH(run.get());
       for (Py_ssize_t i = 0; i < length; ++i) {
         out += PyOS_snprintf(out, 11, "\\U%08x", static_cast<unsigned>(PyUnicode_READ_CHAR(run.get(), i)));
@@ -177,12 +173,26 @@ Ref<> StringReader::unescape(const char* text, const char* end, bool bytes) {
       *out++ = *p++;
     }
   }
+  return out;
+}
+
+Ref<> StringReader::unescape(const char* text, const char* end, bool bytes) {
+  // Two bytes of UTF-8 or more make ten characters, an octal escape of four makes six.
+  size_t room = static_cast<size_t>(end - text) * 6 + 16;
+  char small[512];
+  char* buffer = room <= sizeof small ? small : static_cast<char*>(PyMem_Malloc(room));
+  if (!buffer) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  const char* odd = nullptr;
   Ref<> result;
-  if (good) {
+  if (char* out = rewrite(text, end, bytes, buffer, odd)) {
     result = steal(bytes ? PyBytes_DecodeEscape(buffer, out - buffer, nullptr, 0, nullptr)
                          : PyUnicode_DecodeUnicodeEscape(buffer, out - buffer, nullptr));
   }
   if (buffer != small) PyMem_Free(buffer);
+  if (result && odd && !warn_escape(odd)) return nullptr;
   return result;
 }
 
@@ -244,7 +254,7 @@ StringParts StringReader::parts() const {
 Ref<> StringReader::bytes(const StringParts& parts) {
   for (const char* p = parts.begin; p < parts.end; ++p) {
     if (static_cast<unsigned char>(*p) >= 0x80) {
-      parser_.error_on(token_, "bytes can only contain ASCII literal characters");
+      parser_.error("bytes can only contain ASCII literal characters");
       return nullptr;
     }
   }

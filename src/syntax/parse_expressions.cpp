@@ -194,10 +194,12 @@ Expr* Parser::expression_unremembered() {
   return e;
 }
 
-// What follows an expression without an operator is only looked at.
+// What follows an expression without an operator is only looked at, without remembering that it was seen so.
 Expr* Parser::expression_without_diagnosis() {
   bool saved = std::exchange(diagnose_, false);
-  Expr* e = expression();
+  int mark = mark_;
+  Expr* e = expression_unremembered();
+  if (!e && !failed_) reset(mark);
   diagnose_ = saved;
   return e;
 }
@@ -1003,6 +1005,7 @@ Expr* Parser::braced_diagnosed() {
     Items<KeyValue> pairs(*this);
     int before = mark_;
     do {
+      if (pairs.size() && !is(T::double_star) && key_without_colon()) return nullptr;
       KeyValue* pair = key_value(true);
       if (!pair) break;
       pairs.push(pair);

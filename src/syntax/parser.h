@@ -354,6 +354,7 @@ class Parser {
   void invalid_dict_comprehension();
   void invalid_double_starred_pairs();
   void invalid_key_value();
+  bool key_without_colon();
   void invalid_arguments();
   void invalid_keyword_argument();
   void invalid_parameters(bool lambda);

@@ -355,8 +355,8 @@ again:
     bool is_token;
     Token result = comment(is_token);
     if (is_token) return result;
+    // compat: the line end behind a comment begins where the comment does.
     c = advance();
-    start_ = cur_ - (c == kEnd ? 0 : 1);
   }
   if (c == kEnd) {
     if (PyErr_Occurred()) return Token{.kind = T::error};
