@@ -259,21 +259,6 @@ void Parser::invalid_double_starred_pairs() {
   if (!failed_) reset(mark);
 }
 
-// compat: behind the first pair a missing colon comes before whatever else is wrong with a key.
-bool Parser::key_without_colon() {
-  int mark = mark_;
-  bool remembering = std::exchange(diagnosed_, false);
-  bool diagnosing = std::exchange(diagnose_, false);
-  Expr* key = expression();
-  diagnosed_ = remembering;
-  diagnose_ = diagnosing;
-  if (key && !is(T::colon) && !failed_) {
-    error_at_column(*key, key->end_col_offset - 1, key->end_lineno, "':' expected after dictionary key");
-  }
-  if (failed_) return true;
-  return reset(mark);
-}
-
 void Parser::invalid_key_value() {
   int mark = mark_;
   Expr* key = expression();

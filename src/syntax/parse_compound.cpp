@@ -28,7 +28,7 @@ Stmt* Parser::compound_statement() {
 }
 
 bool Parser::block(StmtList& out) {
-  if (!diagnosed_) return block_unremembered(out);
+  if (!remembering_) return block_unremembered(out);
   StmtList* list = memoized(Rule::block, [&]() -> StmtList* {
     auto* result = plain<StmtList>();
     return result && block_unremembered(*result) ? result : nullptr;

@@ -931,7 +931,18 @@ Expr* Parser::finish_dict(const Token* start, int base) {
 Expr* Parser::braced() {
   DepthGuard depth(*this);
   if (failed_) return nullptr;
+  int mark = mark_;
   if (diagnose_) return braced_diagnosed();
+  if (Expr* e = braced_plain()) return e;
+  if (failed_) return nullptr;
+  // compat: what is wrong with a dict's pairs is said in the first pass already.
+  remembering_ = true;
+  reset(mark + 1);
+  invalid_double_starred_pairs();
+  return nullptr;
+}
+
+Expr* Parser::braced_plain() {
   int mark = mark_;
   const Token* start = accept(T::left_brace);
   if (accept(T::right_brace)) return make<Dict>(start);
@@ -1005,7 +1016,6 @@ Expr* Parser::braced_diagnosed() {
     Items<KeyValue> pairs(*this);
     int before = mark_;
     do {
-      if (pairs.size() && !is(T::double_star) && key_without_colon()) return nullptr;
       KeyValue* pair = key_value(true);
       if (!pair) break;
       pairs.push(pair);

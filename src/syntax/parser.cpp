@@ -319,7 +319,7 @@ void Parser::begin_second_pass() {
   mark_ = 0;
   depth_ = 0;
   stack_size_ = 0;
-  diagnose_ = diagnosed_ = true;
+  diagnose_ = remembering_ = true;
   tokenizer_.source().stop_asking();
 }
 

@@ -116,9 +116,11 @@ class Parser {
   template <class F>
   auto memoized(Rule rule, F&& compute) -> decltype(compute()) {
     int start = mark_;
-    if (!diagnosed_) {
+    if (!remembering_) {
       auto result = compute();
       if (!result && !failed_) mark_ = start;
+      // It may have begun meanwhile.
+      if (remembering_) remember(rule, start, const_cast<void*>(static_cast<const void*>(result)));
       return result;
     }
     void* node = nullptr;
@@ -285,6 +287,7 @@ class Parser {
   Expr* list();
   Expr* list_comprehension();
   Expr* braced();
+  Expr* braced_plain();
   Expr* braced_diagnosed();
   KeyValue* key_value(bool double_starred);
   Expr* finish_dict(const Token* start, int base);
@@ -354,7 +357,6 @@ class Parser {
   void invalid_dict_comprehension();
   void invalid_double_starred_pairs();
   void invalid_key_value();
-  bool key_without_colon();
   void invalid_arguments();
   void invalid_keyword_argument();
   void invalid_parameters(bool lambda);
@@ -395,7 +397,7 @@ class Parser {
   int mark_ = 0;
   bool failed_ = false;
   bool diagnose_ = false;   // mistakes are looked for here
-  bool diagnosed_ = false;  // this is the second pass
+  bool remembering_ = false;  // results of rules are kept, because text is visited again
   bool ended_ = false;
   bool statement_begun_ = false;
   int depth_ = 0;
