@@ -278,7 +278,6 @@ bool parse_keywords(PyObject* const* args, Py_ssize_t positional, const NamedArg
           // Counted below.
           skip_ahead = true;
         } else {
-          if (!report_bad_keyword(callee, parameters, named, positional)) return false;
           PyErr_Format(PyExc_TypeError, "%.200s%s missing required argument '%s' (pos %i)", callee.text(), callee.parentheses(),
                        parameters.keywords[i], i + 1);
           return false;
@@ -298,7 +297,7 @@ bool parse_keywords(PyObject* const* args, Py_ssize_t positional, const NamedArg
   if (skip_ahead) {
     int needed = std::min(parameters.positional_only, least);
     PyErr_Format(PyExc_TypeError, "%.200s%s takes %s %d positional argument%s (%zd given)", callee.text(), callee.parentheses(),
-                 least < count ? "at least" : "exactly", needed, plural(needed), positional);
+                 needed < count ? "at least" : "exactly", needed, plural(needed), positional);
     return false;
   }
   if (*format && *format != ';' && *format != ':' && *format != '|' && *format != '$') {
@@ -493,7 +492,6 @@ PyObject* const* _PyArg_UnpackKeywords(PyObject* const* args, Py_ssize_t count, 
     if (value) {
       --left;
     } else if (i < minpos || (maxpos <= i && i < required)) {
-      if (!report_bad_keyword(callee, parameters, named, count)) return nullptr;
       return raise(PyExc_TypeError, "%.200s%s missing required argument '%U' (pos %d)", callee.text(), callee.parentheses(),
                    PyTuple_GET_ITEM(parser->kwtuple, i - positional_only), i + 1);
     }

@@ -35,8 +35,7 @@ PyObject* function_call(PyObject* callable, PyObject* args, PyObject* kwargs) {
     return reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void*>(function->m_ml->ml_meth))(self, args, kwargs);
   }
   if (kwargs && PyDict_GET_SIZE(kwargs)) {
-    Ref<> text = TRY(function_text(callable));
-    return raise(PyExc_TypeError, "%U takes no keyword arguments", text.get());
+    return raise(PyExc_TypeError, "%.200s() takes no keyword arguments", function->m_ml->ml_name);
   }
   return function->m_ml->ml_meth(self, args);
 }

@@ -43,7 +43,6 @@ PyObject* proxy_inplace_or(PyObject* self, PyObject*) {
 PyObject* proxy_iter(PyObject* self) { return PyObject_GetIter(mapping_of(self)); }
 PyObject* proxy_str(PyObject* self) { return PyObject_Str(mapping_of(self)); }
 PyObject* proxy_repr(PyObject* self) { return PyUnicode_FromFormat("mappingproxy(%R)", mapping_of(self)); }
-Py_hash_t proxy_hash(PyObject* self) { return PyObject_Hash(mapping_of(self)); }
 PyObject* proxy_richcompare(PyObject* self, PyObject* other, int operation) { return PyObject_RichCompare(mapping_of(self), other, operation); }
 
 bool is_mapping(PyObject* object) { return PyMapping_Check(object) && !PyList_Check(object) && !PyTuple_Check(object); }
@@ -93,7 +92,6 @@ PyTypeObject PyDictProxy_Type = {
     .tp_as_number = const_cast<PyNumberMethods*>(&kNumber),
     .tp_as_sequence = const_cast<PySequenceMethods*>(&kSequence),
     .tp_as_mapping = const_cast<PyMappingMethods*>(&kMapping),
-    .tp_hash = proxy_hash,
     .tp_str = proxy_str,
     .tp_getattro = PyObject_GenericGetAttr,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_MAPPING,

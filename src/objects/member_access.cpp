@@ -146,10 +146,11 @@ int PyMember_SetOne(char* object, PyMemberDef* member, PyObject* value) {
     case T_FLOAT:
     case T_DOUBLE: {
       double number = PyFloat_AsDouble(value);
-      if (number == -1.0 && PyErr_Occurred()) return -1;
-      if (member->type == T_FLOAT) field<float>(address) = static_cast<float>(number);
-      else field<double>(address) = number;
-      return 0;
+      bool failed = number == -1.0 && PyErr_Occurred();
+      // compat: a double takes the -1 of a failed conversion, a float does not.
+      if (member->type == T_DOUBLE) field<double>(address) = number;
+      else if (!failed) field<float>(address) = static_cast<float>(number);
+      return failed ? -1 : 0;
     }
     case T_OBJECT:
     case T_OBJECT_EX:

@@ -123,8 +123,7 @@ int super_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (PyTuple_GET_SIZE(args) > 0) type = PyTuple_GET_ITEM(args, 0);
   if (PyTuple_GET_SIZE(args) > 1) object = PyTuple_GET_ITEM(args, 1);
   if (type && !PyType_Check(type)) {
-    _PyArg_BadArgument("super", "argument 1", "type", type);
-    return -1;
+    return raise(PyExc_TypeError, "super() argument 1 must be a type, not %.200s", Py_TYPE(type)->tp_name);
   }
   return static_cast<int>(initialize(as_super(self), reinterpret_cast<PyTypeObject*>(type), object));
 }

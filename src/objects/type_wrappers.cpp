@@ -34,30 +34,24 @@ PyObject* compare(PyObject* self, PyObject* args, void* slot) {
   return as<richcmpfunc>(slot)(self, PyTuple_GET_ITEM(args, 0), Operation);
 }
 
-// `object.__setattr__(cls, ...)` must not reach around a type's own setter: the function that is called has
-// to be the one of the nearest non-Python class.
+// `object.__setattr__(cls, ...)` must not reach around a C class's own setter. Python classes never have one, so the
+// walk down tp_base from the class whose setter the object really has must meet `function` before any other C setter.
 bool may_set_attributes(PyObject* self, setattrofunc function, const char* what) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject* mro = type->tp_mro;
   if (!mro) return true;
-  PyTypeObject* defining = type;
-  // Find the class that really defines the given function...
+  auto is_python = [](PyTypeObject* t) { return t->tp_setattro == dispatch::set_attribute; };
+  PyTypeObject* start = type;
   for (Py_ssize_t i = PyTuple_GET_SIZE(mro) - 1; i >= 0; --i) {
     auto* base = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(mro, i));
-    if (base->tp_setattro == dispatch::set_attribute) continue;
-    if (base->tp_setattro == type->tp_setattro && base->tp_setattro != function) continue;
-    if (base->tp_setattro == function) {
-      defining = base;
-      break;
-    }
+    if (is_python(base) || base->tp_setattro != type->tp_setattro) continue;
+    start = base;
+    break;
   }
-  // ... and see whether a C class in between defines another.
-  for (PyTypeObject* base = defining; base; base = base->tp_base) {
-    if (base->tp_setattro == function) break;
-    if (base->tp_setattro != dispatch::set_attribute) {
-      PyErr_Format(PyExc_TypeError, "can't apply this %s to %s object", what, type->tp_name);
-      return false;
-    }
+  for (PyTypeObject* base = start; base && base->tp_setattro != function; base = base->tp_base) {
+    if (is_python(base)) continue;
+    PyErr_Format(PyExc_TypeError, "can't apply this %s to %s object", what, type->tp_name);
+    return false;
   }
   return true;
 }
