@@ -1,5 +1,5 @@
 # The commands of the README. Each does all the set-up that it needs on a fresh Debian 12 machine.
-.PHONY: all run test release setup clean
+.PHONY: all test setup clean bytecode-compare
 
 JOBS ?= $(shell nproc)
 
@@ -21,3 +21,8 @@ test: setup build/dev/build.ninja
 
 clean:
 	rm -rf build
+
+# Compares the code objects of our parser and compiler with the reference's, for its standard library.
+bytecode-compare: setup build/dev/build.ninja
+	@ninja -C build/dev -j$(JOBS) hosted_compiler
+	@/usr/bin/python3.11 tools/bytecode_compare.py --extension build/dev/hosted/gill_compiler.so /usr/lib/python3.11
