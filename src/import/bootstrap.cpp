@@ -168,6 +168,9 @@ Status bootstrap_importlib(Interpreter* interpreter) {
   PyObject* dict = PyModule_GetDict(module.get());
   TRY(status_of(PyDict_SetItem(dict, name<"__builtins__">, interpreter->builtins)));
   TRY(status_of(PyDict_SetItem(interpreter->modules, bootstrap_name, module.get())));
+  // FrozenImporter looks for the name that the source has, and removes it again.
+  Ref<> origin = TRY(steal(PyUnicode_FromString("importlib._bootstrap")));
+  TRY(status_of(PyDict_SetItemString(dict, "__origname__", origin.get())));
   Ref<> done = TRY(steal(PyEval_EvalCode(code.get(), dict, dict)));
   interpreter->importlib = module.release();
   interpreter->imports->find_and_load = borrow(PyDict_GetItemString(dict, "_find_and_load")).release();
