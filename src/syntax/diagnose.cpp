@@ -2,6 +2,8 @@
 //
 // Each function stands at the place of the rule that it belongs to, leaves the position where it was unless it
 // raises, and raises by setting the exception, which ends the parse.
+#include <string_view>
+
 #include "syntax/parser.h"
 
 namespace gill::ast {
@@ -74,6 +76,14 @@ Expr* wrong_part(Expr* e, Target kind) {
   }
 }
 
+// compat: the reference takes the beginnings of `match` and `case` for them here.
+bool begins_soft_keyword(const char* text, int size) {
+  for (std::string_view word : {"_", "case", "match"}) {
+    if (word.starts_with(std::string_view(text, static_cast<size_t>(size)))) return true;
+  }
+  return false;
+}
+
 const Located& last_of(const Comprehension* clause) {
   return clause->ifs.empty() ? *clause->iter : *clause->ifs.back();
 }
@@ -98,7 +108,8 @@ void Parser::invalid_expression() {
   int mark = mark_;
   const Token* start = peek();
   // A prefix that is no prefix and a soft keyword have errors of their own.
-  bool skip = start->kind == T::name && (start->soft || kind_after() == T::string);
+  bool skip = start->kind == T::name &&
+              (begins_soft_keyword(tokenizer_.text() + start->start, start->end - start->start) || kind_after() == T::string);
   if (!skip) {
     Expr* a = disjunction();
     Expr* b = a ? expression_without_diagnosis() : nullptr;

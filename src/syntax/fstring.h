@@ -25,8 +25,8 @@ class StringReader {
   const Token* token() const { return token_; }
 
  private:
-  static char* rewrite(const char* p, const char* end, bool bytes, char* out, const char*& odd);
-  Ref<> unescape(const char* text, const char* end, bool bytes);
+  Ref<> unescape(const char* text, const char* end);
+  Ref<> unescape_bytes(const char* text, const char* end);
   void explain();
 
   Parser& parser_;

@@ -135,48 +135,77 @@ bool StringReader::warn_escape(const char* escape) {
   return false;
 }
 
-// Makes text that the codecs read without warnings of their own: a backslash that begins no escape is doubled,
-// octal escapes beyond a byte and characters beyond ASCII become other escapes. `odd` is the first escape
-// that is not one.
-char* StringReader::rewrite(const char* p, const char* end, bool bytes, char* out, const char*& odd) {
-  auto is_octal = [&](const char* s) { return s < end && *s >= '0' && *s <= '7'; };
-  while (p < end) {
-    auto c = static_cast<unsigned char>(*p);
-    if (c == '\\') {
-      ++p;
-      auto next = static_cast<unsigned char>(p < end ? *p : 0);
-      if (next >= '4' && next <= '7' && is_octal(p + 1) && is_octal(p + 2)) {
-        if (!odd) odd = p;
-        int value = (p[0] - '0') * 64 + (p[1] - '0') * 8 + (p[2] - '0');
-        out += bytes ? PyOS_snprintf(out, 5, "\\x%02x", value & 0xFF) : PyOS_snprintf(out, 7, "\\u%04x", value);
-        p += 3;
-        continue;
-      }
-      *out++ = '\\';
-      bool ascii = next != 0 && next < 0x80;
-      bool known = ascii && (std::strchr("\n\\'\"abfnrtv01234567x", next) || (!bytes && std::strchr("NuU", next)));
-      if (!known) {
-        if (ascii && !odd) odd = p;
+namespace {
+
+bool is_octal(const char* s, const char* end) { return s < end && *s >= '0' && *s <= '7'; }
+
+// Text that the codec reads without warnings of its own: a backslash that begins no escape is doubled, octal
+// escapes beyond a byte and characters beyond ASCII become other escapes.
+struct Rewriting {
+  const char* odd = nullptr;  // the first escape that is not one
+  int extra = 0;              // how many characters more there are than the reference would make
+
+  // Returns the end of what was written, which lies behind `stop` at most by one escape; null after a failure.
+  char* run(const char* p, const char* end, char* out, const char* stop) {
+    while (p < end && (!stop || out < stop)) {
+      auto c = static_cast<unsigned char>(*p);
+      if (c == '\\') {
+        ++p;
+        auto next = static_cast<unsigned char>(p < end ? *p : 0);
+        if (next >= '4' && next <= '7' && is_octal(p + 1, end) && is_octal(p + 2, end)) {
+          if (!odd) odd = p;
+          out += PyOS_snprintf(out, 7, "\\u%04x", (p[0] - '0') * 64 + (p[1] - '0') * 8 + (p[2] - '0'));
+          extra += 2;
+          p += 3;
+          continue;
+        }
         *out++ = '\\';
+        bool ascii = next != 0 && next < 0x80;
+        if (!ascii || !std::strchr("\n\\'\"abfnrtv01234567xNuU", next)) {
+          if (ascii && !odd) odd = p;
+          // The reference writes a backslash before other characters as an escape of six.
+          extra += ascii ? 1 : -4;
+          *out++ = '\\';
+        }
+        if (ascii) *out++ = *p++;
+      } else if (c >= 0x80) {
+        const char* begin = p;
+        while (p < end && static_cast<unsigned char>(*p) >= 0x80) ++p;
+        Ref<> run = steal(PyUnicode_DecodeUTF8(begin, p - begin, nullptr));
+        if (!run) return nullptr;
+        Py_ssize_t length = PyUnicode_GET_LENGTH(run.get());
+        for (Py_ssize_t i = 0; i < length; ++i) {
+          out += PyOS_snprintf(out, 11, "\\U%08x", static_cast<unsigned>(PyUnicode_READ_CHAR(run.get(), i)));
+        }
+      } else {
+        *out++ = *p++;
       }
-      if (ascii) *out++ = *p++;
-    } else if (c >= 0x80 && !bytes) {
-      const char* begin = p;
-      while (p < end && static_cast<unsigned char>(*p) >= 0x80) ++p;
-      Ref<> run = steal(PyUnicode_DecodeUTF8(begin, p - begin, nullptr));
-      if (!run) return nullptr;
-      Py_ssize_t length = PyUnicode_GET_LENGTH(run.get());
-      for (Py_ssize_t i = 0; i < length; ++i) {
-        out += PyOS_snprintf(out, 11, "\\U%08x", static_cast<unsigned>(PyUnicode_READ_CHAR(run.get(), i)));
-      }
-    } else {
-      *out++ = *p++;
+    }
+    return out;
+  }
+};
+
+// The codec's positions count the rewritten text.
+void correct_positions(const char* text, const char* end, char* buffer) {
+  if (!PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) return;
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  Py_ssize_t start, stop;
+  if (PyUnicodeDecodeError_GetStart(value, &start) == 0 && PyUnicodeDecodeError_GetEnd(value, &stop) == 0) {
+    Rewriting again;
+    if (again.run(text, end, buffer, buffer + start)) {
+      PyUnicodeDecodeError_SetStart(value, start - again.extra);
+      PyUnicodeDecodeError_SetEnd(value, stop - again.extra);
     }
   }
-  return out;
+  PyErr_Clear();
+  PyErr_Restore(type, value, traceback);
 }
 
-Ref<> StringReader::unescape(const char* text, const char* end, bool bytes) {
+}  // namespace
+
+Ref<> StringReader::unescape(const char* text, const char* end) {
   // Two bytes of UTF-8 or more make ten characters, an octal escape of four makes six.
   size_t room = static_cast<size_t>(end - text) * 6 + 16;
   char small[512];
@@ -185,15 +214,65 @@ Ref<> StringReader::unescape(const char* text, const char* end, bool bytes) {
     PyErr_NoMemory();
     return nullptr;
   }
-  const char* odd = nullptr;
+  Rewriting rewriting;
   Ref<> result;
-  if (char* out = rewrite(text, end, bytes, buffer, odd)) {
-    result = steal(bytes ? PyBytes_DecodeEscape(buffer, out - buffer, nullptr, 0, nullptr)
-                         : PyUnicode_DecodeUnicodeEscape(buffer, out - buffer, nullptr));
+  if (char* out = rewriting.run(text, end, buffer, nullptr)) {
+    result = steal(PyUnicode_DecodeUnicodeEscape(buffer, out - buffer, nullptr));
+    if (!result && rewriting.extra) correct_positions(text, end, buffer);
   }
   if (buffer != small) PyMem_Free(buffer);
-  if (result && odd && !warn_escape(odd)) return nullptr;
+  if (result && rewriting.odd && !warn_escape(rewriting.odd)) return nullptr;
   return result;
+}
+
+Ref<> StringReader::unescape_bytes(const char* text, const char* end) {
+  Ref<> result = TRY(steal(PyBytes_FromStringAndSize(nullptr, end - text)));
+  char* begin = PyBytes_AS_STRING(result.get());
+  char* out = begin;
+  const char* odd = nullptr;
+  for (const char* p = text; p < end;) {
+    if (*p != '\\') {
+      *out++ = *p++;
+      continue;
+    }
+    const char* escape = ++p;
+    switch (*p++) {
+      case '\n': break;
+      case '\\': *out++ = '\\'; break;
+      case '\'': *out++ = '\''; break;
+      case '"': *out++ = '"'; break;
+      case 'a': *out++ = '\a'; break;
+      case 'b': *out++ = '\b'; break;
+      case 'f': *out++ = '\f'; break;
+      case 'n': *out++ = '\n'; break;
+      case 'r': *out++ = '\r'; break;
+      case 't': *out++ = '\t'; break;
+      case 'v': *out++ = '\v'; break;
+      case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': {
+        int value = *escape - '0';
+        for (int i = 0; i < 2 && is_octal(p, end); ++i) value = value * 8 + (*p++ - '0');
+        if (value > 0xFF && !odd) odd = escape;
+        *out++ = static_cast<char>(value);
+        break;
+      }
+      case 'x':
+        if (p + 1 < end && Py_ISXDIGIT(p[0]) && Py_ISXDIGIT(p[1])) {
+          auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
+          *out++ = static_cast<char>(digit(p[0]) * 16 + digit(p[1]));
+          p += 2;
+          break;
+        }
+        return raise(PyExc_ValueError, "invalid \\x escape at position %zd", static_cast<Py_ssize_t>(escape - 1 - text));
+      default:
+        if (!odd) odd = escape;
+        *out++ = '\\';
+        *out++ = *escape;
+    }
+  }
+  if (odd && !warn_escape(odd)) return nullptr;
+  PyObject* bytes = result.release();
+  if (_PyBytes_Resize(&bytes, out - begin) < 0) return failure;
+  return steal(bytes);
 }
 
 Ref<> StringReader::literal(const char* text, const char* end, bool raw) {
@@ -201,7 +280,7 @@ Ref<> StringReader::literal(const char* text, const char* end, bool raw) {
   if (raw || !std::memchr(text, '\\', static_cast<size_t>(end - text))) {
     result = steal(PyUnicode_DecodeUTF8(text, end - text, nullptr));
   } else {
-    result = unescape(text, end, false);
+    result = unescape(text, end);
   }
   if (!result) explain();
   return result;
@@ -259,7 +338,7 @@ Ref<> StringReader::bytes(const StringParts& parts) {
     }
   }
   Ref<> result = parts.raw ? steal(PyBytes_FromStringAndSize(parts.begin, parts.end - parts.begin))
-                           : unescape(parts.begin, parts.end, true);
+                           : unescape_bytes(parts.begin, parts.end);
   if (!result) explain();
   return result;
 }

@@ -334,9 +334,6 @@ restart:
     if (!indentation(failed)) return failed;
   }
   start_ = cur_;
-  if (in_coroutine_ && coroutine_has_line_ && !blank_line_ && level_ == 0 && indent_ <= coroutine_indent_ && pending_ <= 0) {
-    in_coroutine_ = coroutine_has_line_ = false;
-  }
   if (pending_ < 0) {
     ++pending_;
     return token(T::dedent, -1, -1);
@@ -344,6 +341,11 @@ restart:
   if (pending_ > 0) {
     --pending_;
     return token(T::indent, -1, -1);
+  }
+  // A type comment on a line of its own has a line end behind it that ends no function.
+  if (in_coroutine_ && coroutine_has_line_ && !blank_line_ && level_ == 0 && indent_ <= coroutine_indent_ &&
+      source_.data()[cur_] != '\n') {
+    in_coroutine_ = coroutine_has_line_ = false;
   }
 again:
   start_ = -1;
@@ -508,14 +510,16 @@ bool Tokenizer::decimal_tail(int& c, Token& failed) {
 // A number may be followed by a keyword without space, which is deprecated, but not by other letters.
 bool Tokenizer::end_of_number(int c, const char* kind, Token& failed) {
   const char* rest = source_.data() + cur_;
-  auto follows = [&](const char* text) { return std::strncmp(rest, text, std::strlen(text)) == 0; };
+  auto follows = [&](std::string_view text) {
+    return std::strncmp(rest, text.data(), text.size()) == 0 && !is_name_char(static_cast<unsigned char>(rest[text.size()]));
+  };
   bool keyword = false;
   switch (c) {
     case 'a': keyword = follows("nd"); break;
     case 'e': keyword = follows("lse"); break;
     case 'f': keyword = follows("or"); break;
     case 'i': keyword = *rest == 'n' || *rest == 'f' || *rest == 's'; break;
-    case 'o': keyword = *rest == 'r'; break;
+    case 'o': keyword = follows("r"); break;
     case 'n': keyword = follows("ot"); break;
     default: break;
   }
