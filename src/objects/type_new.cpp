@@ -183,7 +183,7 @@ Status set_classcell(PyTypeObject* type, PyObject* dict) {
   PyObject* cell = PyDict_GetItemWithError(dict, name<"__classcell__">);
   if (!cell) return PyErr_Occurred() ? Status::error : Status::ok;
   if (!PyCell_Check(cell)) {
-    return raise(PyExc_TypeError, "__classcell__ must be a nonlocal cell, not <%.200R>", Py_TYPE(cell));
+    return raise(PyExc_TypeError, "__classcell__ must be a nonlocal cell, not %.200R", Py_TYPE(cell));
   }
   PyCell_Set(cell, as_object(type));
   return status_of(PyDict_DelItem(dict, name<"__classcell__">));
