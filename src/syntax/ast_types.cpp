@@ -130,6 +130,7 @@ Status build(AstTypes& all) {
     bool product = type.shape == Shape::product;
     Ref<> fields = product ? TRY(field_names(kClasses[type.first_class])) : empty.new_ref();
     all.types[t] = TRY(make_class(type.name, all.base, fields.get(), type.doc)).release();
+    if (product) TRY(set_optional_fields(all.types[t], kClasses[type.first_class]));
     TRY(status_of(PyObject_SetAttr(all.types[t], name<"_attributes">,
                                    type.location_offset >= 0 ? all.attribute_names : empty.get())));
     if (type.end_is_optional) {
@@ -141,7 +142,7 @@ Status build(AstTypes& all) {
       all.field_names[c] = TRY(field_names(info)).release();
       all.classes[c] = product ? Py_NewRef(all.types[t])
                                : TRY(make_class(info.name, all.types[t], all.field_names[c], info.doc)).release();
-      TRY(set_optional_fields(all.classes[c], info));
+      if (!product) TRY(set_optional_fields(all.classes[c], info));
       if (type.shape == Shape::simple) all.singletons[c] = TRY(steal(PyObject_CallNoArgs(all.classes[c]))).release();
     }
   }

@@ -77,10 +77,31 @@ Py_ssize_t bad_utf8_at(const char* text, size_t size) {
   return -1;
 }
 
+// compat: a file's lines end for the reference at a null byte, and what follows on the line is lost.
+size_t without_null_bytes(char* text, size_t size) {
+  char* out = static_cast<char*>(std::memchr(text, 0, size));
+  if (!out) return size;
+  char* end = text + size;
+  for (char* p = out; p < end;) {
+    if (*p) {
+      *out++ = *p++;
+      continue;
+    }
+    auto* line_end = static_cast<char*>(std::memchr(p, '\n', static_cast<size_t>(end - p)));
+    p = line_end ? line_end + 1 : end;
+  }
+  return static_cast<size_t>(out - text);
+}
+
 // SyntaxError about the encoding: it has a file name but no position.
+// compat: that of a file has not even a name.
 Failure encoding_error(PyObject* filename, Ref<> message) {
   if (!message) return failure;
-  Ref<> place = TRY(steal(Py_BuildValue("(OiiO)", filename ? filename : Py_None, 0, -1, Py_None)));
+  if (!filename) {
+    PyErr_SetObject(PyExc_SyntaxError, message.get());
+    return failure;
+  }
+  Ref<> place = TRY(steal(Py_BuildValue("(OiiO)", filename, 0, -1, Py_None)));
   Ref<> args = TRY(steal(PyTuple_Pack(2, message.get(), place.get())));
   PyErr_SetObject(PyExc_SyntaxError, args.get());
   return failure;
@@ -129,6 +150,7 @@ Status Source::decode_and_append(const char* text, size_t size, const char* enco
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     Ref<> type_owner = steal(type), value_owner = steal(value), traceback_owner = steal(traceback);
+    if (!filename) return encoding_error(nullptr, steal(PyUnicode_FromFormat("encoding problem: %s", encoding)));
     return encoding_error(filename, steal(unknown ? PyUnicode_FromFormat("unknown encoding: %s", encoding) : PyObject_Str(value)));
   }
   Py_ssize_t length;
@@ -187,13 +209,14 @@ Status Source::from_file(FILE* file, PyObject* filename, const char* encoding) {
     PyErr_NoMemory();
     return failure;
   }
+  size = without_null_bytes(text, size);
   Status status;
   if (encoding && std::strcmp(normal_name(encoding), "utf-8") != 0) {
     has_encoding_ = true;
-    status = decode_and_append(text, size, encoding, filename, true);
+    status = decode_and_append(text, size, encoding, nullptr, true);
   } else {
-    status = from_string(text, size, filename, false, true);
-    Py_ssize_t bad = bad_utf8_ ? bad_utf8_at(text, size) : -1;
+    status = from_string(text, size, nullptr, false, true);
+    Py_ssize_t bad = bad_utf8_ && !has_encoding_ ? bad_utf8_at(text, size) : -1;
     if (status == Status::ok && bad >= 0) {
       int line = 1;
       for (Py_ssize_t i = 0; i < bad; ++i) line += text[i] == '\n';

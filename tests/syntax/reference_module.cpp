@@ -38,6 +38,42 @@ PyObject* parse(PyObject*, PyObject* args) {
   return ast::ast_to_object(tree).release();
 }
 
+// parse_file(path, filename, mode, encoding, interactive): a list of the trees that the file holds; one, unless interactive.
+PyObject* parse_file(PyObject*, PyObject* args) {
+  const char *path, *mode, *encoding;
+  PyObject* filename;
+  int interactive = 0;
+  if (!PyArg_ParseTuple(args, "sUsz|i", &path, &filename, &mode, &encoding, &interactive)) return nullptr;
+  FILE* file = std::fopen(path, "rb");
+  if (!file) return PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+  PyCompilerFlags cf = {PyCF_ONLY_AST, PY_MINOR_VERSION};
+  ast::Mode start = !std::strcmp(mode, "exec") ? ast::Mode::file : ast::Mode::single;
+  PyObject* result = PyList_New(0);
+  const char* prompt = interactive ? ">>> " : nullptr;
+  const char* more = interactive ? "... " : nullptr;
+  bool at_end = false;
+  do {
+    ast::Arena arena;
+    ast::Mod* tree = ast::parse_file(arena, file, filename, encoding, start, prompt, more, &cf, &at_end);
+    PyObject* item = nullptr;
+    if (tree) {
+      item = ast::ast_to_object(tree).release();
+    } else if (!at_end && interactive) {
+      PyObject *type, *traceback;
+      PyErr_Fetch(&type, &item, &traceback);
+      Py_XDECREF(type);
+      Py_XDECREF(traceback);
+    }
+    if (item) {
+      PyList_Append(result, item);
+      Py_DECREF(item);
+    }
+  } while (interactive && !at_end);
+  std::fclose(file);
+  if (PyErr_Occurred()) Py_CLEAR(result);
+  return result;
+}
+
 // check(tree, mode): converts and validates.
 PyObject* check(PyObject*, PyObject* args) {
   PyObject* tree;
@@ -52,6 +88,7 @@ PyObject* check(PyObject*, PyObject* args) {
 
 PyMethodDef kFunctions[] = {
     {"parse", parse, METH_VARARGS, nullptr},
+    {"parse_file", parse_file, METH_VARARGS, nullptr},
     {"check", check, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
