@@ -48,7 +48,9 @@ Token* Parser::fetch() {
   }
   Token* place = at(count_++);
   *place = token;
-  if (token.kind == T::error) {
+  // Where more could still be typed nothing is wrong with the end, and mistakes before it count.
+  bool open_end = tokenizer_.source().stopped_asking() && tokenizer_.problem() == Tokenizer::Problem::end_of_file;
+  if (token.kind == T::error && !(open_end && !PyErr_Occurred())) {
     if (!PyErr_Occurred()) tokenizer_problem();
     failed_ = true;
   }

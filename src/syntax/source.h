@@ -37,6 +37,7 @@ class Source {
   bool has_prompt() const { return terminal_ && prompt_; }
   // Errors are explained with what has been typed already.
   void stop_asking() { asking_ = false; }
+  bool stopped_asking() const { return terminal_ && !asking_; }
 
  private:
   Status append(const char* text, size_t size, bool end_line);
