@@ -1,0 +1,263 @@
+"""Runs CPython's own test files under gill and compares each case with the recorded outcome of the reference.
+
+A case counts when the reference passes it. Crashes and time-outs are named first, then a table by file, then the
+total. The list of known failures (tests/conformance/known_failures.txt) may only shrink: a failing case that is not
+on it makes the run fail, and --update takes from it what passes now.
+
+Each file runs in a process of its own, in an empty folder, with a time limit. A case that ends the process is
+recorded as a crash and the rest of its file is run again without it.
+"""
+import argparse
+import concurrent.futures
+import gzip
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+DATA = HERE.parent / "tests" / "conformance"
+CHILD = HERE / "conformance_child.py"
+MAX_RESTARTS = 12
+MEMORY_LIMIT_KIB = 6 * 1024 * 1024
+
+
+def load_reference():
+    """file -> {case: outcome} as recorded, and file -> seconds that the reference took."""
+    outcomes, seconds = {}, {}
+    with gzip.open(DATA / "reference.tsv.gz", "rt", encoding="utf-8") as lines:
+        next(lines)
+        for line in lines:
+            file, case, outcome = line.rstrip("\n").split("\t")
+            cases = outcomes.setdefault(file, {})
+            if cases.get(case) != "fail":  # an id that occurs twice is as good as its worst outcome
+                cases[case] = outcome
+    for line in (DATA / "files.tsv").read_text().splitlines()[1:]:
+        file, *_, spent = line.split("\t")
+        seconds[file] = float(spent)
+    return outcomes, seconds
+
+
+def load_known(path):
+    """Known failures: file -> set of cases; `*` stands for all of a file."""
+    known = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            if line and not line.startswith("#"):
+                file, case = line.split("\t")
+                known.setdefault(file, set()).add(case)
+    return known
+
+
+def resident_kib(pid):
+    try:
+        with open(f"/proc/{pid}/statm") as statm:
+            return int(statm.read().split()[1]) * (os.sysconf("SC_PAGESIZE") // 1024)
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+class FileRun:
+    """One test file under the interpreter: its outcomes by case and what ended its processes."""
+
+    def __init__(self, gill, file, limit, keep_output):
+        self.gill, self.file, self.limit, self.keep_output = gill, file, limit, keep_output
+        self.outcomes, self.ends, self.seconds, self.output = {}, [], 0.0, b""
+
+    def run(self):
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
+            finished = set()
+            for attempt in range(MAX_RESTARTS):
+                done, culprit, end = self._attempt(pathlib.Path(folder), attempt, finished)
+                if done:
+                    break
+                self.ends.append((end, culprit))
+                if culprit is None or culprit in finished:
+                    break
+                self.outcomes[culprit] = end
+                finished.add(culprit)
+        self.seconds = time.monotonic() - started
+        return self
+
+    def _attempt(self, folder, attempt, finished):
+        report, skip = folder / f"report{attempt}", folder / f"skip{attempt}"
+        work = folder / f"work{attempt}"
+        work.mkdir()
+        skip.write_text("\n".join(sorted(finished)), encoding="utf-8", errors="surrogateescape")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        environment["TMPDIR"] = str(work)
+        with open(folder / "output", "ab") as output:
+            process = subprocess.Popen([self.gill, "-u", str(CHILD), str(report), self.file, str(skip)], cwd=work, env=environment,
+                                       stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+            end = self._wait(process, report)
+        self.output = (folder / "output").read_bytes()[-20000:]
+        shutil.rmtree(work, ignore_errors=True)
+        open_case, done = None, False
+        if report.exists():
+            for line in report.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+                event, _, case = line.partition("\t")
+                if event == "start":
+                    open_case = case
+                elif event == "done":
+                    done = True
+                else:
+                    open_case = None
+                    finished.add(case)
+                    if self.outcomes.get(case) != "fail":
+                        self.outcomes[case] = event
+        if done and end is None:
+            return True, None, None
+        if end is None:
+            # An orderly exit without an end: the file could not be imported, or a case called exit.
+            end = "exit"
+        if done:
+            self.ends.append((end + " at exit", None))
+            return True, None, None
+        return False, open_case, end
+
+    def _wait(self, process, report):
+        """None after an orderly exit, else what ended the process."""
+        deadline = time.monotonic() + self.limit
+        try:
+            while True:
+                try:
+                    code = process.wait(0.25)
+                    if code >= 0:
+                        return None
+                    return f"crash ({signal.Signals(-code).name})"
+                except subprocess.TimeoutExpired:
+                    if time.monotonic() > deadline:
+                        return "time-out"
+                    if resident_kib(process.pid) > MEMORY_LIMIT_KIB:
+                        return "memory"
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)  # also what the tests left running
+            except ProcessLookupError:
+                pass
+            process.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", help="test files (test_dict ...); default: all that the reference was recorded on")
+    parser.add_argument("--gill", default=str(HERE.parent / "build" / "release" / "gill"), help="the interpreter under test")
+    parser.add_argument("--language", action="store_true", help="the files of tests/conformance/language.txt")
+    parser.add_argument("-j", "--jobs", type=int, default=2, help="files at a time")
+    parser.add_argument("--limit-factor", type=float, default=4.0, help="time limit: 60 s and this many times the reference's time")
+    parser.add_argument("--known", type=pathlib.Path, default=DATA / "known_failures.txt", help="the list of known failures")
+    parser.add_argument("--update", action="store_true", help="take from the known failures what passes now")
+    parser.add_argument("--record", action="store_true", help="write the known failures anew (for the first list)")
+    parser.add_argument("--failures", type=pathlib.Path, help="write failing cases and the output of their files here")
+    options = parser.parse_args()
+
+    reference, seconds = load_reference()
+    files = options.files or (
+        (DATA / "language.txt").read_text().split() if options.language else sorted(reference))
+    unknown = [file for file in files if file not in reference]
+    if unknown:
+        parser.error("not a file of the recorded suite: " + " ".join(unknown))
+    known = load_known(options.known)
+    # The longest first, so that the last minutes keep every processor busy.
+    files.sort(key=lambda file: -seconds.get(file, 0))
+    print(f"== {len(files)} test files under {options.gill}", flush=True)
+
+    runs, lock = {}, threading.Lock()
+
+    def work(file):
+        limit = 60 + options.limit_factor * seconds.get(file, 0)
+        run = FileRun(options.gill, file, limit, bool(options.failures)).run()
+        with lock:
+            runs[file] = run
+            expected = [case for case, outcome in reference[file].items() if outcome == "pass"]
+            passed = sum(run.outcomes.get(case) == "pass" for case in expected)
+            ended = "; ".join(f"{end}: {case or 'import or exit'}" for end, case in run.ends)
+            print(f"[{len(runs)}/{len(files)}] {file}: {passed} of {len(expected)} in {run.seconds:.1f} s {ended}", flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for future in [pool.submit(work, file) for file in files]:
+            future.result()
+
+    return report(options, reference, known, runs)
+
+
+def report(options, reference, known, runs):
+    total = passed_total = 0
+    new, fixed, rows, ends = [], [], [], []
+    for file in sorted(runs):
+        run = runs[file]
+        expected = sorted(case for case, outcome in reference[file].items() if outcome == "pass")
+        passed = [case for case in expected if run.outcomes.get(case) == "pass"]
+        failed = [case for case in expected if run.outcomes.get(case) != "pass"]
+        total += len(expected)
+        passed_total += len(passed)
+        ends += [(file, end, case) for end, case in run.ends]
+        of_file = known.get(file, set())
+        if "*" not in of_file:
+            new += [(file, case) for case in failed if case not in of_file]
+            fixed += [(file, case) for case in passed if case in of_file]
+        elif passed:
+            fixed.append((file, "*"))
+        rows.append((file, len(passed), len(expected), len(ends) and sum(end[0] == file for end in ends), run.seconds))
+
+    if options.failures:
+        with open(options.failures, "w", encoding="utf-8", errors="backslashreplace") as out:
+            for file in sorted(runs):
+                run = runs[file]
+                for case, outcome in sorted(reference[file].items()):
+                    if outcome == "pass" and run.outcomes.get(case) != "pass":
+                        out.write(f"{file}\t{case}\t{run.outcomes.get(case, 'not run')}\n")
+                if run.ends:
+                    out.write(f"== output of {file}\n{run.output.decode('utf-8', 'backslashreplace')}\n")
+
+    print("\n== crashes, time-outs and early exits")
+    for file, end, case in ends:
+        print(f"{end}: {file} {case or '(import or exit)'}")
+    if not ends:
+        print("none")
+    print(f"\n{'file':36} {'pass':>6} {'of':>6} {'share':>8} {'s':>7}")
+    for file, passed, expected, _, spent in rows:
+        print(f"{file:36} {passed:6} {expected:6} {passed / expected if expected else 1:8.1%} {spent:7.1f}")
+    print(f"{'total':36} {passed_total:6} {total:6} {passed_total / total if total else 1:8.1%}")
+
+    if options.record or options.update:
+        write_known(options, reference, known, runs)
+    if options.record:
+        return 0
+    if fixed:
+        print(f"\n{len(fixed)} known failures pass now (make conformance UPDATE=1 takes them from the list)")
+    if new:
+        print(f"\n== {len(new)} cases fail that are not on the list of known failures")
+        for file, case in new[:200]:
+            print(f"{file}\t{case}\t{runs[file].outcomes.get(case, 'not run')}")
+        return 1
+    return 0
+
+
+def write_known(options, reference, known, runs):
+    """Writes the list anew for the files that ran: all failures (record), or those already on it (update)."""
+    result = {file: set(cases) for file, cases in known.items()}
+    for file, run in runs.items():
+        expected = {case for case, outcome in reference[file].items() if outcome == "pass"}
+        failed = {case for case in expected if run.outcomes.get(case) != "pass"}
+        if options.record:
+            keep = failed
+        else:
+            of_file = known.get(file, set())
+            keep = failed if "*" in of_file else failed & of_file
+        result[file] = {"*"} if keep and keep == expected and len(keep) > 1 else keep
+    with open(options.known, "w", encoding="utf-8") as out:
+        out.write("# Cases that the reference passes and gill does not yet: file, case (or * for the whole file). May only shrink.\n")
+        for file in sorted(result):
+            for case in sorted(result[file]):
+                out.write(f"{file}\t{case}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
