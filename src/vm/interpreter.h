@@ -127,14 +127,6 @@ int trace_return(ThreadState* thread, Frame* frame, PyObject* result);
 void trace_exception(ThreadState* thread, Frame* frame);
 void trace_unwind(ThreadState* thread, Frame* frame);
 
-// ---- generators -------------------------------------------------------------------------------------
-
-PyObject* make_generator(PyFunctionObject* function);
-PyObject* awaitable_iterator(PyObject* object);
-PyObject* async_wrap_value(PyObject* value);
-// The result of a generator's frame that went on: *result null means it finished with an exception.
-PySendResult resume_generator(PyGenObject* generator, PyObject* value, PyObject** result, bool throwing, bool closing);
-
 // ---- state of the interpreter ----------------------------------------------------------------------
 
 struct State {
