@@ -28,11 +28,14 @@ PySendResult resume_generator(PyGenObject* generator, PyObject* value, PyObject*
 // What a suspended generator is delegating to with `yield from` or `await`, borrowed; null when nothing.
 PyObject* delegate_of(PyGenObject* generator);
 
+PyObject* generator_next(PyObject* self);  // tp_iternext
+Ref<> generator_send(PyGenObject* generator, PyObject* value);
 Ref<> close_generator(PyGenObject* generator);
 Ref<> throw_into_generator(PyGenObject* generator, PyObject* type, PyObject* value, PyObject* traceback, bool close_on_exit);
 
-// throw(type[, value[, traceback]]): the deprecated forms are those with more than one argument.
-Status warn_throw_signature(Py_ssize_t count, const char* message);
+
+void generator_dealloc(PyObject* self);
+int generator_traverse(PyObject* self, visitproc visit, void* arg);
 
 // The iterator of an awaitable: coroutines and decorated generators themselves, else what __await__ gives.
 Ref<> awaitable_iterator(PyObject* object);
