@@ -440,6 +440,13 @@ void collect_if_due(Collector* collector) {
   }
 }
 
+void collect_if_stressed(Collector* collector) {
+  HeapDebug& debug = collector->heap->debug;
+  if (!debug.collect_every || collector->collecting || --debug.until_collection) return;
+  debug.until_collection = debug.collect_every;
+  collect(collector, 0);
+}
+
 Collector* new_collector(Heap* heap) {
   void* memory = std::malloc(sizeof(Collector));
   if (!memory) return nullptr;

@@ -43,9 +43,15 @@ Py_ssize_t collect(Collector* collector, int generation);
 // Collects what the thresholds say is due. Called at allocation and at safe points.
 void collect_if_due(Collector* collector);
 
+// When the heap's debug switches ask for a collection at this allocation.
+void collect_if_stressed(Collector* collector);
+
 // Counting for the first threshold.
 inline void collector_note_allocation() {
   Collector* c = t_collector;
+#ifdef GILL_DEBUG_CHECKS
+  collect_if_stressed(c);
+#endif
   if (++c->counts[0] > c->thresholds[0] && c->enabled && c->thresholds[0] && !c->collecting) [[unlikely]] collect_if_due(c);
 }
 inline void collector_note_release(Page*, void*) {

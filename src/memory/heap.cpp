@@ -151,6 +151,15 @@ void* Heap::allocate_slow(Kind kind, int index) {
   return cursor.base + bit * class_size(index);
 }
 
+// With debug switches on.
+void* Heap::allocate_stressed(Kind kind, size_t size) {
+  if (debug.fail_at && --debug.fail_at == 0) return nullptr;
+  int index = size > kLargestClass ? kSizeClasses : class_of(size);
+  void* slot = index == kSizeClasses ? allocate_large(kind, size) : allocate_class(kind, index, class_size(index));
+  if (slot && debug.poison) std::memset(slot, kFreshPoison, size);
+  return slot;
+}
+
 void* Heap::allocate_large(Kind kind, size_t size) {
   if (kind == Kind::plain) return std::malloc(size);
   size_t bytes = header_size(kind, 1) + size;
@@ -206,6 +215,9 @@ void Heap::free(void* slot) {
     page->heap->release_page(page);
     return;
   }
+#ifdef GILL_DEBUG_CHECKS
+  if (page->heap->debug.poison) std::memset(slot, kFreedPoison, page->slot_size);
+#endif
   size_t index = page->index_of(slot);
   uint64_t bit = uint64_t{1} << (index % 64);
   size_t word = index / 64;

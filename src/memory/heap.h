@@ -21,6 +21,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "memory/heap_debug.h"
+
 namespace gill {
 
 inline constexpr size_t kPageSize = 16 * 1024;
@@ -121,6 +123,9 @@ class Heap {
 
   // Null without an exception when memory is exhausted.
   [[gnu::always_inline]] void* allocate(Kind kind, size_t size) {
+#ifdef GILL_DEBUG_CHECKS
+    if (debug.active) [[unlikely]] return allocate_stressed(kind, size);
+#endif
     if (size > kLargestClass) [[unlikely]] return allocate_large(kind, size);
     int index = class_of(size);
     return allocate_class(kind, index, class_size(index));
@@ -138,6 +143,8 @@ class Heap {
   // Bytes that may be used at this address, at least what was asked for.
   static size_t usable_size(void* slot);
 
+  HeapDebug debug = heap_debug_from_environment();
+
   Page* collectable_pages() const { return collectable_; }
   const HeapCounters& counters() const { return counters_; }
 
@@ -145,6 +152,7 @@ class Heap {
   friend Heap* new_heap();
   friend void delete_heap(Heap*);
 
+  void* allocate_stressed(Kind kind, size_t size);
   void* allocate_slow(Kind kind, int index);
   void* allocate_large(Kind kind, size_t size);
   Page* new_page(Kind kind, int index);

@@ -125,5 +125,29 @@ TEST(Heap, LargeCollectableObjectsHavePagesOfTheirOwn) {
   EXPECT_LT(own.heap->counters().pages, pages);
 }
 
+TEST(HeapDebug, ReadsItsSwitches) {
+  HeapDebug debug = parse_heap_debug("poison,fail=3,collect=100");
+  EXPECT_TRUE(debug.active && debug.poison);
+  EXPECT_EQ(debug.fail_at, 3u);
+  EXPECT_EQ(debug.collect_every, 100u);
+  EXPECT_FALSE(parse_heap_debug("").active);
+  EXPECT_FALSE(parse_heap_debug(nullptr).active);
+}
+
+#ifdef GILL_DEBUG_CHECKS
+TEST(HeapDebug, FailsOnceAndPoisons) {
+  OwnHeap own;
+  own.heap->debug = parse_heap_debug("poison,fail=3");
+  void* first = own.heap->allocate(Kind::plain, 64);
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(*static_cast<unsigned char*>(first), kFreshPoison);
+  EXPECT_NE(own.heap->allocate(Kind::collectable, 64), nullptr);
+  EXPECT_EQ(own.heap->allocate(Kind::collectable, 64), nullptr);
+  EXPECT_NE(own.heap->allocate(Kind::plain, 5000), nullptr);
+  Heap::free(first);
+  EXPECT_EQ(*static_cast<unsigned char*>(first), kFreedPoison);
+}
+#endif
+
 }  // namespace
 }  // namespace gill

@@ -1,0 +1,25 @@
+// Switches that stress the users of the heap, in builds with debug checks: the environment variable GILL_HEAP holds, separated
+// by commas, `collect=N` (collect the youngest generation at every N-th allocation), `fail=N` (the N-th allocation from start-up on
+// fails, once) and `poison` (fresh memory is filled with 0xCD, freed memory with 0xDD).
+#pragma once
+
+#include <cstdint>
+
+namespace gill {
+
+inline constexpr unsigned char kFreshPoison = 0xCD;
+inline constexpr unsigned char kFreedPoison = 0xDD;
+
+struct HeapDebug {
+  bool active = false;  // any of the others
+  bool poison = false;
+  uint64_t fail_at = 0;        // counts down to the allocation that fails; 0: none
+  uint64_t collect_every = 0;  // 0: as the thresholds say
+  uint64_t until_collection = 0;
+};
+
+HeapDebug parse_heap_debug(const char* switches);
+// From the environment; all off in a build without debug checks.
+HeapDebug heap_debug_from_environment();
+
+}  // namespace gill
