@@ -6,7 +6,12 @@
 #include <frameobject.h>
 #include <structmember.h>
 
+extern "C" PyFunctionObject* gill_function_for_eval(PyCodeObject*, PyObject* globals, PyObject* builtins, PyObject* name, PyObject* qualname);
+
 namespace gill {
+
+Ref<> builtins_of_globals(PyObject* globals);
+
 namespace {
 
 Frame* frame_in(PyFrameObject* self) { return self->f_frame; }
@@ -145,6 +150,32 @@ PyTypeObject PyFrame_Type = {
     .tp_members = table(kMembers),
     .tp_getset = table(kAttributes),
 };
+
+// A frame that nothing runs yet, inside its own object; what tracebacks of compiled code are made of.
+PyFrameObject* PyFrame_New(PyThreadState*, PyCodeObject* code, PyObject* globals, PyObject* locals) {
+  Ref<> builtins = builtins_of_globals(globals);
+  if (!builtins) return nullptr;
+  PyFunctionObject* function = gill_function_for_eval(code, globals, builtins.get(), code->co_name, code->co_qualname);
+  if (!function) return nullptr;
+  auto* self = PyObject_GC_NewVar(PyFrameObject, &PyFrame_Type, frame_slots(code));
+  if (!self) {
+    release(as_object(function));
+    return nullptr;
+  }
+  self->f_back = nullptr;
+  self->f_trace = nullptr;
+  self->f_lineno = 0;
+  self->f_trace_lines = 1;
+  self->f_trace_opcodes = 0;
+  self->f_fast_as_locals = 0;
+  self->f_frame = reinterpret_cast<Frame*>(self->_f_frame_data);
+  initialize_frame(self->f_frame, function, borrow(locals).release(), code, 0);
+  self->f_frame->owner = FrameOwner::frame_object;
+  // Complete, so that it has a line and is shown.
+  self->f_frame->prev_instr = first_instruction(code) + code->_co_firsttraceable;
+  PyObject_GC_Track(self);
+  return self;
+}
 
 int PyFrame_GetLineNumber(PyFrameObject* self) { return self->f_lineno ? self->f_lineno : frame_line(frame_in(self)); }
 int PyFrame_GetLasti(PyFrameObject* self) {
