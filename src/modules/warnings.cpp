@@ -313,6 +313,19 @@ int PyErr_ResourceWarning(PyObject* source, Py_ssize_t level, const char* format
   va_end(arguments);
   return warn_text(PyExc_ResourceWarning, level, std::move(text), source);
 }
+// The Python function shows where the coroutine was made, too.
+void _PyErr_WarnUnawaitedCoroutine(PyObject* coroutine) {
+  bool warned = false;
+  if (Ref<> function = python_attribute(name<"_warn_unawaited_coroutine">, true)) {
+    Ref<> done = steal(PyObject_CallOneArg(function.get(), coroutine));
+    warned = done || PyErr_ExceptionMatches(PyExc_RuntimeWarning);
+  }
+  if (PyErr_Occurred()) PyErr_WriteUnraisable(coroutine);
+  if (warned) return;
+  if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "coroutine '%S' was never awaited", reinterpret_cast<PyCoroObject*>(coroutine)->cr_qualname) < 0) {
+    PyErr_WriteUnraisable(coroutine);
+  }
+}
 int PyErr_WarnExplicitObject(PyObject* category, PyObject* message, PyObject* filename, int line, PyObject* module, PyObject* registry) {
   return static_cast<int>(warn_explicit(category ? category : PyExc_RuntimeWarning, message, filename, line, module, registry, nullptr, nullptr));
 }
