@@ -12,6 +12,7 @@ constexpr HandlerTable plain_table() {
   for (Handler& handler : table.at) handler = op_UNKNOWN;
 #define GILL_ENTRY(NAME) table.at[static_cast<int>(Op::NAME)] = op_##NAME;
   GILL_PLAIN_INSTRUCTIONS(GILL_ENTRY)
+  GILL_SPECIALIZED_INSTRUCTIONS(GILL_ENTRY)
 #undef GILL_ENTRY
   return table;
 }

@@ -5,21 +5,8 @@ extern "C" int _PyObject_GetMethod(PyObject* object, PyObject* name, PyObject** 
 
 namespace gill::vm {
 
-HANDLER(RESUME) {
-  SAVE_PLACE();
-  if (oparg < 2) END_CHECKED();
-  END_DISPATCH();
-}
-
 HANDLER(JUMP_FORWARD) {
   next += oparg;
-  END_DISPATCH();
-}
-
-HANDLER(JUMP_BACKWARD) {
-  SAVE_PLACE();
-  next -= oparg;
-  if (thread->interpreter()->eval_requests.load(std::memory_order_relaxed)) [[unlikely]] TAIL(answer_requests);
   END_DISPATCH();
 }
 

@@ -1,0 +1,347 @@
+// LOAD_ATTR and STORE_ATTR: cache is counter, version (2), index. LOAD_METHOD: counter, type version (2), index, keys version (2),
+// method (4). The version is the type's, or that of the keys of a module's dict; a cached method is borrowed from the type,
+// which loses its version before it can lose the method.
+#include <Python.h>
+#include <structmember.h>
+
+#include "objects/dict_table.h"
+#include "objects/instance_values.h"
+#include "objects/module.h"
+#include "objects/type.h"
+#include "vm/specialize.h"
+
+namespace gill::vm {
+
+namespace {
+
+// The version that a cache can compare; 0 when the type has none to give.
+uint32_t version_of(PyTypeObject* type) { return assign_version_tag(type) ? type->tp_version_tag : 0; }
+
+// A slot of the values array that holds the attribute, or -1.
+Py_ssize_t values_slot(PyObject* owner, PyObject* attribute) {
+  InstancePrefix* prefix = prefix_of(owner);
+  if (prefix->dict || !prefix->values || !PyUnicode_CheckExact(attribute)) return -1;
+  Py_ssize_t slot = find_str(shared_keys(Py_TYPE(owner)), attribute, str_hash(attribute));
+  return slot >= 0 && slot < prefix->values->capacity ? slot : -1;
+}
+
+// An object slot of the type's own layout, not read-only when `writable`.
+PyMemberDef* plain_member(PyObject* descriptor, PyObject* owner, bool writable) {
+  if (!descriptor || !Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) return nullptr;
+  auto* descr = reinterpret_cast<PyMemberDescrObject*>(descriptor);
+  PyMemberDef* member = descr->d_member;
+  if (member->type != T_OBJECT_EX || member->offset <= 0 || member->offset > UINT16_MAX) return nullptr;
+  if (!PyObject_TypeCheck(owner, descr->d_common.d_type)) return nullptr;
+  if (member->flags & ~READONLY || (writable && member->flags)) return nullptr;
+  return member;
+}
+
+// The entry of a name in a module's dict; negative when a cache cannot rely on it.
+Py_ssize_t module_entry(PyObject* module, PyObject* attribute, uint32_t* version) {
+  PyObject* dict = PyModule_GetDict(module);
+  if (!dict || !PyDict_CheckExact(dict) || !keys_of(dict)->unicode || !PyUnicode_CheckExact(attribute)) return -1;
+  Py_ssize_t entry = find_str(keys_of(dict), attribute, str_hash(attribute));
+  *version = entry >= 0 ? keys_version(keys_of(dict)) : 0;
+  return *version && entry <= UINT16_MAX ? entry : -1;
+}
+
+// Modules look their own dict up first, unless the type of the module changes that.
+bool is_plain_module(PyObject* owner) { return PyModule_CheckExact(owner); }
+
+// The value under a remembered place of a dict; null when something else is there now.
+inline PyObject** hinted(PyObject* dict, CodeUnit hint, PyObject* attribute) {
+  DictKeys* keys = keys_of(dict);
+  if (hint >= keys->entries || !keys->unicode) return nullptr;
+  UnicodeEntry& entry = unicode_entries(keys)[hint];
+  return entry.key == attribute && entry.value ? &entry.value : nullptr;
+}
+
+// The place of a name in an instance's dict, for hinted(); negative when there is none.
+Py_ssize_t hint_for(PyObject* owner, PyObject* attribute) {
+  PyObject* dict = prefix_of(owner)->dict;
+  if (!dict || !PyDict_CheckExact(dict) || !keys_of(dict)->unicode || !PyUnicode_CheckExact(attribute)) return -1;
+  Py_ssize_t entry = find_str(keys_of(dict), attribute, str_hash(attribute));
+  return entry <= UINT16_MAX && entry >= 0 && unicode_entries(keys_of(dict))[entry].key == attribute ? entry : -1;
+}
+
+inline bool version_matches(PyObject* owner, const CodeUnit* cache) { return Py_TYPE(owner)->tp_version_tag == read32(cache); }
+
+}  // namespace
+
+// ---- reading ----------------------------------------------------------------------------------------
+
+void specialize_load_attr(CodeUnit* next, PyObject* owner, PyObject* attribute) {
+  PyTypeObject* type = Py_TYPE(owner);
+  if (is_plain_module(owner)) {
+    uint32_t version = 0;
+    Py_ssize_t entry = module_entry(owner, attribute, &version);
+    if (entry < 0) return found_nothing(next);
+    write32(next + 1, version);
+    next[3] = static_cast<CodeUnit>(entry);
+    return specialized_to(next, Op::LOAD_ATTR_MODULE);
+  }
+  if (type->tp_getattro != PyObject_GenericGetAttr) return found_nothing(next);
+  uint32_t version = version_of(type);
+  if (!version) return found_nothing(next);
+  PyObject* descriptor = type_lookup(type, attribute);
+  write32(next + 1, version);
+  if (PyMemberDef* member = plain_member(descriptor, owner, false)) {
+    next[3] = static_cast<CodeUnit>(member->offset);
+    return specialized_to(next, Op::LOAD_ATTR_SLOT);
+  }
+  if ((descriptor && Py_TYPE(descriptor)->tp_descr_set) || !has_managed_dict(type)) return found_nothing(next);
+  Py_ssize_t place = values_slot(owner, attribute);
+  if (place >= 0) {
+    next[3] = static_cast<CodeUnit>(place);
+    return specialized_to(next, Op::LOAD_ATTR_INSTANCE_VALUE);
+  }
+  place = hint_for(owner, attribute);
+  if (place < 0) return found_nothing(next);
+  next[3] = static_cast<CodeUnit>(place);
+  specialized_to(next, Op::LOAD_ATTR_WITH_HINT);
+}
+
+ADAPTIVE(LOAD_ATTR, specialize_load_attr(next, sp[-1], name_at(frame, oparg)))
+
+// Replaces the owner on the stack by its attribute.
+#define END_LOADED(VALUE)        \
+  do {                           \
+    PyObject* value_ = (VALUE);  \
+    retain(value_);              \
+    sp[-1] = value_;             \
+    SKIP_CACHES(LOAD_ATTR);      \
+    release(owner);              \
+    END_DISPATCH();              \
+  } while (0)
+
+HANDLER(LOAD_ATTR_INSTANCE_VALUE) {
+  PyObject* owner = sp[-1];
+  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_ATTR);
+  InstancePrefix* prefix = prefix_of(owner);
+  InstanceValues* values = prefix->values;
+  CodeUnit slot = next[3];
+  if (!values || prefix->dict || slot >= values->capacity) [[unlikely]] END_MISS(LOAD_ATTR);
+  PyObject* value = values->slots()[slot];
+  if (!value) [[unlikely]] END_MISS(LOAD_ATTR);
+  SAVE_PLACE();
+  END_LOADED(value);
+}
+
+HANDLER(LOAD_ATTR_WITH_HINT) {
+  PyObject* owner = sp[-1];
+  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_ATTR);
+  PyObject* dict = prefix_of(owner)->dict;
+  PyObject** value = dict ? hinted(dict, next[3], name_at(frame, oparg)) : nullptr;
+  if (!value) [[unlikely]] END_MISS(LOAD_ATTR);
+  SAVE_PLACE();
+  END_LOADED(*value);
+}
+
+HANDLER(LOAD_ATTR_SLOT) {
+  PyObject* owner = sp[-1];
+  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_ATTR);
+  PyObject* value = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + next[3]);
+  if (!value) [[unlikely]] END_MISS(LOAD_ATTR);
+  SAVE_PLACE();
+  END_LOADED(value);
+}
+
+HANDLER(LOAD_ATTR_MODULE) {
+  PyObject* owner = sp[-1];
+  if (!is_plain_module(owner)) [[unlikely]] END_MISS(LOAD_ATTR);
+  PyObject* dict = reinterpret_cast<ModuleObject*>(owner)->dict;
+  DictKeys* keys = dict ? keys_of(dict) : nullptr;
+  if (!keys || keys->version != read32(next + 1)) [[unlikely]] END_MISS(LOAD_ATTR);
+  SAVE_PLACE();
+  END_LOADED(unicode_entries(keys)[next[3]].value);
+}
+
+// ---- writing ----------------------------------------------------------------------------------------
+
+void specialize_store_attr(CodeUnit* next, PyObject* owner, PyObject* attribute) {
+  PyTypeObject* type = Py_TYPE(owner);
+  if (type->tp_setattro != PyObject_GenericSetAttr) return found_nothing(next);
+  uint32_t version = version_of(type);
+  if (!version) return found_nothing(next);
+  PyObject* descriptor = type_lookup(type, attribute);
+  write32(next + 1, version);
+  if (PyMemberDef* member = plain_member(descriptor, owner, true)) {
+    next[3] = static_cast<CodeUnit>(member->offset);
+    return specialized_to(next, Op::STORE_ATTR_SLOT);
+  }
+  if ((descriptor && Py_TYPE(descriptor)->tp_descr_set) || !has_managed_dict(type)) return found_nothing(next);
+  Py_ssize_t place = values_slot(owner, attribute);
+  if (place >= 0) {
+    next[3] = static_cast<CodeUnit>(place);
+    return specialized_to(next, Op::STORE_ATTR_INSTANCE_VALUE);
+  }
+  place = hint_for(owner, attribute);
+  if (place < 0) return found_nothing(next);
+  next[3] = static_cast<CodeUnit>(place);
+  specialized_to(next, Op::STORE_ATTR_WITH_HINT);
+}
+
+ADAPTIVE(STORE_ATTR, specialize_store_attr(next, sp[-1], name_at(frame, oparg)))
+
+HANDLER(STORE_ATTR_INSTANCE_VALUE) {
+  PyObject* owner = sp[-1];
+  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(STORE_ATTR);
+  InstancePrefix* prefix = prefix_of(owner);
+  InstanceValues* values = prefix->values;
+  CodeUnit slot = next[3];
+  if (!values || prefix->dict || slot >= values->capacity) [[unlikely]] END_MISS(STORE_ATTR);
+  SAVE_PLACE();
+  PyObject*& place = values->slots()[slot];
+  PyObject* old = std::exchange(place, sp[-2]);
+  sp -= 2;
+  SKIP_CACHES(STORE_ATTR);
+  if (old) release(old);
+  else values->order[values->size++] = static_cast<uint8_t>(slot);
+  release(owner);
+  END_DISPATCH();
+}
+
+HANDLER(STORE_ATTR_WITH_HINT) {
+  PyObject* owner = sp[-1];
+  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(STORE_ATTR);
+  PyObject* dict = prefix_of(owner)->dict;
+  PyObject** place = dict ? hinted(dict, next[3], name_at(frame, oparg)) : nullptr;
+  // A dict without collectable values may be untracked; the plain way looks after that.
+  if (!place || !PyObject_GC_IsTracked(dict)) [[unlikely]] END_MISS(STORE_ATTR);
+  SAVE_PLACE();
+  PyObject* old = std::exchange(*place, sp[-2]);
+  reinterpret_cast<PyDictObject*>(dict)->ma_version_tag = dict_state().next_dict_version++;
+  sp -= 2;
+  SKIP_CACHES(STORE_ATTR);
+  release(old);
+  release(owner);
+  END_DISPATCH();
+}
+
+HANDLER(STORE_ATTR_SLOT) {
+  PyObject* owner = sp[-1];
+  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(STORE_ATTR);
+  SAVE_PLACE();
+  PyObject*& place = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + next[3]);
+  PyObject* old = std::exchange(place, sp[-2]);
+  sp -= 2;
+  SKIP_CACHES(STORE_ATTR);
+  if (old) release(old);
+  release(owner);
+  END_DISPATCH();
+}
+
+// ---- methods ----------------------------------------------------------------------------------------
+
+void specialize_load_method(CodeUnit* next, PyObject* owner, PyObject* attribute) {
+  PyTypeObject* type = Py_TYPE(owner);
+  if (is_plain_module(owner)) {
+    uint32_t version = 0;
+    Py_ssize_t entry = module_entry(owner, attribute, &version);
+    if (entry < 0) return found_nothing(next);
+    next[3] = static_cast<CodeUnit>(entry);
+    write32(next + 4, version);
+    return specialized_to(next, Op::LOAD_METHOD_MODULE);
+  }
+  if (PyType_Check(owner)) {
+    // A function, or a value without __get__, of the class itself, which its metaclass does not hide.
+    auto* cls = reinterpret_cast<PyTypeObject*>(owner);
+    if (type->tp_getattro != PyType_Type.tp_getattro) return found_nothing(next);
+    uint32_t meta_version = version_of(type);
+    PyObject* hiding = type_lookup(type, attribute);
+    if (!meta_version || (hiding && Py_TYPE(hiding)->tp_descr_set)) return found_nothing(next);
+    uint32_t version = version_of(cls);
+    PyObject* value = version ? type_lookup(cls, attribute) : nullptr;
+    if (!value || (!Py_IS_TYPE(value, &PyFunction_Type) && Py_TYPE(value)->tp_descr_get)) return found_nothing(next);
+    write32(next + 1, version);
+    write32(next + 4, meta_version);
+    write_object(next + 6, value);
+    return specialized_to(next, Op::LOAD_METHOD_CLASS);
+  }
+  if (type->tp_getattro != PyObject_GenericGetAttr) return found_nothing(next);
+  uint32_t version = version_of(type);
+  PyObject* method = version ? type_lookup(type, attribute) : nullptr;
+  if (!method || !PyType_HasFeature(Py_TYPE(method), Py_TPFLAGS_METHOD_DESCRIPTOR)) return found_nothing(next);
+  write32(next + 1, version);
+  write_object(next + 6, method);
+  if (!has_managed_dict(type)) {
+    if (type->tp_dictoffset) return found_nothing(next);
+    return specialized_to(next, Op::LOAD_METHOD_NO_DICT);
+  }
+  if (!PyUnicode_CheckExact(attribute)) return found_nothing(next);
+  if (prefix_of(owner)->dict) return specialized_to(next, Op::LOAD_METHOD_WITH_DICT);
+  DictKeys* keys = shared_keys(type);
+  if (find_str(keys, attribute, str_hash(attribute)) >= 0) return found_nothing(next);
+  uint32_t names_version = keys_version(keys);
+  if (!names_version) return found_nothing(next);
+  write32(next + 4, names_version);
+  specialized_to(next, Op::LOAD_METHOD_WITH_VALUES);
+}
+
+ADAPTIVE(LOAD_METHOD, specialize_load_method(next, sp[-1], name_at(frame, oparg)))
+
+// Puts the method under its object.
+#define END_METHOD()                         \
+  do {                                       \
+    PyObject* method_ = read_object(next + 6); \
+    retain(method_);                         \
+    sp[-1] = method_;                        \
+    *sp++ = owner;                           \
+    SKIP_CACHES(LOAD_METHOD);                \
+    END_DISPATCH();                          \
+  } while (0)
+
+// Puts null under a callable that has its object, or needs none.
+#define END_CALLABLE(VALUE)      \
+  do {                           \
+    PyObject* value_ = (VALUE);  \
+    retain(value_);              \
+    sp[-1] = nullptr;            \
+    *sp++ = value_;              \
+    SKIP_CACHES(LOAD_METHOD);    \
+    release(owner);              \
+    END_DISPATCH();              \
+  } while (0)
+
+HANDLER(LOAD_METHOD_WITH_VALUES) {
+  PyObject* owner = sp[-1];
+  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_METHOD);
+  if (prefix_of(owner)->dict || shared_keys(Py_TYPE(owner))->version != read32(next + 4)) [[unlikely]] END_MISS(LOAD_METHOD);
+  END_METHOD();
+}
+
+HANDLER(LOAD_METHOD_WITH_DICT) {
+  PyObject* owner = sp[-1];
+  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_METHOD);
+  PyObject* dict = prefix_of(owner)->dict;
+  if (!dict || !keys_of(dict)->unicode) [[unlikely]] END_MISS(LOAD_METHOD);
+  PyObject* attribute = name_at(frame, oparg);
+  if (find_str(keys_of(dict), attribute, str_hash(attribute)) >= 0) [[unlikely]] END_MISS(LOAD_METHOD);
+  END_METHOD();
+}
+
+HANDLER(LOAD_METHOD_NO_DICT) {
+  PyObject* owner = sp[-1];
+  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_METHOD);
+  END_METHOD();
+}
+
+HANDLER(LOAD_METHOD_MODULE) {
+  PyObject* owner = sp[-1];
+  if (!is_plain_module(owner)) [[unlikely]] END_MISS(LOAD_METHOD);
+  PyObject* dict = reinterpret_cast<ModuleObject*>(owner)->dict;
+  DictKeys* keys = dict ? keys_of(dict) : nullptr;
+  if (!keys || keys->version != read32(next + 4)) [[unlikely]] END_MISS(LOAD_METHOD);
+  SAVE_PLACE();
+  END_CALLABLE(unicode_entries(keys)[next[3]].value);
+}
+
+HANDLER(LOAD_METHOD_CLASS) {
+  PyObject* owner = sp[-1];
+  if (!PyType_Check(owner) || !version_matches(owner, next + 4)) [[unlikely]] END_MISS(LOAD_METHOD);
+  if (reinterpret_cast<PyTypeObject*>(owner)->tp_version_tag != read32(next + 1)) [[unlikely]] END_MISS(LOAD_METHOD);
+  SAVE_PLACE();
+  END_CALLABLE(read_object(next + 6));
+}
+
+}  // namespace gill::vm
