@@ -303,11 +303,12 @@ char* PyOS_double_to_string(double value, char code, int precision, int flags, i
     } else {
       while (decimal.count < wanted && decimal.count < kMostDigits - 1) decimal.digits[decimal.count++] = '0';
     }
-    int limit = shortest ? 16 : wanted;
+    // ".0" behind a whole number takes a digit of the precision.
+    int limit = shortest ? 16 : flags & Py_DTSF_ADD_DOT_0 ? wanted - 1 : wanted;
     bool scientific = decimal.point <= -4 || decimal.point > limit;
     if (scientific) {
       *out++ = decimal.digits[0];
-      if (decimal.count > 1 || keep) *out++ = '.';
+      if (decimal.count > 1 || flags & Py_DTSF_ALT) *out++ = '.';
       for (int i = 1; i < decimal.count; ++i) *out++ = decimal.digits[i];
       out = put_exponent(out, decimal.point - 1, upper);
     } else {
