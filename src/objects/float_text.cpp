@@ -394,4 +394,32 @@ PyObject* PyFloat_FromString(PyObject* object) {
   return PyFloat_FromDouble(value);
 }
 
+// Underscores may stand between digits: `read` gets the text without them. It is called with the length that
+// it is to consume, so that it notices a NUL inside.
+PyObject* _Py_string_to_number_with_underscores(const char* text, Py_ssize_t length, const char* what, PyObject* object, void* argument,
+                                                PyObject* (*read)(const char*, Py_ssize_t, void*)) {
+  if (!std::strchr(text, '_')) return read(text, length, argument);
+  char* plain = static_cast<char*>(PyMem_Malloc(static_cast<size_t>(length) + 1));
+  if (!plain) return PyErr_NoMemory();
+  char* out = plain;
+  char before = 0;
+  bool good = true;
+  const char* p = text;
+  for (; *p && good; ++p) {
+    if (*p == '_') {
+      good = Py_ISDIGIT(static_cast<unsigned char>(before));
+    } else {
+      good = before != '_' || Py_ISDIGIT(static_cast<unsigned char>(*p));
+      *out++ = *p;
+    }
+    before = *p;
+  }
+  *out = 0;
+  PyObject* result = nullptr;
+  if (good && before != '_' && p == text + length) result = read(plain, out - plain, argument);
+  else PyErr_Format(PyExc_ValueError, "could not convert string to %s: %R", what, object);
+  PyMem_Free(plain);
+  return result;
+}
+
 }  // extern "C"
