@@ -161,8 +161,14 @@ Ref<> round_decimal(double value, int digits) {
     if (value == 0 || keep < 0) return steal(PyFloat_FromDouble(std::copysign(0.0, value)));
     if (keep == 0) {
       // 5, 50, ... is a tie with 0 and goes to the even one.
-      double unit = std::pow(10.0, -digits);
-      result = std::fabs(value) > unit / 2 ? std::copysign(unit, value) : std::copysign(0.0, value);
+      Decimal exact;
+      rounded_decimal(std::fabs(value), kMostDigits - 1, &exact);
+      bool up = exact.digits[0] > '5';
+      for (int i = 1; i < exact.count && exact.digits[0] == '5' && !up; ++i) up = exact.digits[i] != '0';
+      char unit[16];
+      auto [end, error] = std::to_chars(std::copy_n("1e", 2, unit), unit + sizeof(unit), -digits);
+      std::from_chars(unit, end, result);
+      result = std::copysign(up ? result : 0.0, value);
     } else {
       auto [end, error] = std::to_chars(text, text + sizeof(text), value, std::chars_format::scientific, keep - 1);
       std::from_chars(text, end, result);
