@@ -21,12 +21,24 @@ def parse():
     return parser.parse_args()
 
 
+class Finder:
+    """Finds our library when a test imports the module afresh."""
+
+    def __init__(self, name, path):
+        self.name = name
+        self.path = path
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self.name:
+            return None
+        loader = importlib.machinery.ExtensionFileLoader(name, self.path)
+        return importlib.util.spec_from_file_location(name, self.path, loader=loader)
+
+
 def install(name, path, drop):
-    loader = importlib.machinery.ExtensionFileLoader(name, path)
-    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    sys.modules[name] = module
+    sys.meta_path.insert(0, Finder(name, path))
+    sys.modules.pop(name, None)
+    importlib.import_module(name)
     for loaded in list(sys.modules):
         if any(loaded == d or loaded.startswith(d + ".") for d in drop if d):
             del sys.modules[loaded]
