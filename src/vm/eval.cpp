@@ -73,7 +73,8 @@ VM_CALL PyObject* unwind(VM_PARAMETERS) {
 }
 
 VM_CALL PyObject* unwind_again(VM_PARAMETERS) {
-  int offset = last_instruction(frame);
+  // RERAISE lets prev_instr name the place where the exception first came up; handlers are those around `next`.
+  int offset = static_cast<int>(next - 1 - first_instruction(frame->f_code));
   PyObject** base = stack_base(frame);
   ExceptionHandler handler;
   if (find_handler(frame->f_code, offset, &handler)) {
@@ -82,7 +83,7 @@ VM_CALL PyObject* unwind_again(VM_PARAMETERS) {
       if (value) release(value);
     }
     if (handler.push_lasti) {
-      PyObject* place = PyLong_FromLong(offset);
+      PyObject* place = PyLong_FromLong(last_instruction(frame));
       if (!place) TAIL(unwind_again);
       *sp++ = place;
     }
