@@ -163,14 +163,12 @@ int trace_with_hook(PyObject* hook, PyFrameObject* frame, int event, PyObject* a
 }
 
 PyObject* sys_settrace(PyObject*, PyObject* function) {
-  if (function == Py_None) PyEval_SetTrace(nullptr, nullptr);
-  else PyEval_SetTrace(trace_with_hook, function);
-  return PyErr_Occurred() ? nullptr : none().release();
+  bool off = function == Py_None;
+  return _PyEval_SetTrace(current_thread(), off ? nullptr : trace_with_hook, off ? nullptr : function) < 0 ? nullptr : none().release();
 }
 PyObject* sys_setprofile(PyObject*, PyObject* function) {
-  if (function == Py_None) PyEval_SetProfile(nullptr, nullptr);
-  else PyEval_SetProfile(profile_with_hook, function);
-  return PyErr_Occurred() ? nullptr : none().release();
+  bool off = function == Py_None;
+  return _PyEval_SetProfile(current_thread(), off ? nullptr : profile_with_hook, off ? nullptr : function) < 0 ? nullptr : none().release();
 }
 Ref<> sys_gettrace(PyObject*) {
   PyObject* hook = current_thread()->c_traceobj;

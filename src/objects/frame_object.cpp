@@ -226,12 +226,6 @@ void locals_to_fast(Frame* frame, bool clear) {
       Py_XDECREF(item);
       continue;
     }
-    if (!item) {
-      // The code may count on the variable being bound: None stands for a deleted one.
-      if (!old) continue;
-      if (PyErr_WarnFormat(PyExc_RuntimeWarning, 0, "assigning None to unbound local %R", PyTuple_GET_ITEM(code->co_localsplusnames, i)) < 0) PyErr_Clear();
-      item = Py_NewRef(Py_None);
-    }
     frame->localsplus[i] = item;
     Py_XDECREF(old);
   }

@@ -104,6 +104,10 @@ VM_CALL PyObject* unwind_again(VM_PARAMETERS) {
   }
   save_stack(frame, sp);
   if (ctx->cframe.use_tracing) [[unlikely]] trace_unwind(thread, frame);
+  TAIL(leave_with_exception);
+}
+
+VM_CALL PyObject* leave_with_exception(VM_PARAMETERS) {
   leave_recursive_call();
   if (frame->is_entry) return nullptr;
   Frame* finished = frame;
@@ -127,6 +131,10 @@ VM_CALL PyObject* throw_into(VM_PARAMETERS) {
   if (!enter_recursive_call("")) {
     save_stack(frame, sp);
     return nullptr;
+  }
+  if (ctx->cframe.use_tracing && trace_entry(thread, frame) < 0) [[unlikely]] {
+    save_stack(frame, sp);
+    TAIL(leave_with_exception);
   }
   TAIL(unwind);
 }

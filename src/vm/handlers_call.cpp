@@ -125,8 +125,7 @@ HANDLER(RETURN_VALUE) {
   if (ctx->cframe.use_tracing) [[unlikely]] {
     if (trace_return(thread, frame, result) < 0) {
       Py_DECREF(result);
-      sp = take_stack(frame);
-      TAIL(unwind_again);
+      TAIL(leave_with_exception);
     }
   }
   ++thread->recursion_remaining;

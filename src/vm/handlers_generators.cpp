@@ -110,8 +110,7 @@ HANDLER(YIELD_VALUE) {
     if (trace_return(thread, frame, value) < 0) {
       release(value);
       generator_of(frame)->gi_frame_state = kExecuting;
-      sp = take_stack(frame);
-      TAIL(unwind_again);
+      TAIL(leave_with_exception);
     }
   }
   ++thread->recursion_remaining;

@@ -52,6 +52,8 @@ extern const HandlerTable kTracingTable;
 VM_CALL PyObject* unwind(VM_PARAMETERS);
 // The same when the traceback has its entry already.
 VM_CALL PyObject* unwind_again(VM_PARAMETERS);
+// Leaves a frame whose stack is saved for its caller's handlers.
+VM_CALL PyObject* leave_with_exception(VM_PARAMETERS);
 // Begins a frame that was just pushed: recursion check, then its first instruction.
 VM_CALL PyObject* start_frame(VM_PARAMETERS);
 // Answers Interpreter::eval_requests, then dispatches.
