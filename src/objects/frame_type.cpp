@@ -11,6 +11,7 @@ extern "C" PyFunctionObject* gill_function_for_eval(PyCodeObject*, PyObject* glo
 namespace gill {
 
 Ref<> builtins_of_globals(PyObject* globals);
+Status set_frame_line(PyFrameObject* self, PyObject* value);  // frame_jump.cpp
 
 namespace {
 
@@ -32,12 +33,6 @@ Ref<> frame_lineno(PyFrameObject* self) {
   int line = PyFrame_GetLineNumber(self);
   return line < 0 ? none() : steal(PyLong_FromLong(line));
 }
-// Jumps are made while a trace function of this frame runs, and only then.
-Status set_lineno(PyFrameObject*, PyObject* value) {
-  if (!value) return raise(PyExc_AttributeError, "cannot delete attribute");
-  return raise(PyExc_ValueError, "f_lineno can only be set by a trace function");
-}
-
 Ref<> frame_trace(PyFrameObject* self) { return borrow(self->f_trace ? self->f_trace : Py_None); }
 Status set_trace(PyFrameObject* self, PyObject* value) {
   set_field(self->f_trace, borrow(value == Py_None ? nullptr : value));
@@ -116,7 +111,7 @@ const PyMethodDef kMethods[] = {
 const PyGetSetDef kAttributes[] = {
     getset<frame_back>("f_back"),
     getset<frame_locals>("f_locals"),
-    getset<frame_lineno, set_lineno>("f_lineno"),
+    getset<frame_lineno, set_frame_line>("f_lineno"),
     getset<frame_trace, set_trace>("f_trace"),
     getset<frame_lasti>("f_lasti"),
     getset<frame_globals>("f_globals"),

@@ -183,6 +183,7 @@ void _PyEval_SetSwitchInterval(unsigned long microseconds) {
 }
 
 void _PyEval_SignalReceived(PyInterpreterState* interpreter) { request(internal(interpreter), kRequestSignals); }
+void _PyEval_SignalAsyncExc(PyInterpreterState* interpreter) { request(internal(interpreter), kRequestAsyncException); }
 
 int Py_AddPendingCall(int (*function)(void*), void* argument) {
   PendingCalls& pending = g_runtime.pending;
@@ -200,6 +201,9 @@ int Py_AddPendingCall(int (*function)(void*), void* argument) {
   if (room && g_runtime.main_interpreter) request(g_runtime.main_interpreter, kRequestPendingCalls);
   return room ? 0 : -1;
 }
+
+// Pending calls always run in the main interpreter.
+int _PyEval_AddPendingCall(PyInterpreterState*, int (*function)(void*), void* argument) { return Py_AddPendingCall(function, argument); }
 
 int Py_MakePendingCalls(void) {
   if (!is_main_thread()) return 0;
