@@ -58,6 +58,12 @@ Ref<> key_compare(Key* self, PyObject* other_object, int op) {
   return steal(PyObject_RichCompare(order.get(), zero.get(), op));
 }
 
+// The function was there before the key: no cycle hangs on it, and a key can be called as long as it lives.
+int key_clear(PyObject* self) {
+  clear_field(reinterpret_cast<Key*>(self)->object);
+  return 0;
+}
+
 void key_dealloc(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
   PyObject_GC_UnTrack(object);
@@ -76,7 +82,7 @@ const PyType_Slot kKeySlots[] = {
     {Py_tp_call, (void*)CALL_SLOT("K($self, obj)", key_call)},
     {Py_tp_getattro, (void*)PyObject_GenericGetAttr},
     {Py_tp_traverse, (void*)Fields::traverse},
-    {Py_tp_clear, (void*)Fields::clear},
+    {Py_tp_clear, (void*)key_clear},
     {Py_tp_richcompare, (void*)slot<key_compare>},
     {Py_tp_hash, (void*)PyObject_HashNotImplemented},
     {Py_tp_members, (void*)kKeyMembers},
