@@ -26,13 +26,6 @@ void gill_run_atexit(gill::Interpreter* interpreter) __attribute__((weak));
 namespace gill {
 namespace {
 
-inline constexpr int kExitFunctions = 32;
-struct ExitFunctions {
-  void (*functions[kExitFunctions])();
-  int count;
-};
-constinit ExitFunctions g_exit_functions = {};
-
 #define CHECK(...)                                                   \
   do {                                                               \
     if (PyStatus s = (__VA_ARGS__); PyStatus_Exception(s)) return s; \
@@ -249,7 +242,7 @@ int Py_FinalizeEx(void) {
   if (flush_standard_streams() < 0) result = -1;
   finish_interpreter(interpreter);
   PyThreadState_Clear(thread);
-  while (g_exit_functions.count > 0) g_exit_functions.functions[--g_exit_functions.count]();
+  while (g_runtime.exit_function_count > 0) g_runtime.exit_functions[--g_runtime.exit_function_count]();
   std::fflush(stdout);
   std::fflush(stderr);
   detach_thread(thread);
@@ -262,8 +255,8 @@ int Py_FinalizeEx(void) {
 void Py_Finalize(void) { Py_FinalizeEx(); }
 
 int Py_AtExit(void (*function)(void)) {
-  if (g_exit_functions.count >= kExitFunctions) return -1;
-  g_exit_functions.functions[g_exit_functions.count++] = function;
+  if (g_runtime.exit_function_count >= kExitFunctions) return -1;
+  g_runtime.exit_functions[g_runtime.exit_function_count++] = function;
   return 0;
 }
 

@@ -18,22 +18,14 @@ int _PyUnicode_EqualToASCIIString(PyObject* text, const char* ascii);
 namespace gill {
 namespace {
 
-// Hooks of embedding programs belong to the process, like the published interface says.
-struct NativeAuditHook {
-  Py_AuditHookFunction function;
-  void* data;
-  NativeAuditHook* next;
-};
-constinit NativeAuditHook* g_audit_hooks = nullptr;
-
 PyObject* python_hooks() {
   Interpreter* interpreter = current_thread() ? current_interpreter() : nullptr;
   return interpreter ? interpreter->audit_hooks : nullptr;
 }
-bool must_audit() { return g_audit_hooks || python_hooks(); }
+bool must_audit() { return g_runtime.audit_hooks || python_hooks(); }
 
 int run_audit(const char* event, PyObject* args) {
-  for (NativeAuditHook* hook = g_audit_hooks; hook; hook = hook->next) {
+  for (NativeAuditHook* hook = g_runtime.audit_hooks; hook; hook = hook->next) {
     if (hook->function(event, args, hook->data) < 0) return -1;
   }
   PyObject* hooks = python_hooks();
@@ -242,7 +234,7 @@ int PySys_AddAuditHook(Py_AuditHookFunction function, void* data) {
   auto* hook = static_cast<NativeAuditHook*>(PyMem_RawMalloc(sizeof(NativeAuditHook)));
   if (!hook) return -1;
   *hook = {function, data, nullptr};
-  NativeAuditHook** link = &g_audit_hooks;
+  NativeAuditHook** link = &g_runtime.audit_hooks;
   while (*link) link = &(*link)->next;
   *link = hook;
   return 0;

@@ -27,6 +27,23 @@ struct PendingCalls {
   bool busy = false;  // being made: a call that asks for pending calls gets none
 };
 
+// A hook that an embedding program added with PySys_AddAuditHook; it lives as long as the process runs Python.
+struct NativeAuditHook {
+  Py_AuditHookFunction function;
+  void* data;
+  NativeAuditHook* next;
+};
+
+inline constexpr int kExitFunctions = 32;
+
+// What Py_SetProgramName, Py_SetPath and their like said before start-up, in raw memory; null where nothing was said.
+struct GivenPaths {
+  wchar_t* program_name = nullptr;
+  wchar_t* program_full_path = nullptr;
+  wchar_t* home = nullptr;
+  wchar_t* module_search_path = nullptr;
+};
+
 struct Runtime {
   // Guards the lists of interpreters and thread states. Never held while Python code may run.
   pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -44,6 +61,23 @@ struct Runtime {
   std::atomic<Py_ssize_t> last_module_index = 0;
 
   _Py_HashSecret_t* hash_secret = nullptr;
+
+  // ---- the process as a whole, as capi/ configures it ----
+  PyPreConfig preconfig = {};
+  bool preinitialized = false;
+  // How bytes of the operating system become text: UTF-8 (the locale's, or by UTF-8 mode), ASCII, or what
+  // the locale says. Before pre-initialization it is UTF-8.
+  enum class TextCoding : uint8_t { utf8, ascii, locale } text_coding = TextCoding::utf8;
+  PyWideStringList original_arguments = {};
+  GivenPaths given_paths;
+  wchar_t* shown_module_search_path = nullptr;  // what Py_GetPath returns
+  char* given_stdio_encoding = nullptr;         // Py_SetStandardStreamEncoding
+  char* given_stdio_errors = nullptr;
+  NativeAuditHook* audit_hooks = nullptr;
+  Py_OpenCodeHookFunction open_code_hook = nullptr;
+  void* open_code_hook_data = nullptr;
+  void (*exit_functions[kExitFunctions])() = {};
+  int exit_function_count = 0;
 
   std::atomic<bool> core_initialized = false;
   std::atomic<bool> initialized = false;
