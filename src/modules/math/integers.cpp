@@ -1,0 +1,157 @@
+// The functions of whole numbers.
+#include <climits>
+
+#include "base/names.h"
+#include "modules/math/math_module.h"
+#include "objects/int.h"
+
+namespace gill::math {
+namespace {
+
+Ref<> index_of(PyObject* object) { return steal(PyNumber_Index(object)); }
+bool is_negative(PyObject* number) { return int_size(number) < 0; }
+bool is_zero(PyObject* number) { return int_size(number) == 0; }
+bool is_one(PyObject* number) { return number == small_int(1); }
+
+Ref<> absolute(Ref<> number) {
+  if (!is_negative(number.get())) return steal(PyNumber_Positive(number.get()));
+  return steal(PyNumber_Negative(number.get()));
+}
+
+Ref<> gcd_of(PyObject* a, PyObject* b) {
+  if (is_one_digit(a) && is_one_digit(b)) {
+    int64_t x = std::abs(one_digit_value(a)), y = std::abs(one_digit_value(b));
+    while (y) x = std::exchange(y, x % y);
+    return int_from(x);
+  }
+  return steal(_PyLong_GCD(a, b));
+}
+
+Ref<> lcm_of(PyObject* a, PyObject* b) {
+  if (is_zero(a) || is_zero(b)) return borrow(small_int(0));
+  Ref<> divisor = TRY(gcd_of(a, b));
+  Ref<> factor = TRY(steal(PyNumber_FloorDivide(a, divisor.get())));
+  return absolute(TRY(steal(PyNumber_Multiply(factor.get(), b))));
+}
+
+// Results beyond are larger than any memory; GMP would end the process.
+inline constexpr long kLargestFactorial = 1L << 33;
+
+Failure no_memory() {
+  PyErr_NoMemory();
+  return failure;
+}
+
+// n * (n - 1) * ... * (n - k + 1), halved until the factors are few.
+void falling_product(Mpz& out, Mpz& n, unsigned long k) {
+  if (k <= 8) {
+    mpz_set(out, n);
+    for (unsigned long i = 1; i < k; ++i) {
+      mpz_sub_ui(n, n, 1);
+      mpz_mul(out, out, n);
+    }
+    return;
+  }
+  Mpz low, rest;
+  mpz_sub_ui(low, n, k / 2);
+  falling_product(rest, low, k - k / 2);
+  falling_product(out, n, k / 2);
+  mpz_mul(out, out, rest);
+}
+
+Ref<> factorial_of(long n) {
+  if (n > kLargestFactorial) return no_memory();
+  Mpz result;
+  mpz_fac_ui(result, static_cast<unsigned long>(n));
+  return result.to_int();
+}
+
+struct Pair {
+  Ref<> n, k;
+};
+// The arguments of perm and comb as ints that are not negative.
+Status read_pair(PyObject* n, PyObject* k, Pair* out) {
+  out->n = TRY(index_of(n));
+  out->k = TRY(index_of(k));
+  if (is_negative(out->n.get())) return raise(PyExc_ValueError, "n must be a non-negative integer");
+  if (is_negative(out->k.get())) return raise(PyExc_ValueError, "k must be a non-negative integer");
+  return Status::ok;
+}
+
+}  // namespace
+
+Ref<> gcd(PyObject*, Args integers) {
+  if (integers.count == 0) return borrow(small_int(0));
+  Ref<> result = TRY(index_of(integers[0]));
+  if (integers.count == 1) return absolute(std::move(result));
+  for (Py_ssize_t i = 1; i < integers.count; ++i) {
+    Ref<> next = TRY(index_of(integers[i]));
+    // The others are looked at for their type only.
+    if (is_one(result.get())) continue;
+    result = TRY(gcd_of(result.get(), next.get()));
+  }
+  return result;
+}
+
+Ref<> lcm(PyObject*, Args integers) {
+  if (integers.count == 0) return borrow(small_int(1));
+  Ref<> result = TRY(index_of(integers[0]));
+  if (integers.count == 1) return absolute(std::move(result));
+  for (Py_ssize_t i = 1; i < integers.count; ++i) {
+    Ref<> next = TRY(index_of(integers[i]));
+    if (is_zero(result.get())) continue;
+    result = TRY(lcm_of(result.get(), next.get()));
+  }
+  return result;
+}
+
+Ref<> isqrt(PyObject*, PyObject* n) {
+  Ref<> number = TRY(index_of(n));
+  if (is_negative(number.get())) return raise(PyExc_ValueError, "isqrt() argument must be nonnegative");
+  Mpz value(number.get());
+  mpz_sqrt(value, value);
+  return value.to_int();
+}
+
+Ref<> factorial(PyObject*, PyObject* n) {
+  int overflow;
+  long value = PyLong_AsLongAndOverflow(n, &overflow);
+  if (value == -1 && !overflow && PyErr_Occurred()) return failure;
+  if (overflow > 0) return raise(PyExc_OverflowError, "factorial() argument should not exceed %ld", LONG_MAX);
+  if (overflow < 0 || value < 0) return raise(PyExc_ValueError, "factorial() not defined for negative values");
+  return factorial_of(value);
+}
+
+Ref<> perm(PyObject* module, PyObject* n, PyObject* k) {
+  if (k == Py_None) return factorial(module, n);
+  Pair pair;
+  TRY(read_pair(n, k, &pair));
+  bool too_few = TRY(truth_of(PyObject_RichCompareBool(pair.n.get(), pair.k.get(), Py_LT)));
+  if (too_few) return borrow(small_int(0));
+  int overflow;
+  long long count = PyLong_AsLongLongAndOverflow(pair.k.get(), &overflow);
+  if (overflow > 0) return raise(PyExc_OverflowError, "k must not exceed %lld", LLONG_MAX);
+  if (count == 0) return borrow(small_int(1));
+  if (count > kLargestFactorial) return no_memory();
+  Mpz first(pair.n.get()), result;
+  falling_product(result, first, static_cast<unsigned long>(count));
+  return result.to_int();
+}
+
+Ref<> comb(PyObject*, PyObject* n, PyObject* k) {
+  Pair pair;
+  TRY(read_pair(n, k, &pair));
+  Ref<> rest = TRY(steal(PyNumber_Subtract(pair.n.get(), pair.k.get())));
+  if (is_negative(rest.get())) return borrow(small_int(0));
+  bool shorter = TRY(truth_of(PyObject_RichCompareBool(rest.get(), pair.k.get(), Py_LT)));
+  PyObject* fewer = shorter ? rest.get() : pair.k.get();
+  int overflow;
+  long long count = PyLong_AsLongLongAndOverflow(fewer, &overflow);
+  if (overflow > 0) return raise(PyExc_OverflowError, "min(n - k, k) must not exceed %lld", LLONG_MAX);
+  if (count > kLargestFactorial) return no_memory();
+  Mpz result(pair.n.get());
+  mpz_bin_ui(result, result, static_cast<unsigned long>(count));
+  return result.to_int();
+}
+
+}  // namespace gill::math
