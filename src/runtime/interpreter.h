@@ -38,6 +38,7 @@ struct Interpreter {
   uint64_t next_thread_id = 0;
   int recursion_limit = 1000;
   size_t thread_stack_size = 0;  // of new threads; 0: the system's default
+  long running_threads = 0;      // those that _thread started
   int int_max_str_digits = 4300;  // 0: no limit
 
   std::atomic<uint32_t> eval_requests = 0;

@@ -69,7 +69,6 @@ void forget_gilstate(ThreadState* thread) {
 void delete_thread_state(ThreadState* thread) {
   unlink_thread_state(thread);
   forget_gilstate(thread);
-  if (thread->on_delete) thread->on_delete(thread->on_delete_data);
   free_thread_state(thread);
 }
 
@@ -215,6 +214,8 @@ void PyThreadState_Clear(PyThreadState* thread) {
   clear_field(thread->async_gen_firstiter);
   clear_field(thread->async_gen_finalizer);
   clear_field(thread->context);
+  // Who waits for the end of the thread may go on.
+  if (auto on_delete = std::exchange(thread->on_delete, nullptr)) on_delete(std::exchange(thread->on_delete_data, nullptr));
 }
 
 void PyThreadState_Delete(PyThreadState* thread) { delete_thread_state(internal(thread)); }
