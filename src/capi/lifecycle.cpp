@@ -4,6 +4,8 @@
 // relies on those before it and on nothing after it.
 #include "capi/lifecycle.h"
 
+#include <unistd.h>
+
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
@@ -48,6 +50,13 @@ Status create_core_modules(Interpreter* interpreter) {
   return update_sys_from_config(interpreter->sysdict, &interpreter->config);
 }
 
+// Errors of start-up are to be seen before there is an io module.
+Status create_early_stderr() {
+  Ref<> printer = TRY(steal(PyFile_NewStdPrinter(STDERR_FILENO)));
+  TRY(status_of(PySys_SetObject("stderr", printer.get())));
+  return status_of(PySys_SetObject("__stderr__", printer.get()));
+}
+
 Status create_main_module(Interpreter* interpreter) {
   PyObject* main = PyImport_AddModule("__main__");
   if (!main) return failure;
@@ -84,6 +93,7 @@ PyStatus start_interpreter(Interpreter* interpreter) {
   CHECK(step(initialize_types(interpreter), "can't initialize types"));
   CHECK(step(create_import_state(interpreter), "can't initialize imports"));
   CHECK(step(create_core_modules(interpreter), "can't create builtins and sys"));
+  CHECK(step(create_early_stderr(), "can't set preliminary stderr"));
   g_runtime.core_initialized = true;
   if (!config->_install_importlib) return PyStatus_Ok();
   CHECK(step(bootstrap_importlib(interpreter), "failed to initialize importlib"));
