@@ -223,26 +223,15 @@ PySendResult resume(PyGenObject* generator, PyObject* value, PyObject** result, 
     return refuse(generator, value, result, throwing, closing);
   }
   ThreadState* thread = current_thread();
-  Frame* frame = frame_of(generator);
-  PyObject* sent = value ? value : Py_None;
-  retain(sent);
-  frame->localsplus[frame->stacktop++] = sent;
-  generator->gi_exc_state.previous_item = thread->exc_info;
-  thread->exc_info = &generator->gi_exc_state;
+  begin_resume(thread, generator, value ? value : Py_None);
   if (throwing) _PyErr_ChainStackItem(nullptr);
-  generator->gi_frame_state = kExecuting;
-  PyObject* given = gill_evaluate_frame(thread, frame, throwing);
-  thread->exc_info = generator->gi_exc_state.previous_item;
-  generator->gi_exc_state.previous_item = nullptr;
-  // The generator must keep no chain of callers alive.
-  frame->previous = nullptr;
+  PyObject* given = gill_evaluate_frame(thread, frame_of(generator), throwing);
   *result = given;
-  if (given) {
-    if (generator->gi_frame_state == kSuspended) return PYGEN_NEXT;
-  } else {
-    disguise_stop(generator);
+  if (given && generator->gi_frame_state == kSuspended) {
+    end_resume(thread, generator);
+    return PYGEN_NEXT;
   }
-  drop_frame(generator);
+  end_generator(thread, generator);
   return given ? PYGEN_RETURN : PYGEN_ERROR;
 }
 
@@ -270,6 +259,12 @@ bool ends_silently(PyGenObject* generator) {
 }
 
 }  // namespace
+
+void end_generator(PyThreadState* thread, PyGenObject* generator) {
+  end_resume(thread, generator);
+  if (thread->curexc_type) disguise_stop(generator);
+  drop_frame(generator);
+}
 
 PySendResult resume_generator(PyGenObject* generator, PyObject* value, PyObject** result) { return resume(generator, value, result, false, false); }
 

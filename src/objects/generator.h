@@ -21,6 +21,35 @@ inline PyGenObject* as_generator(PyObject* object) { return reinterpret_cast<PyG
 // The frame itself stays with its caller, empty, to be left as any finished frame.
 Ref<> make_generator(Frame* frame);
 
+// The evaluation loop goes on with generators without leaving itself, where it can: begin_resume() before the frame
+// is entered, then end_resume() when it yielded, or end_generator() when it returned or raised.
+inline void begin_resume(PyThreadState* thread, PyGenObject* generator, PyObject* value) {
+  Frame* frame = frame_of(generator);
+  retain(value);
+  frame->localsplus[frame->stacktop++] = value;
+  generator->gi_exc_state.previous_item = thread->exc_info;
+  thread->exc_info = &generator->gi_exc_state;
+  generator->gi_frame_state = kExecuting;
+}
+inline void end_resume(PyThreadState* thread, PyGenObject* generator) {
+  thread->exc_info = generator->gi_exc_state.previous_item;
+  generator->gi_exc_state.previous_item = nullptr;
+  // The generator must keep no chain of callers alive.
+  frame_of(generator)->previous = nullptr;
+}
+void end_generator(PyThreadState* thread, PyGenObject* generator);
+
+// Where the instruction that goes on with the generator continues when that returns; lies in the structure's padding.
+struct ReturnPlace {
+  uint32_t jump : 31;
+  uint32_t keeps_value : 1;  // SEND; FOR_ITER drops it
+};
+inline ReturnPlace& return_place(PyGenObject* generator) {
+  constexpr size_t kOffset = offsetof(PyGenObject, gi_iframe) - sizeof(ReturnPlace);
+  static_assert(kOffset > offsetof(PyGenObject, gi_frame_state));
+  return *reinterpret_cast<ReturnPlace*>(reinterpret_cast<char*>(generator) + kOffset);
+}
+
 // Goes on with the frame. PYGEN_RETURN gives the value of `return`, PYGEN_NEXT a yielded one; PYGEN_ERROR has the
 // exception set, StopIteration already turned into RuntimeError.
 PySendResult resume_generator(PyGenObject* generator, PyObject* value, PyObject** result);

@@ -1,5 +1,6 @@
 // Entering and leaving the loop: activations, unwinding, requests between instructions, and the dispatch tables.
 #include "objects/code.h"
+#include "objects/generator.h"
 #include "runtime/runtime.h"
 #include "vm/handlers.h"
 
@@ -157,6 +158,7 @@ PyObject* run_frame(ThreadState* thread, Frame* frame, bool throwing) {
 }
 
 void leave_frame(ThreadState* thread, Frame* frame) {
+  if (frame->owner == FrameOwner::generator) [[unlikely]] return end_generator(thread, generator_of(frame));
   clear_frame(frame);
   pop_frame(thread, frame);
 }

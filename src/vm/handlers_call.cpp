@@ -133,6 +133,10 @@ HANDLER(RETURN_VALUE) {
   Frame* finished = frame;
   frame = finished->previous;
   ctx->cframe.current_frame = frame;
+  if (finished->owner == FrameOwner::generator) {
+    *sp++ = result;
+    TAIL(return_from_generator);
+  }
   leave_frame(thread, finished);
   sp = take_stack(frame);
   next = frame->prev_instr + 1;

@@ -1,4 +1,5 @@
 // Jumps, iteration, attributes.
+#include "objects/generator.h"
 #include "vm/handlers.h"
 
 extern "C" int _PyObject_GetMethod(PyObject* object, PyObject* name, PyObject** method);
@@ -87,6 +88,11 @@ HANDLER(GET_ITER) {
 HANDLER(FOR_ITER) {
   SAVE_PLACE();
   PyObject* iterator = sp[-1];
+  if (PyGen_CheckExact(iterator) && can_enter(thread, ctx, as_generator(iterator))) {
+    begin_resume(thread, as_generator(iterator), Py_None);
+    return_place(as_generator(iterator)) = {oparg, false};
+    TAIL(enter_generator);
+  }
   PyObject* value = Py_TYPE(iterator)->tp_iternext(iterator);
   if (value) [[likely]] {
     *sp++ = value;

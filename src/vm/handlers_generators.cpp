@@ -100,7 +100,34 @@ HANDLER(RETURN_GENERATOR) {
   END_FRESH();
 }
 
-// A generator's frame is always the first of its activation, so that yielding leaves the loop.
+// ---- going on without leaving the loop -------------------------------------------------------------------------
+
+VM_CALL PyObject* enter_generator(VM_PARAMETERS) {
+  Frame* callee = frame_of(as_generator(sp[-1]));
+  save_stack(frame, sp);
+  callee->previous = frame;
+  callee->is_entry = false;
+  frame = callee;
+  TAIL(start_frame);
+}
+
+VM_CALL PyObject* return_from_generator(VM_PARAMETERS) {
+  PyObject* result = sp[-1];
+  sp = take_stack(frame);
+  PyObject* generator = sp[-1];
+  ReturnPlace place = return_place(as_generator(generator));
+  end_generator(thread, as_generator(generator));
+  next = frame->prev_instr + 1 + place.jump;
+  if (place.keeps_value) {
+    sp[-1] = result;
+  } else {
+    --sp;
+    release(result);
+  }
+  release(generator);
+  END_FRESH();
+}
+
 HANDLER(YIELD_VALUE) {
   SAVE_PLACE();
   PyObject* value = *--sp;
@@ -114,7 +141,15 @@ HANDLER(YIELD_VALUE) {
     }
   }
   ++thread->recursion_remaining;
-  return value;
+  if (frame->is_entry) return value;
+  Frame* finished = frame;
+  frame = finished->previous;
+  ctx->cframe.current_frame = frame;
+  end_resume(thread, generator_of(finished));
+  sp = take_stack(frame);
+  next = frame->prev_instr + 1;
+  *sp++ = value;
+  END_FRESH();
 }
 
 // The stack: receiver, value to send; then the receiver stays under what it yields, or its result takes its place.
@@ -122,6 +157,13 @@ HANDLER(SEND) {
   SAVE_PLACE();
   PyObject* value = *--sp;
   PyObject* receiver = sp[-1];
+  if (is_generator_like(receiver) && can_enter(thread, ctx, as_generator(receiver)) &&
+      (value == Py_None || as_generator(receiver)->gi_frame_state == kSuspended)) {
+    begin_resume(thread, as_generator(receiver), value);
+    release(value);
+    return_place(as_generator(receiver)) = {oparg, true};
+    TAIL(enter_generator);
+  }
   PyObject* result = nullptr;
   PySendResult outcome = thread->c_tracefunc ? traced_send(thread, frame, receiver, value, &result) : PyIter_Send(receiver, value, &result);
   release(value);

@@ -56,6 +56,10 @@ VM_CALL PyObject* unwind_again(VM_PARAMETERS);
 VM_CALL PyObject* leave_with_exception(VM_PARAMETERS);
 // Begins a frame that was just pushed: recursion check, then its first instruction.
 VM_CALL PyObject* start_frame(VM_PARAMETERS);
+// Goes on with the generator on top of the stack, which can_enter() and begin_resume() have prepared.
+VM_CALL PyObject* enter_generator(VM_PARAMETERS);
+// The same generator returned; its value is on top of its own stack. `frame` is the one that went on with it.
+VM_CALL PyObject* return_from_generator(VM_PARAMETERS);
 // Answers Interpreter::eval_requests, then dispatches.
 VM_CALL PyObject* answer_requests(VM_PARAMETERS);
 
@@ -112,6 +116,11 @@ inline bool is_plain_function(PyObject* callable) {
 // A call with arguments on the stack, seen by the profiler when it is of a C function.
 PyObject* traced_call(ThreadState* thread, Frame* frame, PyObject* callable, PyObject** args, size_t count, PyObject* kwnames);
 PyObject* traced_call_ex(ThreadState* thread, Frame* frame, PyObject* callable, PyObject* args, PyObject* kwargs);
+
+// Whether the loop may go on with this generator or coroutine itself.
+inline bool can_enter(ThreadState* thread, EvalContext* ctx, PyGenObject* generator) {
+  return generator->gi_frame_state < kExecuting && !ctx->cframe.use_tracing && !has_eval_hook(thread->interpreter());
+}
 
 // ---- exceptions ------------------------------------------------------------------------------------
 
