@@ -1,6 +1,5 @@
 #include "objects/set_table.h"
 
-#include <bit>
 #include <cstring>
 
 #include "objects/dict_table.h"
@@ -13,12 +12,26 @@ namespace {
 
 inline constexpr Py_ssize_t kSmall = PySet_MINSIZE;
 
+// The sequence of places of a hash is the reference's, because programs print sets: from the hash's low bits, a short run of
+// neighbours where it fits before the table's end, then a jump that mixes in the higher bits.
 struct SetProbe {
-  size_t mask, place, step = 0;
+  static constexpr size_t kNeighbours = 9;
+  static constexpr int kPerturbShift = 5;
+  size_t mask, home, place, left;
+  size_t perturb;
   SetProbe(Py_ssize_t table_mask, Py_hash_t hash)
-      : mask(static_cast<size_t>(table_mask)),
-        place((static_cast<uint64_t>(hash) * 0x9E3779B97F4A7C15u) >> (64 - std::popcount(static_cast<uint64_t>(table_mask)))) {}
-  void next() { place = (place + ++step) & mask; }
+      : mask(static_cast<size_t>(table_mask)), home(static_cast<size_t>(hash) & mask), place(home), left(run()), perturb(static_cast<size_t>(hash)) {}
+  size_t run() const { return home + kNeighbours <= mask ? kNeighbours : 0; }
+  void next() {
+    if (left) {
+      --left;
+      ++place;
+      return;
+    }
+    perturb >>= kPerturbShift;
+    place = home = (home * 5 + 1 + perturb) & mask;
+    left = run();
+  }
 };
 
 Status rebuild(PySetObject* set, Py_ssize_t wanted) {
@@ -26,6 +39,7 @@ Status rebuild(PySetObject* set, Py_ssize_t wanted) {
   while (size <= wanted) size <<= 1;
   setentry* old = set->table;
   Py_ssize_t old_mask = set->mask;
+  if (size == kSmall && old == set->smalltable && set->fill == set->used) return Status::ok;
   setentry small_copy[kSmall];
   setentry* table;
   if (size == kSmall) {
@@ -85,11 +99,20 @@ Status set_add(PySetObject* set, PyObject* key, Py_hash_t hash) {
   setentry* entry = set_find(set, key, hash);
   if (!entry) return failure;
   if (entry->key) return Status::ok;
+  // A deleted entry on the way is used again: the last one, as in the reference.
+  setentry* deleted = nullptr;
+  if (set->fill != set->used) {
+    SetProbe probe(set->mask, hash);
+    for (setentry* at; (at = &set->table[probe.place]) != entry; probe.next()) {
+      if (at->key == set_dummy()) deleted = at;
+    }
+  }
+  if (deleted) entry = deleted;
+  else ++set->fill;
   entry->key = own.release();
   entry->hash = hash;
   ++set->used;
-  ++set->fill;
-  if (set->fill * 5 < set->mask * 3) return Status::ok;
+  if (deleted || set->fill * 5 < set->mask * 3) return Status::ok;
   return rebuild(set, set->used > 50000 ? set->used * 2 : set->used * 4);
 }
 
@@ -141,12 +164,22 @@ Status set_update(PySetObject* set, PyObject* iterable) {
     auto* other = reinterpret_cast<PySetObject*>(iterable);
     if (other == set || other->used == 0) return Status::ok;
     if ((set->fill + other->used) * 5 >= set->mask * 3) TRY(rebuild(set, (set->used + other->used) * 2));
+    if (set->fill == 0 && set->mask == other->mask && other->fill == other->used) {
+      for (Py_ssize_t i = 0; i <= other->mask; ++i) {
+        if (other->table[i].key) retain(other->table[i].key);
+        set->table[i] = other->table[i];
+      }
+      set->fill = set->used = other->used;
+      return Status::ok;
+    }
     Py_ssize_t position = 0;
     setentry* entry;
     while (set_next(other, &position, &entry)) TRY(set_add(set, entry->key, entry->hash));
     return Status::ok;
   }
   if (PyDict_CheckExact(iterable)) {
+    Py_ssize_t more = PyDict_GET_SIZE(iterable);
+    if ((set->fill + more) * 5 >= set->mask * 3) TRY(rebuild(set, (set->used + more) * 2));
     Py_ssize_t position = 0;
     PyObject *key, *value;
     Py_hash_t hash;
