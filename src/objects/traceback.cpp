@@ -105,8 +105,9 @@ PyObject* _PyTraceBack_FromFrame(PyObject* next, PyFrameObject* frame) {
 int PyTraceBack_Here(PyFrameObject* frame) {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  PyObject* entry = as_object(make_traceback(reinterpret_cast<PyTracebackObject*>(traceback), frame, last_instruction(frame->f_frame) * 2,
-                                             PyFrame_GetLineNumber(frame)));
+  // The line follows from tb_lasti when somebody asks, unless the frame has one of its own (tracing, frames made by hand).
+  int line = frame->f_lineno ? PyFrame_GetLineNumber(frame) : -1;
+  PyObject* entry = as_object(make_traceback(reinterpret_cast<PyTracebackObject*>(traceback), frame, last_instruction(frame->f_frame) * 2, line));
   if (!entry) {
     _PyErr_ChainExceptions(type, value, traceback);
     return -1;
