@@ -38,13 +38,6 @@ Status set_trace(PyFrameObject* self, PyObject* value) {
   set_field(self->f_trace, borrow(value == Py_None ? nullptr : value));
   return Status::ok;
 }
-Ref<> trace_opcodes(PyFrameObject* self) { return py_bool(self->f_trace_opcodes); }
-Status set_trace_opcodes(PyFrameObject* self, PyObject* value) {
-  if (!value || !PyBool_Check(value)) return raise(PyExc_TypeError, "attribute value type must be bool");
-  self->f_trace_opcodes = value == Py_True;
-  return Status::ok;
-}
-
 Ref<> frame_repr(PyFrameObject* self) {
   PyCodeObject* code = frame_in(self)->f_code;
   return steal(PyUnicode_FromFormat("<frame at %p, file %R, line %d, code %S>", self, code->co_filename, PyFrame_GetLineNumber(self), code->co_name));
@@ -117,10 +110,12 @@ const PyGetSetDef kAttributes[] = {
     getset<frame_globals>("f_globals"),
     getset<frame_builtins>("f_builtins"),
     getset<frame_code>("f_code"),
-    getset<trace_opcodes, set_trace_opcodes>("f_trace_opcodes"),
     kEndOfGetSets,
 };
-const PyMemberDef kMembers[] = {{"f_trace_lines", T_BOOL, offsetof(PyFrameObject, f_trace_lines), 0, nullptr}, {}};
+const PyMemberDef kMembers[] = {
+    {"f_trace_lines", T_BOOL, offsetof(PyFrameObject, f_trace_lines), 0, nullptr},
+    {"f_trace_opcodes", T_BOOL, offsetof(PyFrameObject, f_trace_opcodes), 0, nullptr},
+    {}};
 
 }  // namespace
 }  // namespace gill

@@ -100,7 +100,7 @@ PyObject* PyErr_Occurred(void) {
 
 _PyErr_StackItem* _PyErr_GetTopmostException(PyThreadState* thread) {
   _PyErr_StackItem* item = thread->exc_info;
-  while (!item->exc_value && item->previous_item) item = item->previous_item;
+  while ((!item->exc_value || item->exc_value == Py_None) && item->previous_item) item = item->previous_item;
   return item;
 }
 
