@@ -282,18 +282,14 @@ void _PyErr_ChainExceptions(PyObject* type, PyObject* value, PyObject* traceback
   PyErr_Restore(new_type, new_value, new_traceback);
 }
 
+// The error set now gets the exception of this item as its context; null stands for the innermost one.
 void _PyErr_ChainStackItem(_PyErr_StackItem* item) {
+  Ref<> handled = borrow((item ? item : current_thread()->exc_info)->exc_value);
+  if (!handled || handled.get() == Py_None) return;
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  ThreadState* thread = current_thread();
-  _PyErr_StackItem* own = thread->exc_info;
-  if (item) thread->exc_info = item;
-  Ref<> handled = borrow(_PyErr_GetTopmostException(thread)->exc_value);
-  if (handled && handled.get() != Py_None) {
-    PyErr_NormalizeException(&type, &value, &traceback);
-    chain_context(value, handled.get());
-  }
-  if (item) thread->exc_info = own;
+  PyErr_NormalizeException(&type, &value, &traceback);
+  chain_context(value, handled.get());
   PyErr_Restore(type, value, traceback);
 }
 
