@@ -354,7 +354,7 @@ const PyType_Slot kStructSlots[] = {
     {Py_tp_free, (void*)PyObject_GC_Del},
     {0, nullptr},
 };
-PyType_Spec struct_spec = {"_struct.Struct", sizeof(StructObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+PyType_Spec struct_spec = {"_struct.Struct", sizeof(StructObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
                            const_cast<PyType_Slot*>(kStructSlots)};
 
 // ---- the iterator -----------------------------------------------------------------------------------
