@@ -73,16 +73,17 @@ void for_each_member(Page* page, int most, Call call) {
   }
 }
 
-// A growing array of borrowed object pointers, from malloc: the heap must not change under the collector.
-class ObjectList {
+// A growing array of borrowed pointers, from malloc: the heap must not change under the collector.
+template <class T>
+class PointerList {
  public:
-  ObjectList() = default;
-  ObjectList(const ObjectList&) = delete;
-  ~ObjectList() { std::free(items_); }
-  bool push(PyObject* object) {
+  PointerList() = default;
+  PointerList(const PointerList&) = delete;
+  ~PointerList() { std::free(items_); }
+  bool push(T* object) {
     if (count_ == capacity_) {
       size_t capacity = capacity_ ? capacity_ * 2 : 256;
-      auto* grown = static_cast<PyObject**>(std::realloc(items_, capacity * sizeof(PyObject*)));
+      auto* grown = static_cast<T**>(std::realloc(items_, capacity * sizeof(T*)));
       if (!grown) return false;
       items_ = grown;
       capacity_ = capacity;
@@ -90,34 +91,53 @@ class ObjectList {
     items_[count_++] = object;
     return true;
   }
-  PyObject* pop() { return items_[--count_]; }
+  T* pop() { return items_[--count_]; }
   size_t size() const { return count_; }
-  PyObject*& operator[](size_t i) { return items_[i]; }
-  PyObject** begin() { return items_; }
-  PyObject** end() { return items_ + count_; }
+  T*& operator[](size_t i) { return items_[i]; }
+  T** begin() { return items_; }
+  T** end() { return items_ + count_; }
   void truncate(size_t n) { count_ = n; }
 
  private:
-  PyObject** items_ = nullptr;
+  T** items_ = nullptr;
   size_t count_ = 0;
   size_t capacity_ = 0;
 };
+using ObjectList = PointerList<PyObject>;
+using PageList = PointerList<Page>;
+
+// The pages that may hold objects up to the generation.
+bool list_pages(Heap* heap, int generation, PageList& pages) {
+  if (generation == kGenerations - 1) {
+    for (Page* page = heap->collectable_pages(); page; page = page->gc_next) {
+      if (!pages.push(page)) return false;
+    }
+    return true;
+  }
+  for (YoungList list : {kYoungest, kMiddle}) {
+    if (generation == 0 && list == kMiddle) break;
+    for (Page* page = heap->young_pages(list); page; page = page->young_next) {
+      if (!pages.push(page)) return false;
+    }
+  }
+  return true;
+}
 
 // One pass of trial deletion over a set of objects. `Set` answers which objects take part.
 class Trial {
  public:
-  explicit Trial(Heap* heap) : heap_(heap) {}
+  Trial() = default;
   Trial(const Trial&) = delete;
   ~Trial() {
-    for (Page* page = heap_->collectable_pages(); page; page = page->gc_next) {
+    for (Page* page : entered_) {
       std::free(page->scratch);
       page->scratch = nullptr;
     }
   }
 
-  // Every tracked object up to the generation takes part.
-  bool begin_generation(int most) {
-    for (Page* page = heap_->collectable_pages(); page; page = page->gc_next) {
+  // Every tracked object up to the generation in these pages takes part.
+  bool begin_generation(PageList& pages, int most) {
+    for (Page* page : pages) {
       bool ok = true;
       for_each_member(page, most, [&](size_t index) { ok = ok && enter(page, index, 0); });
       if (!ok) return false;
@@ -172,13 +192,17 @@ class Trial {
     if (!page->scratch) {
       page->scratch = static_cast<Py_ssize_t*>(std::malloc(page->slot_count * sizeof(Py_ssize_t)));
       if (!page->scratch) return false;
+      if (!entered_.push(page)) {
+        std::free(std::exchange(page->scratch, nullptr));
+        return false;
+      }
       for (size_t i = 0; i < page->slot_count; ++i) page->scratch[i] = kAbsent;
     }
     page->scratch[index] = Py_REFCNT(object_at(page, index)) - held;
     return true;
   }
 
-  Heap* heap_;
+  PageList entered_;  // have a scratch array
   ObjectList stack_;
 };
 
@@ -186,20 +210,21 @@ class Trial {
 // generation. False when memory ran out; nothing was changed then.
 bool find_unreachable(Collector* collector, int generation, ObjectList& unreachable) {
   Heap* heap = collector->heap;
-  Trial trial(heap);
-  if (!trial.begin_generation(generation)) return false;
-  for (Page* page = heap->collectable_pages(); page; page = page->gc_next) {
+  PageList pages;
+  Trial trial;
+  if (!list_pages(heap, generation, pages) || !trial.begin_generation(pages, generation)) return false;
+  for (Page* page : pages) {
     if (!page->scratch) continue;
     for_each_member(page, generation, [&](size_t index) { Trial::subtract_references_of(object_at(page, index)); });
   }
   bool ok = true;
-  for (Page* page = heap->collectable_pages(); page && ok; page = page->gc_next) {
+  for (Page* page : pages) {
     if (!page->scratch) continue;
     for_each_member(page, generation, [&](size_t index) {
       if (ok && page->scratch[index] > 0) ok = trial.mark_from(object_at(page, index));
     });
   }
-  for (Page* page = heap->collectable_pages(); page && ok; page = page->gc_next) {
+  for (Page* page : pages) {
     if (!page->scratch) continue;
     for_each_member(page, generation, [&](size_t index) {
       if (ok && page->scratch[index] != kReachable) ok = unreachable.push(object_at(page, index));
@@ -211,7 +236,8 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
   bool full = generation == kGenerations - 1;
   int target = full ? generation : generation + 1;
   Py_ssize_t promoted = 0;
-  for (Page* page = heap->collectable_pages(); page; page = page->gc_next) {
+  for (Page* page : pages) {
+    heap->list_as(page, generation == 0 ? kMiddle : kNotYoung);
     if (!page->scratch) continue;
     for_each_member(page, generation, [&](size_t index) {
       if (page->scratch[index] != kReachable) return;
@@ -233,8 +259,8 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
 
 // Keeps of `list` what is unreachable still, and moves the others to `survivors` (with our references).
 // `held` references to each are ours.
-bool split_resurrected(Heap* heap, ObjectList& list, Py_ssize_t held, ObjectList& survivors) {
-  Trial trial(heap);
+bool split_resurrected(ObjectList& list, Py_ssize_t held, ObjectList& survivors) {
+  Trial trial;
   if (!trial.begin_list(list, held)) return false;
   for (PyObject* object : list) Trial::subtract_references_of(object);
   for (PyObject* object : list) {
@@ -256,11 +282,11 @@ bool has_legacy_finalizer(PyObject* object) { return Py_TYPE(object)->tp_del != 
 
 // Moves objects with a tp_del, and what they reach, out of the list: nobody knows in which order to call
 // them.
-bool split_legacy(Heap* heap, ObjectList& list, ObjectList& uncollectable) {
+bool split_legacy(ObjectList& list, ObjectList& uncollectable) {
   bool any = false;
   for (PyObject* object : list) any = any || has_legacy_finalizer(object);
   if (!any) return true;
-  Trial trial(heap);
+  Trial trial;
   if (!trial.begin_list(list, 0)) return false;
   for (PyObject* object : list) {
     if (has_legacy_finalizer(object) && *Trial::count_of(object) != kReachable && !trial.mark_from(object)) return false;
@@ -284,10 +310,10 @@ PyWeakReference** weak_references_of(PyObject* object) {
 
 // Clears the weak references to the unreachable objects; then calls the callbacks of those references
 // that are themselves reachable.
-bool handle_weak_references(Heap* heap, ObjectList& unreachable) {
+bool handle_weak_references(ObjectList& unreachable) {
   ObjectList to_call;
   {
-    Trial members(heap);
+    Trial members;
     if (!members.begin_list(unreachable, 0)) return false;
     for (PyObject* object : unreachable) {
       PyWeakReference** list = weak_references_of(object);
@@ -357,14 +383,14 @@ Outcome run(Collector* collector, int generation) {
   Outcome outcome;
   ObjectList unreachable, uncollectable, resurrected;
   if (!find_unreachable(collector, generation, unreachable)) return outcome;
-  if (!split_legacy(collector->heap, unreachable, uncollectable)) return outcome;
+  if (!split_legacy(unreachable, uncollectable)) return outcome;
   for (PyObject* object : unreachable) retain(object);
   outcome.uncollectable = static_cast<Py_ssize_t>(uncollectable.size());
   if (unreachable.size()) {
-    bool ok = handle_weak_references(collector->heap, unreachable);
+    bool ok = handle_weak_references(unreachable);
     if (ok) call_finalizers(unreachable);
     // Without memory to look again everything survives until the next collection.
-    if (!ok || !split_resurrected(collector->heap, unreachable, 1, resurrected)) {
+    if (!ok || !split_resurrected(unreachable, 1, resurrected)) {
       for (PyObject* object : unreachable) release(object);
       return outcome;
     }
@@ -414,6 +440,7 @@ Py_ssize_t collect(Collector* collector, int generation) {
   if (collector->debug & kDebugStats) {
     PySys_WriteStderr("gc: collecting generation %d...\n", generation);
   }
+  if (generation == kGenerations - 1) collector->heap->flush();
   Outcome outcome = run(collector, generation);
   if (collector->debug & kDebugStats) {
     PySys_WriteStderr("gc: done, %zd unreachable, %zd uncollectable\n", outcome.collected + outcome.uncollectable, outcome.uncollectable);

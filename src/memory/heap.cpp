@@ -115,6 +115,21 @@ void Heap::link_collectable(Page* page) {
   collectable_ = page;
 }
 
+void Heap::list_as(Page* page, YoungList list) {
+  if (page->young_list != kNotYoung) {
+    if (page->young_previous) page->young_previous->young_next = page->young_next;
+    else young_[page->young_list] = page->young_next;
+    if (page->young_next) page->young_next->young_previous = page->young_previous;
+  }
+  page->young_list = list;
+  if (list == kNotYoung) return;
+  Page*& head = young_[list];
+  page->young_previous = nullptr;
+  page->young_next = head;
+  if (head) head->young_previous = page;
+  head = page;
+}
+
 Page* Heap::new_page(Kind kind, int index) {
   auto* page = static_cast<Page*>(take_pages(1));
   if (!page) return nullptr;
@@ -185,6 +200,7 @@ void Heap::release_page(Page* page) {
     if (page->gc_previous) page->gc_previous->gc_next = page->gc_next;
     else collectable_ = page->gc_next;
     if (page->gc_next) page->gc_next->gc_previous = page->gc_previous;
+    list_as(page, kNotYoung);
   }
   counters_.pages -= page->run_pages;
   give_pages(page, page->run_pages);
@@ -218,15 +234,42 @@ void Heap::free(void* slot) {
 #ifdef GILL_DEBUG_CHECKS
   if (page->heap->debug.poison) std::memset(slot, kFreedPoison, page->slot_size);
 #endif
-  size_t index = page->index_of(slot);
-  uint64_t bit = uint64_t{1} << (index % 64);
-  size_t word = index / 64;
   if (page->kind != Kind::plain) {
-    for (PageBitmap which : {kTracked, kGenerationLow, kGenerationHigh, kFinalized}) page->bitmap(which)[word] &= ~bit;
+    size_t index = page->index_of(slot);
+    uint64_t bit = uint64_t{1} << (index % 64);
+    for (PageBitmap which : {kTracked, kGenerationLow, kGenerationHigh, kFinalized}) page->bitmap(which)[index / 64] &= ~bit;
   }
-  page->bitmap(kFree)[word] |= bit;
+  if (page->size_class < kMagazineClasses) [[likely]] {
+    Magazine& magazine = page->heap->magazines_[static_cast<int>(page->kind)][page->size_class];
+    if (magazine.count == Magazine::kCapacity) [[unlikely]] {
+      // The older half goes back.
+      constexpr uint32_t kHalf = Magazine::kCapacity / 2;
+      for (uint32_t i = 0; i < kHalf; ++i) give_back(Page::of(magazine.slots[i]), magazine.slots[i]);
+      magazine.count -= kHalf;
+      std::memmove(magazine.slots, magazine.slots + kHalf, magazine.count * sizeof(void*));
+    }
+    magazine.slots[magazine.count++] = slot;
+    return;
+  }
+  give_back(page, slot);
+}
+
+void Heap::give_back(Page* page, void* slot) {
+  size_t index = page->index_of(slot);
+  page->bitmap(kFree)[index / 64] |= uint64_t{1} << (index % 64);
   ++page->free_count;
   page->heap->freed_one(page);
+}
+
+void Heap::flush() {
+  for (auto& of_kind : magazines_) {
+    for (Magazine& magazine : of_kind) {
+      while (magazine.count) {
+        void* slot = magazine.slots[--magazine.count];
+        give_back(Page::of(slot), slot);
+      }
+    }
+  }
 }
 
 size_t Heap::usable_size(void* slot) {

@@ -76,6 +76,9 @@ struct Page {
   Py_ssize_t* scratch;  // the collector's counts, one a slot, while it runs
   Page* gc_next;        // all collectable pages
   Page* gc_previous;
+  Page* young_next;     // in a list of young pages
+  Page* young_previous;
+  uint8_t young_list;   // YoungList
   uint64_t bits[];      // kBitmaps bitmaps for collectable kinds, one otherwise
 
   static Page* of(const void* p) { return reinterpret_cast<Page*>(reinterpret_cast<uintptr_t>(p) & ~(kPageSize - 1)); }
@@ -93,6 +96,10 @@ struct Page {
 inline constexpr uint8_t kRunClass = 0xff;
 inline constexpr uint8_t kNoBucket = 0xff;
 inline constexpr int kBuckets = 4;
+
+// Which list of young pages a page is in: every page with a tracked object of generation 0 is in the first, every other one
+// with an object of generation 1 in the second, so that young collections need not look at the rest.
+enum YoungList : uint8_t { kNotYoung, kYoungest, kMiddle, kYoungLists };
 
 // What stands in front of the object in its slot.
 constexpr size_t prefix_of(Kind kind) { return kind == Kind::collectable_prefixed ? kPrefixSize : 0; }
@@ -121,6 +128,15 @@ class Heap {
     uint32_t word = 0;
   };
 
+  // The slots of a small class that were freed last, handed out first because they are still in the processor's cache.
+  // In their page they count as taken.
+  struct Magazine {
+    static constexpr uint32_t kCapacity = 31;
+    uint32_t count = 0;
+    void* slots[kCapacity];
+  };
+  static constexpr int kMagazineClasses = static_cast<int>(kSmallStepLimit / kGranule);
+
   // Null without an exception when memory is exhausted.
   [[gnu::always_inline]] void* allocate(Kind kind, size_t size) {
 #ifdef GILL_DEBUG_CHECKS
@@ -131,6 +147,10 @@ class Heap {
     return allocate_class(kind, index, class_size(index));
   }
   [[gnu::always_inline]] void* allocate_class(Kind kind, int index, size_t slot_size) {
+    if (index < kMagazineClasses) {
+      Magazine& magazine = magazines_[static_cast<int>(kind)][index];
+      if (magazine.count) [[likely]] return magazine.slots[--magazine.count];
+    }
     Cursor& cursor = cursors_[static_cast<int>(kind)][index];
     if (cursor.free == 0) [[unlikely]] return allocate_slow(kind, index);
     unsigned bit = static_cast<unsigned>(std::countr_zero(cursor.free));
@@ -140,12 +160,18 @@ class Heap {
   // `slot` is the start of the slot, prefix included.
   static void free(void* slot);
 
+  // Gives the slots in magazines back to their pages, so that pages can run empty.
+  void flush();
+
   // Bytes that may be used at this address, at least what was asked for.
   static size_t usable_size(void* slot);
 
   HeapDebug debug = heap_debug_from_environment();
 
   Page* collectable_pages() const { return collectable_; }
+  Page* young_pages(YoungList list) const { return young_[list]; }
+  // Moves a page into a list, or out of all.
+  void list_as(Page* page, YoungList list);
   const HeapCounters& counters() const { return counters_; }
 
  private:
@@ -162,12 +188,15 @@ class Heap {
   void enter_bucket(Page* page);
   void leave_bucket(Page* page);
   void freed_one(Page* page);
+  static void give_back(Page* page, void* slot);
   void release_page(Page* page);
   void link_collectable(Page* page);
 
+  Magazine magazines_[kKinds][kMagazineClasses];
   Cursor cursors_[kKinds][kSizeClasses];
   Page* buckets_[kKinds][kSizeClasses][kBuckets] = {};
   Page* collectable_ = nullptr;
+  Page* young_[kYoungLists] = {};
   HeapCounters counters_;
 };
 

@@ -59,7 +59,10 @@ static Page* page_of_collectable(const void* object) {
 }
 
 void PyObject_GC_Track(void* object) {
-  if (Page* page = page_of_collectable(object)) page->set(kTracked, page->index_of(object));
+  Page* page = page_of_collectable(object);
+  if (!page) return;
+  page->set(kTracked, page->index_of(object));
+  if (page->young_list != kYoungest) [[unlikely]] page->heap->list_as(page, kYoungest);
 }
 void PyObject_GC_UnTrack(void* object) {
   if (Page* page = page_of_collectable(object)) page->clear(kTracked, page->index_of(object));
