@@ -101,6 +101,7 @@ PyStatus start_interpreter(Interpreter* interpreter) {
   Ref<> encodings = steal(PyImport_ImportModule("encodings"));
   CHECK(step(encodings ? Status::ok : Status::error, "Failed to import encodings module"));
   if (config->install_signal_handlers && interpreter == g_runtime.main_interpreter) {
+    ignore_broken_pipes();
     Ref<> signals = steal(PyImport_ImportModule("_signal"));
     CHECK(step(signals ? Status::ok : Status::error, "can't import signal"));
   }
@@ -248,6 +249,7 @@ int Py_FinalizeEx(void) {
   interpreter->finalizing = true;
   g_runtime.initialized = false;
   g_runtime.core_initialized = false;
+  finish_signals();
   finish_modules(interpreter);
   if (flush_standard_streams() < 0) result = -1;
   finish_interpreter(interpreter);

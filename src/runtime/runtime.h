@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "runtime/interpreter.h"
+#include "runtime/signals.h"
 #include "runtime/thread_state.h"
 
 namespace gill {
@@ -56,6 +57,7 @@ struct Runtime {
   Py_tss_t gilstate_key = Py_tss_NEEDS_INIT;
 
   PendingCalls pending;
+  Signals signals;
 
   // Each PyModuleDef gets a number of its own: its place in Interpreter::modules_by_index.
   std::atomic<Py_ssize_t> last_module_index = 0;
