@@ -121,14 +121,18 @@ Status write_unraisable(PyObject* out, PyObject* type, PyObject* value, PyObject
   return Status::ok;
 }
 
+Status write_fields(PyObject* fields) {
+  Ref<> out = borrow(PySys_GetObject("stderr"));
+  if (!out || out.get() == Py_None) return Status::ok;
+  auto item = [&](Py_ssize_t i) { return PyTuple_GET_ITEM(fields, i); };
+  return write_unraisable(out.get(), item(0), item(1), item(2), item(3), item(4));
+}
+
 Status sys_unraisablehook(PyObject*, PyObject* unraisable) {
   if (!PyObject_HasAttrString(unraisable, "exc_type") || !PyTuple_Check(unraisable)) {
     return raise(PyExc_TypeError, "sys.unraisablehook argument type must be UnraisableHookArgs");
   }
-  Ref<> out = borrow(PySys_GetObject("stderr"));
-  if (!out || out.get() == Py_None) return Status::ok;
-  auto item = [&](Py_ssize_t i) { return PyTuple_GET_ITEM(unraisable, i); };
-  return write_unraisable(out.get(), item(0), item(1), item(2), item(3), item(4));
+  return write_fields(unraisable);
 }
 
 const PyMethodDef kMethods[] = {
@@ -149,11 +153,22 @@ PyMethodDef* sys_hook_methods() { return table(kMethods); }
 
 using namespace gill;
 
+namespace {
+// Static, as types without a module must be.
+PyTypeObject g_unraisable_args_type = {.ob_base = GILL_STATIC_TYPE_HEAD};
+}  // namespace
+
+extern "C" void gill_write_unraisable(PyObject* fields) {
+  if (write_fields(fields) != Status::ok) PyErr_Clear();
+}
 // The argument of sys.unraisablehook, from a tuple of its five fields.
 extern "C" PyObject* gill_make_unraisable_args(PyObject* fields) {
-  PyStructSequence_Desc description = {"UnraisableHookArgs", "Type used to pass arguments to sys.unraisablehook.", table(kUnraisableFields), 5};
-  Ref<PyTypeObject> type = TRY(steal(PyStructSequence_NewType(&description)));
-  Ref<> result = TRY(steal(PyStructSequence_New(type.get())));
+  PyTypeObject* type = &g_unraisable_args_type;
+  if (!PyType_HasFeature(type, Py_TPFLAGS_READY)) {
+    PyStructSequence_Desc description = {"UnraisableHookArgs", "Type used to pass arguments to sys.unraisablehook.", table(kUnraisableFields), 5};
+    TRY(status_of(PyStructSequence_InitType2(type, &description)));
+  }
+  Ref<> result = TRY(steal(PyStructSequence_New(type)));
   for (Py_ssize_t i = 0; i < 5; ++i) PyStructSequence_SetItem(result.get(), i, borrow(PyTuple_GET_ITEM(fields, i)).release());
   return result.release();
 }

@@ -201,10 +201,15 @@ PyObject* sys_set_asyncgen_hooks(PyObject*, PyObject* args, PyObject* kwargs) {
 }
 
 const PyStructSequence_Field kHookFields[] = {{"firstiter", nullptr}, {"finalizer", nullptr}, {nullptr, nullptr}};
+PyTypeObject g_asyncgen_hooks_type = {.ob_base = GILL_STATIC_TYPE_HEAD};  // static, as types without a module must be
+
 Ref<> sys_get_asyncgen_hooks(PyObject*) {
-  PyStructSequence_Desc description = {"asyncgen_hooks", nullptr, table(kHookFields), 2};
-  Ref<PyTypeObject> type = TRY(steal(PyStructSequence_NewType(&description)));
-  Ref<> result = TRY(steal(PyStructSequence_New(type.get())));
+  PyTypeObject* type = &g_asyncgen_hooks_type;
+  if (!PyType_HasFeature(type, Py_TPFLAGS_READY)) {
+    PyStructSequence_Desc description = {"asyncgen_hooks", nullptr, table(kHookFields), 2};
+    TRY(status_of(PyStructSequence_InitType2(type, &description)));
+  }
+  Ref<> result = TRY(steal(PyStructSequence_New(type)));
   PyObject* first = _PyEval_GetAsyncGenFirstiter();
   PyObject* finalizer = _PyEval_GetAsyncGenFinalizer();
   PyStructSequence_SetItem(result.get(), 0, borrow(first ? first : Py_None).release());

@@ -65,6 +65,9 @@ extern "C" {
 
 // The structure that sys.unraisablehook takes, from a tuple of its fields; made next to the default hook.
 PyObject* gill_make_unraisable_args(PyObject* fields);
+// What the default hook does with such a tuple.
+void gill_write_unraisable(PyObject* fields);
+PyObject* _PyTraceBack_FromFrame(PyObject* next, PyFrameObject* frame);
 
 // Published symbols that no header of the public interface declares.
 FILE* _Py_fopen_obj(PyObject* path, const char* mode);
@@ -422,28 +425,44 @@ PyObject* PyErr_NewExceptionWithDoc(const char* full_name, const char* doc, PyOb
 
 // ---- errors that nobody can be told ---------------------------------------------------------------------
 
-void _PyErr_WriteUnraisableMsg(const char* message, PyObject* object) {
+// The current exception, cleared, as the fields of UnraisableHookArgs.
+static Ref<> unraisable_fields(const char* message, PyObject* object) {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  if (!type) return;
   PyErr_NormalizeException(&type, &value, &traceback);
+  if (!traceback) {
+    // At least the place that had nobody to tell.
+    Ref<PyFrameObject> frame = steal(PyThreadState_GetFrame(current_thread()));
+    if (frame && !(traceback = _PyTraceBack_FromFrame(nullptr, frame.get()))) PyErr_Clear();
+  }
   if (traceback && value && PyExceptionInstance_Check(value)) {
     if (PyException_SetTraceback(value, traceback) < 0) PyErr_Clear();
   }
   Ref<> own_type = steal(type), own_value = steal(value), own_traceback = steal(traceback);
   Ref<> text = message ? steal(PyUnicode_FromFormat("Exception ignored %s", message)) : none();
   if (!text) PyErr_Clear();
-  PyObject* hook = PySys_GetObject("unraisablehook");
-  Ref<> args = steal(PyTuple_Pack(5, own_type.get(), own_value ? own_value.get() : Py_None, own_traceback ? own_traceback.get() : Py_None,
-                                  text ? text.get() : Py_None, object ? object : Py_None));
-  if (!args || !hook) {
-    PyErr_Clear();
-    return;
+  auto or_none = [](PyObject* field) { return field ? field : Py_None; };
+  return steal(PyTuple_Pack(5, or_none(own_type.get()), or_none(own_value.get()), or_none(own_traceback.get()), or_none(text.get()), or_none(object)));
+}
+
+void _PyErr_WriteUnraisableMsg(const char* message, PyObject* object) {
+  if (!PyErr_Occurred()) return;
+  Ref<> fields = unraisable_fields(message, object);
+  Ref<> hook = borrow(PySys_GetObject("unraisablehook"));
+  if (fields && hook) {
+    Ref<> args = steal(gill_make_unraisable_args(fields.get()));
+    if (args && PySys_Audit("sys.unraisablehook", "OO", hook.get(), args.get()) < 0) {
+      fields = unraisable_fields("in audit hook", nullptr);
+    } else if (args && hook.get() != Py_None) {
+      Ref<> result = steal(PyObject_CallOneArg(hook.get(), args.get()));
+      if (result) return;
+      fields = unraisable_fields("in sys.unraisablehook", hook.get());
+    } else if (!args) {
+      fields = unraisable_fields("in sys.unraisablehook", nullptr);
+    }
   }
-  Ref<> own_hook = borrow(hook);
-  Ref<> hook_args = steal(gill_make_unraisable_args(args.get()));
-  Ref<> result = hook_args ? steal(PyObject_CallOneArg(own_hook.get(), hook_args.get())) : Ref<>();
-  if (!result) PyErr_Clear();
+  if (fields) gill_write_unraisable(fields.get());
+  PyErr_Clear();
 }
 void PyErr_WriteUnraisable(PyObject* object) { _PyErr_WriteUnraisableMsg(nullptr, object); }
 
