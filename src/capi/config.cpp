@@ -65,6 +65,11 @@ extern "C" {
 
 PyStatus PyStatus_Ok(void) { return {PyStatus::_PyStatus_TYPE_OK, nullptr, nullptr, 0}; }
 PyStatus PyStatus_Error(const char* message) { return {PyStatus::_PyStatus_TYPE_ERROR, nullptr, message, 0}; }
+}
+namespace gill {
+PyStatus error_in(const char* function, const char* message) { return {PyStatus::_PyStatus_TYPE_ERROR, function, message, 0}; }
+}
+extern "C" {
 PyStatus PyStatus_NoMemory(void) { return PyStatus_Error("memory allocation failed"); }
 PyStatus PyStatus_Exit(int code) { return {PyStatus::_PyStatus_TYPE_EXIT, nullptr, nullptr, code}; }
 int PyStatus_IsError(PyStatus status) { return status._type == PyStatus::_PyStatus_TYPE_ERROR; }
@@ -180,7 +185,7 @@ void _PyConfig_InitCompatConfig(PyConfig* config) {
   config->module_search_paths_set = 0;
   config->_install_importlib = 1;
   config->_init_main = 1;
-  config->use_frozen_modules = 1;
+  config->use_frozen_modules = -1;
 }
 static void init_defaults(PyConfig* config) {
   _PyConfig_InitCompatConfig(config);
@@ -231,30 +236,35 @@ void PyConfig_Clear(PyConfig* config) {
   }
 }
 
-PyStatus PyConfig_SetString(PyConfig*, wchar_t** field, const wchar_t* text) {
+PyStatus PyConfig_SetString(PyConfig* config, wchar_t** field, const wchar_t* text) {
+  if (PyStatus status = preinitialize_for(config, nullptr); PyStatus_Exception(status)) return status;
   wchar_t* copy = duplicate(text);
   if (text && !copy) return PyStatus_NoMemory();
   PyMem_RawFree(*field);
   *field = copy;
   return PyStatus_Ok();
 }
-PyStatus PyConfig_SetBytesString(PyConfig*, wchar_t** field, const char* text) {
+PyStatus PyConfig_SetBytesString(PyConfig* config, wchar_t** field, const char* text) {
+  if (PyStatus status = preinitialize_for(config, nullptr); PyStatus_Exception(status)) return status;
   wchar_t* decoded = text ? decode_argument(text) : nullptr;
   if (text && !decoded) return PyStatus_Error("cannot decode string");
   PyMem_RawFree(*field);
   *field = decoded;
   return PyStatus_Ok();
 }
-PyStatus PyConfig_SetWideStringList(PyConfig*, PyWideStringList* list, Py_ssize_t length, wchar_t** items) {
+PyStatus PyConfig_SetWideStringList(PyConfig* config, PyWideStringList* list, Py_ssize_t length, wchar_t** items) {
+  if (PyStatus status = preinitialize_for(config, nullptr); PyStatus_Exception(status)) return status;
   PyWideStringList given = {length, items};
   return _PyWideStringList_Copy(list, &given) < 0 ? PyStatus_NoMemory() : PyStatus_Ok();
 }
 PyStatus PyConfig_SetArgv(PyConfig* config, Py_ssize_t argc, wchar_t* const* argv) {
+  PyWideStringList given = {argc, const_cast<wchar_t**>(argv)};
+  if (PyStatus status = preinitialize_for(config, &given); PyStatus_Exception(status)) return status;
   return PyConfig_SetWideStringList(config, &config->argv, argc, const_cast<wchar_t**>(argv));
 }
 PyStatus PyConfig_SetBytesArgv(PyConfig* config, Py_ssize_t argc, char* const* argv) {
   PyWideStringList list = {};
-  PyStatus status = PyStatus_Ok();
+  PyStatus status = preinitialize_for_bytes(config, argc, argv);
   for (Py_ssize_t i = 0; i < argc && !PyStatus_Exception(status); ++i) {
     wchar_t* decoded = decode_argument(argv[i]);
     status = decoded ? PyWideStringList_Append(&list, decoded) : PyStatus_Error("cannot decode argument");

@@ -18,11 +18,10 @@ extern int _Py_UnhandledKeyboardInterrupt;
 
 namespace gill {
 
-// What the whole process was started with.
-struct ProcessArguments {
-  int argc = 0;
-  wchar_t** argv = nullptr;
-};
+// Pre-initialization as the configuration wants it, unless it was done before; capi/preconfig.cpp.
+PyStatus preinitialize_for(const PyConfig* config, const PyWideStringList* argv);
+PyStatus preinitialize_for_bytes(const PyConfig* config, Py_ssize_t argc, char* const* argv);
+void warn_of_legacy_locale();
 
 // Command line and environment into the configuration; capi/config_read.cpp.
 PyStatus read_command_line(PyConfig* config);
@@ -30,10 +29,18 @@ PyStatus read_environment(PyConfig* config);
 // prefix, exec_prefix, module_search_paths, executable, ...; capi/path_config.cpp.
 PyStatus compute_paths(PyConfig* config);
 
+// A failure that names the step, as the published messages do.
+PyStatus error_in(const char* function, const char* message);
+// Encodings of the file system and of the standard streams; capi/config_text.cpp.
+PyStatus read_encodings(PyConfig* config);
+
 PyStatus copy_config(PyConfig* to, const PyConfig* from);
 
 // Global flag variables (Py_VerboseFlag, ...) from the configuration, for those who still read them.
 void publish_flags(const PyConfig* config);
+
+// Py_FileSystemDefaultEncoding and its handler.
+PyStatus publish_file_system_encoding(const PyConfig* config);
 
 // A copy in raw memory, null when there is none.
 wchar_t* duplicate(const wchar_t* text);

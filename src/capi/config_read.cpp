@@ -1,6 +1,7 @@
 // Command line and environment into PyConfig, with the reference's options, precedence and messages.
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,85 +11,11 @@
 #include <initializer_list>
 
 #include "capi/config.h"
+#include "capi/options.h"
+#include "runtime/runtime.h"
 
 namespace gill {
 namespace {
-
-// Options that take a value have a colon behind them.
-constexpr const wchar_t kShortOptions[] = L"+bBc:dEhiIJm:OPqRsStuvVW:xX:?";
-
-struct LongOption {
-  const wchar_t* text;
-  bool has_value;
-  int result;
-};
-enum { kHelp = 'h', kVersion = 'V', kCheckHash = 256, kHelpAll, kHelpEnvironment, kHelpXoptions };
-constexpr LongOption kLongOptions[] = {
-    {L"check-hash-based-pycs", true, kCheckHash}, {L"help-all", false, kHelpAll}, {L"help-env", false, kHelpEnvironment},
-    {L"help-xoptions", false, kHelpXoptions},     {L"help", false, kHelp},        {L"version", false, kVersion},
-};
-
-// Steps through options as getopt() does: `-c cmd` and `-m mod` end them.
-struct OptionReader {
-  const PyWideStringList& args;
-  Py_ssize_t index = 1;
-  const wchar_t* rest = L"";
-  const wchar_t* value = nullptr;
-
-  // -1 at the end, '_' for an unknown one (reported).
-  int next() {
-    if (*rest == 0) {
-      if (index >= args.length) return -1;
-      const wchar_t* arg = args.items[index];
-      if (arg[0] != L'-' || arg[1] == 0) return -1;
-      if (std::wcscmp(arg, L"--") == 0) {
-        ++index;
-        return -1;
-      }
-      ++index;
-      if (arg[1] == L'-') return long_option(arg + 2);
-      rest = arg + 1;
-    }
-    wchar_t option = *rest++;
-    if (option == L'J') {
-      std::fprintf(stderr, "-J is reserved for Jython\n");
-      return '_';
-    }
-    const wchar_t* known = option == L':' ? nullptr : std::wcschr(kShortOptions + 1, option);
-    if (!known) {
-      std::fprintf(stderr, "Unknown option: -%c\n", static_cast<char>(option));
-      return '_';
-    }
-    if (known[1] == L':') {
-      if (*rest) {
-        value = rest;
-        rest = L"";
-      } else if (index < args.length) {
-        value = args.items[index++];
-      } else {
-        std::fprintf(stderr, "Argument expected for the -%c option\n", static_cast<char>(option));
-        return '_';
-      }
-    }
-    return static_cast<int>(option);
-  }
-
-  int long_option(const wchar_t* text) {
-    for (const LongOption& option : kLongOptions) {
-      if (std::wcscmp(text, option.text) != 0) continue;
-      if (option.has_value) {
-        if (index >= args.length) {
-          std::fprintf(stderr, "Argument expected for the --%ls option\n", option.text);
-          return '_';
-        }
-        value = args.items[index++];
-      }
-      return option.result;
-    }
-    std::fprintf(stderr, "unknown option --%ls\n", text);
-    return '_';
-  }
-};
 
 PyStatus usage_error(const PyConfig* config) {
   print_usage(stderr, config, true);
@@ -99,6 +26,13 @@ int number_or(const char* text, int otherwise) {
   char* end;
   long value = std::strtol(text, &end, 10);
   return *end == 0 && value >= 0 && value <= INT_MAX ? static_cast<int>(value) : otherwise;
+}
+
+int wide_number(const wchar_t* text, int otherwise) {
+  wchar_t* end;
+  errno = 0;
+  long value = std::wcstol(text, &end, 10);
+  return *text && *end == 0 && errno == 0 && value >= 0 && value <= INT_MAX ? static_cast<int>(value) : otherwise;
 }
 
 // A flag variable such as PYTHONVERBOSE: a number counts, any other text is 1. Options given more often win.
@@ -130,6 +64,50 @@ const wchar_t* xoption(const PyConfig* config, const wchar_t* option) {
   return nullptr;
 }
 
+// -X int_max_str_digits and its variable.
+PyStatus read_digits_limit(const PyConfig* config) {
+  constexpr int kLeast = 640;
+  auto valid = [](int limit) { return limit == 0 || limit >= kLeast; };
+  if (const char* text = environment_variable(config, "PYTHONINTMAXSTRDIGITS")) {
+    int limit = number_or(text, -1);
+    if (!valid(limit)) {
+      return error_in("config_init_int_max_str_digits", "PYTHONINTMAXSTRDIGITS: invalid limit; must be >= 640 or 0 for unlimited.");
+    }
+    g_runtime.int_max_str_digits = limit;
+  }
+  if (const wchar_t* option = xoption(config, L"int_max_str_digits")) {
+    const wchar_t* equals = std::wcschr(option, L'=');
+    int limit = equals ? wide_number(equals + 1, -1) : -1;
+    if (!valid(limit)) {
+      return error_in("config_init_int_max_str_digits", "-X int_max_str_digits: invalid limit; must be >= 640 or 0 for unlimited.");
+    }
+    g_runtime.int_max_str_digits = limit;
+  }
+  return PyStatus_Ok();
+}
+
+// What the published flag variables say where the compatible configuration leaves a field open.
+void take_global_flags(PyConfig* config) {
+  if (config->_config_init != 1) return;
+  auto copy = [](int* field, int value) {
+    if (*field < 0) *field = value;
+  };
+  copy(&config->isolated, Py_IsolatedFlag);
+  copy(&config->use_environment, !Py_IgnoreEnvironmentFlag);
+  copy(&config->bytes_warning, Py_BytesWarningFlag);
+  copy(&config->inspect, Py_InspectFlag);
+  copy(&config->interactive, Py_InteractiveFlag);
+  copy(&config->optimization_level, Py_OptimizeFlag);
+  copy(&config->parser_debug, Py_DebugFlag);
+  copy(&config->verbose, Py_VerboseFlag);
+  copy(&config->quiet, Py_QuietFlag);
+  copy(&config->pathconfig_warnings, !Py_FrozenFlag);
+  copy(&config->buffered_stdio, !Py_UnbufferedStdioFlag);
+  copy(&config->site_import, !Py_NoSiteFlag);
+  copy(&config->write_bytecode, !Py_DontWriteBytecodeFlag);
+  copy(&config->user_site_directory, !Py_NoUserSiteDirectory);
+}
+
 PyStatus set_environment_text(PyConfig* config, wchar_t** field, const char* variable) {
   const char* text = *field ? nullptr : environment_variable(config, variable);
   return text ? PyConfig_SetBytesString(config, field, text) : PyStatus_Ok();
@@ -144,7 +122,7 @@ PyStatus read_hash_seed(PyConfig* config) {
   char* end;
   unsigned long seed = std::strtoul(text, &end, 10);
   if (*end != 0 || seed > 4294967295UL) {
-    return PyStatus_Error("PYTHONHASHSEED must be \"random\" or an integer in range [0; 4294967295]");
+    return error_in("config_init_hash_seed", "PYTHONHASHSEED must be \"random\" or an integer in range [0; 4294967295]");
   }
   config->use_hash_seed = 1;
   config->hash_seed = seed;
@@ -272,6 +250,11 @@ static PyStatus parse_options(PyConfig* config, PyWideStringList* warnings) {
 }
 
 PyStatus read_command_line(PyConfig* config) {
+  CHECK(preinitialize_for(config, nullptr));
+  take_global_flags(config);
+  if (g_runtime.preconfig.isolated > 0 && config->isolated < 0) config->isolated = 1;
+  if (g_runtime.preconfig.use_environment == 0) config->use_environment = 0;
+  if (config->dev_mode < 0) config->dev_mode = g_runtime.preconfig.dev_mode;
   PyWideStringList from_options = {}, from_environment = {};
   if (config->orig_argv.length == 0 && _PyWideStringList_Copy(&config->orig_argv, &config->argv) < 0) return PyStatus_NoMemory();
   if (!config->program_name) {
@@ -327,12 +310,12 @@ PyStatus read_environment(PyConfig* config) {
     config->tracemalloc = 0;
     if (const char* text = environment_variable(config, "PYTHONTRACEMALLOC")) {
       config->tracemalloc = number_or(text, -1);
-      if (config->tracemalloc < 0) return PyStatus_Error("PYTHONTRACEMALLOC: invalid number of frames");
+      if (config->tracemalloc < 0) return error_in("config_init_tracemalloc", "PYTHONTRACEMALLOC: invalid number of frames");
     }
     if (const wchar_t* option = xoption(config, L"tracemalloc")) {
       const wchar_t* equals = std::wcschr(option, L'=');
-      config->tracemalloc = equals ? static_cast<int>(std::wcstol(equals + 1, nullptr, 10)) : 1;
-      if (config->tracemalloc < 1 && equals) return PyStatus_Error("-X tracemalloc=NFRAME: invalid number of frames");
+      config->tracemalloc = equals ? wide_number(equals + 1, -1) : 1;
+      if (config->tracemalloc < 0) return error_in("config_init_tracemalloc", "-X tracemalloc=NFRAME: invalid number of frames");
     }
   }
   if (xoption(config, L"importtime") || environment_variable(config, "PYTHONPROFILEIMPORTTIME")) config->import_time = 1;
@@ -340,10 +323,12 @@ PyStatus read_environment(PyConfig* config) {
   if (xoption(config, L"warn_default_encoding") || environment_variable(config, "PYTHONWARNDEFAULTENCODING")) config->warn_default_encoding = 1;
   if (const wchar_t* option = xoption(config, L"frozen_modules")) {
     const wchar_t* equals = std::wcschr(option, L'=');
+    if (config->use_frozen_modules < 0) config->use_frozen_modules = !equals || std::wcscmp(equals + 1, L"off") != 0;
     if (equals && std::wcscmp(equals + 1, L"on") && std::wcscmp(equals + 1, L"off")) {
       return PyStatus_Error("bad value for option -X frozen_modules (expected \"on\" or \"off\")");
     }
   }
+  if (config->use_frozen_modules < 0) config->use_frozen_modules = 1;
   if (const wchar_t* option = xoption(config, L"pycache_prefix")) {
     const wchar_t* equals = std::wcschr(option, L'=');
     CHECK(PyConfig_SetString(config, &config->pycache_prefix, equals && equals[1] ? equals + 1 : nullptr));
@@ -356,21 +341,7 @@ PyStatus read_environment(PyConfig* config) {
   CHECK(set_environment_text(config, &config->platlibdir, "PYTHONPLATLIBDIR"));
   if (!config->platlibdir) CHECK(PyConfig_SetString(config, &config->platlibdir, L"lib"));
   if (!config->check_hash_pycs_mode) CHECK(PyConfig_SetString(config, &config->check_hash_pycs_mode, L"default"));
-  // PYTHONIOENCODING=encoding[:errors]
-  if (const char* text = environment_variable(config, "PYTHONIOENCODING")) {
-    wchar_t* decoded = decode_argument(text);
-    if (!decoded) return PyStatus_NoMemory();
-    wchar_t* colon = std::wcschr(decoded, L':');
-    if (colon) {
-      *colon = 0;
-      if (colon[1] && !config->stdio_errors) config->stdio_errors = duplicate(colon + 1);
-    }
-    if (*decoded && !config->stdio_encoding) {
-      config->stdio_encoding = duplicate(decoded);
-      if (!config->stdio_errors) config->stdio_errors = duplicate(L"strict");
-    }
-    PyMem_RawFree(decoded);
-  }
+  CHECK(read_digits_limit(config));
   return PyStatus_Ok();
 }
 

@@ -1,6 +1,7 @@
 // The process-wide flag variables of the old configuration interface (cpython/pydebug.h), and texts about the build.
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "capi/config.h"
 
@@ -22,6 +23,7 @@ int Py_UnbufferedStdioFlag = 0;
 int Py_HashRandomizationFlag = 0;
 int Py_IsolatedFlag = 0;
 int Py_UTF8Mode = 0;
+char* _Py_EncodeLocaleRaw(const wchar_t* text, size_t* error_position);
 extern int _Py_UnhandledKeyboardInterrupt, _Py_HasFileSystemDefaultEncodeErrors;
 int _Py_UnhandledKeyboardInterrupt = 0;
 const char* Py_FileSystemDefaultEncoding = "utf-8";
@@ -47,6 +49,18 @@ const char* _Py_gitversion(void) { return ""; }
 }  // extern "C"
 
 namespace gill {
+
+PyStatus publish_file_system_encoding(const PyConfig* config) {
+  char* encoding = _Py_EncodeLocaleRaw(config->filesystem_encoding, nullptr);
+  char* errors = _Py_EncodeLocaleRaw(config->filesystem_errors, nullptr);
+  if (!encoding || !errors) return PyStatus_NoMemory();
+  // Kept for the life of the process: whoever reads the variables may keep the pointer.
+  if (std::strcmp(encoding, Py_FileSystemDefaultEncoding) != 0) Py_FileSystemDefaultEncoding = encoding;
+  else PyMem_RawFree(encoding);
+  if (std::strcmp(errors, Py_FileSystemDefaultEncodeErrors) != 0) Py_FileSystemDefaultEncodeErrors = errors;
+  else PyMem_RawFree(errors);
+  return PyStatus_Ok();
+}
 
 void publish_flags(const PyConfig* config) {
   Py_DebugFlag = config->parser_debug;

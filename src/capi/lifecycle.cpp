@@ -6,7 +6,6 @@
 
 #include <unistd.h>
 
-#include <clocale>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -87,6 +86,34 @@ Status import_site() {
   return Status::ok;
 }
 
+// The codecs know the encodings by names of their own; those are what sys shows.
+Status name_codec(wchar_t** field) {
+  Ref<> given = TRY(steal(PyUnicode_FromWideChar(*field, -1)));
+  const char* text = TRY(PyUnicode_AsUTF8(given.get()));
+  Ref<> codec = TRY(steal(_PyCodec_Lookup(text)));
+  Ref<> own = TRY(steal(PyObject_GetAttr(codec.get(), name<"name">)));
+  wchar_t* copy = TRY(PyUnicode_AsWideCharString(own.get(), nullptr));
+  PyMem_RawFree(*field);
+  *field = duplicate(copy);
+  PyMem_Free(copy);
+  return Status::ok;
+}
+
+PyStatus name_encodings(Interpreter* interpreter) {
+  PyConfig* config = &interpreter->config;
+  Ref<> encodings = steal(PyImport_ImportModule("encodings"));
+  if (!encodings) return error_in("init_fs_encoding", "failed to get the Python codec of the filesystem encoding");
+  if (name_codec(&config->filesystem_encoding) == Status::error) {
+    return error_in("init_fs_encoding", "failed to get the Python codec of the filesystem encoding");
+  }
+  return interpreter == g_runtime.main_interpreter ? publish_file_system_encoding(config) : PyStatus_Ok();
+}
+
+PyStatus name_stdio_encoding(PyConfig* config) {
+  if (name_codec(&config->stdio_encoding) == Status::ok) return PyStatus_Ok();
+  return error_in("init_stdio_encoding", "failed to get the Python codec name of the stdio encoding");
+}
+
 // The floors above the heap, for the interpreter whose lock this thread holds.
 PyStatus start_interpreter(Interpreter* interpreter) {
   const PyConfig* config = &interpreter->config;
@@ -98,15 +125,16 @@ PyStatus start_interpreter(Interpreter* interpreter) {
   if (!config->_install_importlib) return PyStatus_Ok();
   CHECK(step(bootstrap_importlib(interpreter), "failed to initialize importlib"));
   CHECK(step(bootstrap_external_importers(interpreter), "external importer setup failed"));
-  Ref<> encodings = steal(PyImport_ImportModule("encodings"));
-  CHECK(step(encodings ? Status::ok : Status::error, "Failed to import encodings module"));
+  CHECK(name_encodings(interpreter));
   if (config->install_signal_handlers && interpreter == g_runtime.main_interpreter) {
     ignore_broken_pipes();
     Ref<> signals = steal(PyImport_ImportModule("_signal"));
     CHECK(step(signals ? Status::ok : Status::error, "can't import signal"));
   }
+  if (interpreter == g_runtime.main_interpreter) warn_of_legacy_locale();
   CHECK(step(create_main_module(interpreter), "Failed to initialize __main__"));
   CHECK(step(add_open(interpreter), "can't initialize open"));
+  CHECK(name_stdio_encoding(&interpreter->config));
   CHECK(step(create_standard_streams(config), "can't initialize sys standard streams"));
   CHECK(step(import_warnings(), "can't import warnings"));
   g_runtime.initialized = true;
@@ -199,10 +227,13 @@ PyStatus Py_InitializeFromConfig(const PyConfig* given) {
   CHECK(copy_config(&config, given));
   CHECK(PyConfig_Read(&config));
   publish_flags(&config);
+  if (_PyWideStringList_Copy(&g_runtime.original_arguments, &config.orig_argv) < 0) return PyStatus_NoMemory();
+  if (config.configure_c_stdio) configure_c_streams(&config);
   g_runtime.main_thread = PyThread_get_thread_ident();
   Interpreter* interpreter = new_interpreter();
   if (!interpreter) return PyStatus_Error("can't make main interpreter");
   interpreter->config = config;
+  if (g_runtime.int_max_str_digits >= 0) interpreter->int_max_str_digits = g_runtime.int_max_str_digits;
   ThreadState* thread = new_thread_state(interpreter);
   if (!thread) return PyStatus_Error("can't make first thread");
   bind_thread_state(thread);
@@ -213,13 +244,7 @@ PyStatus Py_InitializeFromConfig(const PyConfig* given) {
 PyStatus PyConfig_Read(PyConfig* config) {
   CHECK(read_command_line(config));
   CHECK(compute_paths(config));
-  if (!config->filesystem_encoding) CHECK(PyConfig_SetString(config, &config->filesystem_encoding, L"utf-8"));
-  if (!config->filesystem_errors) CHECK(PyConfig_SetString(config, &config->filesystem_errors, L"surrogateescape"));
-  const char* locale = std::setlocale(LC_CTYPE, nullptr);
-  bool c_locale = locale && (std::string_view(locale) == "C" || std::string_view(locale) == "POSIX");
-  if (!config->stdio_encoding) CHECK(PyConfig_SetString(config, &config->stdio_encoding, L"utf-8"));
-  if (!config->stdio_errors) CHECK(PyConfig_SetString(config, &config->stdio_errors, c_locale || Py_UTF8Mode ? L"surrogateescape" : L"strict"));
-  return PyStatus_Ok();
+  return read_encodings(config);
 }
 
 void Py_InitializeEx(int install_signal_handlers) {
@@ -279,11 +304,7 @@ void Py_Exit(int status) {
 
 void Py_ExitStatusException(PyStatus status) {
   if (PyStatus_IsExit(status)) std::exit(status.exitcode);
-  if (PyStatus_IsError(status)) {
-    std::fprintf(stderr, "Fatal Python error: %s%s%s\n", status.func ? status.func : "", status.func ? ": " : "", status.err_msg);
-    std::fprintf(stderr, "Python runtime state: %s\n", g_runtime.initialized ? "initialized" : g_runtime.core_initialized ? "core initialized" : "preinitialized");
-    std::exit(1);
-  }
+  if (PyStatus_IsError(status)) fatal_error(status.func, status.err_msg, 1);
   Py_FatalError("Py_ExitStatusException() must not be called on success");
 }
 

@@ -12,6 +12,13 @@ namespace gill {
 Status create_standard_streams(const PyConfig* config);
 int flush_standard_streams();
 
+// Buffering of C's own streams, for what writes past Python's.
+void configure_c_streams(const PyConfig* config);
+
+// fatal_error.cpp: reports the state of the runtime, the exception or the stack; exits with the status, or aborts
+// where it is negative.
+[[noreturn]] void fatal_error(const char* function, const char* message, int status);
+
 // The exit code of an uncaught SystemExit (its message, if any, is printed); clears the exception.
 int system_exit_code();
 

@@ -71,6 +71,15 @@ Status create_standard_streams(const PyConfig* config) {
   return install("stderr", open_stream(io.get(), config, STDERR_FILENO, true, "<stderr>", L"backslashreplace"));
 }
 
+void configure_c_streams(const PyConfig* config) {
+  if (!config->buffered_stdio) {
+    for (FILE* stream : {stdin, stdout, stderr}) std::setvbuf(stream, nullptr, _IONBF, BUFSIZ);
+  } else if (config->interactive) {
+    std::setvbuf(stdin, nullptr, _IOLBF, BUFSIZ);
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+  }
+}
+
 int flush_standard_streams() {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);

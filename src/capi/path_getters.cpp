@@ -1,9 +1,6 @@
 // Py_GetPrefix and its relatives: what the path configuration found.
 #include <Python.h>
 
-#include <cstdarg>
-#include <cstdio>
-
 #include "runtime/runtime.h"
 
 namespace {
@@ -23,14 +20,5 @@ wchar_t* Py_GetExecPrefix(void) { return field(&PyConfig::exec_prefix); }
 wchar_t* Py_GetProgramName(void) { return field(&PyConfig::program_name); }
 wchar_t* Py_GetProgramFullPath(void) { return field(&PyConfig::executable); }
 wchar_t* Py_GetPythonHome(void) { return field(&PyConfig::home); }
-
-void _Py_FatalErrorFormat(const char* function, const char* format, ...) {
-  char message[512];
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(message, sizeof(message), format, arguments);
-  va_end(arguments);
-  _Py_FatalErrorFunc(function, message);
-}
 
 }  // extern "C"

@@ -347,14 +347,4 @@ void PyErr_PrintEx(int set_last) {
 void PyErr_Print(void) { PyErr_PrintEx(1); }
 void _PyErr_Print(PyThreadState*) { PyErr_PrintEx(1); }
 
-void _Py_FatalErrorFunc(const char* function, const char* message) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "Fatal Python error: %s%s%s\n", function ? function : "", function ? ": " : "", message ? message : "<message not set>");
-  std::fprintf(stderr, "Python runtime state: %s\n", Py_IsInitialized() ? "initialized" : "preinitialized");
-  std::fflush(stderr);
-  std::abort();
-}
-#undef Py_FatalError
-void Py_FatalError(const char* message) { _Py_FatalErrorFunc(nullptr, message); }
-
 }  // extern "C"

@@ -66,7 +66,9 @@ struct Runtime {
 
   // ---- the process as a whole, as capi/ configures it ----
   PyPreConfig preconfig = {};
+  bool preinitializing = false;
   bool preinitialized = false;
+  int int_max_str_digits = -1;  // -X int_max_str_digits; -1: not said
   // How bytes of the operating system become text: UTF-8 (the locale's, or by UTF-8 mode), ASCII, or what
   // the locale says. Before pre-initialization it is UTF-8.
   enum class TextCoding : uint8_t { utf8, ascii, locale } text_coding = TextCoding::utf8;
@@ -80,6 +82,8 @@ struct Runtime {
   void* open_code_hook_data = nullptr;
   void (*exit_functions[kExitFunctions])() = {};
   int exit_function_count = 0;
+
+  bool dying = false;  // a fatal error is being reported
 
   std::atomic<bool> core_initialized = false;
   std::atomic<bool> initialized = false;

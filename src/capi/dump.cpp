@@ -1,0 +1,169 @@
+// Writing the stack to a descriptor when nothing can be relied on: for fatal errors and faulthandler.
+//
+// Everything here may run in a signal handler on a damaged heap: no allocation, no lock, no Python code, and
+// every pointer is looked at as little as possible.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "memory/collector.h"
+#include "objects/frame.h"
+#include "runtime/runtime.h"
+
+namespace gill {
+namespace {
+
+constexpr int kMostFrames = 100;
+constexpr int kMostThreads = 100;
+constexpr Py_ssize_t kLongestText = 500;
+
+void put(int fd, const char* text, size_t size) {
+  while (size > 0) {
+    ssize_t written = write(fd, text, size);
+    if (written <= 0) return;
+    text += written;
+    size -= static_cast<size_t>(written);
+  }
+}
+void put(int fd, const char* text) { put(fd, text, std::strlen(text)); }
+
+void put_hexadecimal(int fd, uintptr_t value, Py_ssize_t width) {
+  char digits[2 * sizeof(value) + 1];
+  width = std::clamp<Py_ssize_t>(width, 0, 2 * sizeof(value));
+  char* at = digits + sizeof(digits);
+  Py_ssize_t count = 0;
+  do {
+    *--at = "0123456789abcdef"[value & 15];
+    value >>= 4;
+  } while (++count < width || value);
+  put(fd, at, static_cast<size_t>(count));
+}
+void put_decimal(int fd, size_t value) {
+  char digits[24];
+  char* at = digits + sizeof(digits);
+  do *--at = static_cast<char>('0' + value % 10);
+  while (value /= 10);
+  put(fd, at, static_cast<size_t>(digits + sizeof(digits) - at));
+}
+
+// ASCII; what is not is escaped.
+void put_text(int fd, PyObject* text) {
+  if (!text || !PyUnicode_Check(text) || !PyUnicode_IS_READY(text)) return;
+  Py_ssize_t length = PyUnicode_GET_LENGTH(text);
+  Py_ssize_t shown = std::min(length, kLongestText);
+  for (Py_ssize_t i = 0; i < shown; ++i) {
+    Py_UCS4 c = PyUnicode_READ_CHAR(text, i);
+    if (c >= ' ' && c < 0x7f) {
+      char one = static_cast<char>(c);
+      put(fd, &one, 1);
+    } else {
+      put(fd, c <= 0xff ? "\\x" : c <= 0xffff ? "\\u" : "\\U");
+      put_hexadecimal(fd, c, c <= 0xff ? 2 : c <= 0xffff ? 4 : 8);
+    }
+  }
+  if (shown < length) put(fd, "...");
+}
+
+void put_frame(int fd, const Frame* frame) {
+  PyCodeObject* code = frame->f_code;
+  put(fd, "  File ");
+  if (code->co_filename && PyUnicode_Check(code->co_filename)) {
+    put(fd, "\"");
+    put_text(fd, code->co_filename);
+    put(fd, "\"");
+  } else {
+    put(fd, "???");
+  }
+  put(fd, ", line ");
+  int line = frame_line(frame);
+  if (line >= 0) put_decimal(fd, static_cast<size_t>(line));
+  else put(fd, "???");
+  put(fd, " in ");
+  if (code->co_name && PyUnicode_Check(code->co_name)) put_text(fd, code->co_name);
+  else put(fd, "???");
+  put(fd, "\n");
+}
+
+void put_stack(int fd, PyThreadState* thread, bool with_header) {
+  if (with_header) put(fd, "Stack (most recent call first):\n");
+  const Frame* frame = thread && thread->cframe ? thread->cframe->current_frame : nullptr;
+  if (!frame) return put(fd, "  <no Python frame>\n");
+  int depth = 0;
+  for (; frame; frame = frame->previous) {
+    if (is_incomplete(frame)) continue;
+    if (depth++ == kMostFrames) return put(fd, "  ...\n");
+    put_frame(fd, frame);
+  }
+}
+
+}  // namespace
+}  // namespace gill
+
+using namespace gill;
+
+extern "C" {
+
+void _Py_DumpASCII(int fd, PyObject* text) { put_text(fd, text); }
+void _Py_DumpDecimal(int fd, size_t value) { put_decimal(fd, value); }
+void _Py_DumpHexadecimal(int fd, uintptr_t value, Py_ssize_t width) { put_hexadecimal(fd, value, width); }
+void _Py_DumpTraceback(int fd, PyThreadState* thread) { put_stack(fd, thread, true); }
+
+// A message, or null when all went well. Without an interpreter it is the one of the thread.
+const char* _Py_DumpTracebackThreads(int fd, PyInterpreterState* given, PyThreadState* current) {
+  if (!current) current = current_thread();
+  Interpreter* interpreter = internal(given);
+  if (!interpreter) interpreter = current ? internal(current->interp) : g_runtime.main_interpreter;
+  if (!interpreter) return "unable to get the interpreter state";
+  PyThreadState* thread = interpreter->threads;
+  if (!thread) return "unable to get the thread head state";
+  for (int count = 0; thread; thread = thread->next, ++count) {
+    if (count) put(fd, "\n");
+    if (count >= kMostThreads) {
+      put(fd, "...\n");
+      break;
+    }
+    put(fd, thread == current ? "Current thread 0x" : "Thread 0x");
+    put_hexadecimal(fd, thread->thread_id, sizeof(unsigned long) * 2);
+    put(fd, " (most recent call first):\n");
+    if (thread == current && interpreter->collector && interpreter->collector->collecting) put(fd, "  Garbage-collecting\n");
+    put_stack(fd, thread, false);
+  }
+  return nullptr;
+}
+
+// Which modules of others were loaded, as they are the first to be suspected.
+void _Py_DumpExtensionModules(int fd, PyInterpreterState* given) {
+  Interpreter* interpreter = internal(given);
+  PyObject* modules = interpreter ? interpreter->modules : nullptr;
+  if (!modules || !PyDict_Check(modules)) return;
+  PyObject* standard = interpreter->sysdict ? PyDict_GetItemString(interpreter->sysdict, "stdlib_module_names") : nullptr;
+  size_t count = 0;
+  Py_ssize_t position = 0;
+  PyObject *key, *module;
+  while (PyDict_Next(modules, &position, &key, &module)) {
+    if (!PyUnicode_Check(key) || !PyModule_Check(module)) continue;
+    PyModuleDef* definition = PyModule_GetDef(module);
+    if (!definition || !definition->m_methods) continue;
+    if (standard && PyAnySet_Check(standard)) {
+      // A package's name decides for the modules in it.
+      bool known = PySet_Contains(standard, key) == 1;
+      Py_ssize_t i = 0, other = 0;
+      Py_hash_t hash;
+      PyObject* entry;
+      while (!known && _PySet_NextEntry(standard, &other, &entry, &hash)) {
+        i = PyUnicode_GET_LENGTH(entry);
+        known = PyUnicode_GET_LENGTH(key) > i && PyUnicode_READ_CHAR(key, i) == '.' && PyUnicode_Tailmatch(key, entry, 0, PY_SSIZE_T_MAX, -1) == 1;
+      }
+      if (known) continue;
+    }
+    put(fd, count++ ? ", " : "\nExtension modules: ");
+    put_text(fd, key);
+  }
+  if (!count) return;
+  put(fd, " (total: ");
+  put_decimal(fd, count);
+  put(fd, ")\n");
+}
+
+}  // extern "C"
