@@ -40,7 +40,7 @@ constexpr Rational kFarTail = {
      1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1.0}};
 
 Maybe<double> normal_dist_inv_cdf(PyObject*, double p, double mu, double sigma) {
-  if (p <= 0.0 || p >= 1.0 || sigma <= 0.0) return std::nan("");
+  if (p <= 0.0 || p >= 1.0 || sigma <= 0.0) return raise(PyExc_ValueError, "inv_cdf undefined for these parameters");
   double q = p - 0.5;
   double x;
   if (std::fabs(q) <= 0.425) {
