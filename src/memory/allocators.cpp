@@ -74,6 +74,16 @@ void free_in(PyMemAllocatorDomain domain, void* p) {
   a.free(a.ctx, p);
 }
 
+// While nobody has replaced an allocator the heap is reached without a call through the table.
+[[gnu::always_inline]] inline void* heap_or(PyMemAllocatorDomain domain, size_t size) {
+  if (size <= kLargestClass && !g_allocators.replaced && t_heap) [[likely]] return t_heap->allocate(Kind::plain, size);
+  return malloc_in(domain, size);
+}
+[[gnu::always_inline]] inline void free_or(PyMemAllocatorDomain domain, void* p) {
+  if (!g_allocators.replaced) [[likely]] return Heap::free(p);
+  free_in(domain, p);
+}
+
 }  // namespace
 }  // namespace gill
 
@@ -86,17 +96,17 @@ void* PyMem_RawCalloc(size_t count, size_t size) { return calloc_in(PYMEM_DOMAIN
 void* PyMem_RawRealloc(void* p, size_t size) { return realloc_in(PYMEM_DOMAIN_RAW, p, size); }
 void PyMem_RawFree(void* p) { free_in(PYMEM_DOMAIN_RAW, p); }
 
-void* PyMem_Malloc(size_t size) { return malloc_in(PYMEM_DOMAIN_MEM, size); }
+void* PyMem_Malloc(size_t size) { return heap_or(PYMEM_DOMAIN_MEM, size); }
 void* PyMem_Calloc(size_t count, size_t size) { return calloc_in(PYMEM_DOMAIN_MEM, count, size); }
 void* PyMem_Realloc(void* p, size_t size) { return realloc_in(PYMEM_DOMAIN_MEM, p, size); }
-void PyMem_Free(void* p) { free_in(PYMEM_DOMAIN_MEM, p); }
+void PyMem_Free(void* p) { free_or(PYMEM_DOMAIN_MEM, p); }
 
-void* PyObject_Malloc(size_t size) { return malloc_in(PYMEM_DOMAIN_OBJ, size); }
+void* PyObject_Malloc(size_t size) { return heap_or(PYMEM_DOMAIN_OBJ, size); }
 void* PyObject_Calloc(size_t count, size_t size) { return calloc_in(PYMEM_DOMAIN_OBJ, count, size); }
 void* PyObject_Realloc(void* p, size_t size) { return realloc_in(PYMEM_DOMAIN_OBJ, p, size); }
 void PyObject_Free(void* p) {
   // Extensions free objects of any kind with this: a prefix is not theirs to know.
-  free_in(PYMEM_DOMAIN_OBJ, p && g_heap_range.contains(p) ? slot_of(p) : p);
+  free_or(PYMEM_DOMAIN_OBJ, slot_of(p));
 }
 
 void PyMem_GetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* out) {
@@ -105,7 +115,7 @@ void PyMem_GetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* out) {
 void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* allocator) {
   if (domain > PYMEM_DOMAIN_OBJ) return;
   g_allocators.domains[domain] = *allocator;
-  g_allocators.replaced = true;
+  g_allocators.replaced = g_allocators.domains[PYMEM_DOMAIN_MEM].malloc != heap_malloc || g_allocators.domains[PYMEM_DOMAIN_OBJ].malloc != heap_malloc;
 }
 int _PyMem_SetDefaultAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* old) {
   if (old) PyMem_GetAllocator(domain, old);
