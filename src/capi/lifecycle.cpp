@@ -203,6 +203,9 @@ void finish_interpreter(Interpreter* interpreter) {
   clear_field(interpreter->import_function);
   clear_field(interpreter->dict);
   clear_field(interpreter->audit_hooks);
+  clear_field(interpreter->before_fork);
+  clear_field(interpreter->after_fork_in_parent);
+  clear_field(interpreter->after_fork_in_child);
   clear_field(interpreter->modules_by_index);
   clear_field(interpreter->sysdict);
   clear_field(interpreter->builtins);
@@ -230,6 +233,9 @@ PyStatus Py_InitializeFromConfig(const PyConfig* given) {
   if (_PyWideStringList_Copy(&g_runtime.original_arguments, &config.orig_argv) < 0) return PyStatus_NoMemory();
   if (config.configure_c_stdio) configure_c_streams(&config);
   g_runtime.main_thread = PyThread_get_thread_ident();
+  if (!initialize_hash_secret(config.use_hash_seed, config.hash_seed)) {
+    return PyStatus_Error("failed to get random numbers to initialize Python");
+  }
   Interpreter* interpreter = new_interpreter();
   if (!interpreter) return PyStatus_Error("can't make main interpreter");
   interpreter->config = config;

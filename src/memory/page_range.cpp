@@ -149,4 +149,10 @@ void trim_pages() {
   trim_locked();
 }
 
+void hold_pages_for_fork() { pthread_mutex_lock(&g_pages.mutex); }
+void let_pages_go_after_fork(bool in_child) {
+  if (in_child) pthread_mutex_init(&g_pages.mutex, nullptr);
+  else pthread_mutex_unlock(&g_pages.mutex);
+}
+
 }  // namespace gill

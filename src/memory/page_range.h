@@ -12,4 +12,8 @@ void give_pages(void* first, size_t count);
 // Hands the memory of given-back pages to the operating system now. They stay usable.
 void trim_pages();
 
+// A fork must not find the range in the middle of a change by another thread.
+void hold_pages_for_fork();
+void let_pages_go_after_fork(bool in_child);
+
 }  // namespace gill

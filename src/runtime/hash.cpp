@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/ref.h"
+#include "runtime/runtime.h"
 
 namespace gill {
 namespace {
@@ -87,6 +88,11 @@ using namespace gill;
 extern "C" {
 
 _Py_HashSecret_t _Py_HashSecret;
+
+// The hash that validates sources by their content; the same in every run.
+uint64_t _Py_KeyedHash(uint64_t key, const void* data, Py_ssize_t n) {
+  return sip_hash(static_cast<const unsigned char*>(data), static_cast<size_t>(n), key, 0);
+}
 
 PyHash_FuncDef* PyHash_GetFuncDef(void) { return const_cast<PyHash_FuncDef*>(&kFunction); }
 

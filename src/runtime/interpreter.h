@@ -67,6 +67,9 @@ struct Interpreter {
 
   PyConfig config;
   PyObject* audit_hooks = nullptr;    // list, or null while there are none
+  PyObject* before_fork = nullptr;    // lists of functions, or null while there are none
+  PyObject* after_fork_in_parent = nullptr;
+  PyObject* after_fork_in_child = nullptr;
   bool finalizing = false;
 };
 

@@ -62,8 +62,6 @@ struct Runtime {
   // Each PyModuleDef gets a number of its own: its place in Interpreter::modules_by_index.
   std::atomic<Py_ssize_t> last_module_index = 0;
 
-  _Py_HashSecret_t* hash_secret = nullptr;
-
   // ---- the process as a whole, as capi/ configures it ----
   PyPreConfig preconfig = {};
   bool preinitializing = false;
@@ -120,6 +118,9 @@ int handle_eval_requests(ThreadState* thread);
 inline void request(Interpreter* interpreter, EvalRequest bit) {
   interpreter->eval_requests.fetch_or(bit, std::memory_order_release);
 }
+
+// Sets the secret of hashing: from a seed (0: no secret), or random. False when the system has no random bytes.
+bool initialize_hash_secret(bool use_seed, unsigned long seed);
 
 // Runs the handlers of the signals that came; provided by the signal module.
 extern "C" int gill_run_signal_handlers(ThreadState* thread);
