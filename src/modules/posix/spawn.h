@@ -1,0 +1,8 @@
+// What posix_spawn()'s file actions are called.
+#pragma once
+
+namespace gill::posix {
+
+enum SpawnAction { kSpawnOpen, kSpawnClose, kSpawnDup2 };
+
+}  // namespace gill::posix
