@@ -49,6 +49,9 @@ wchar_t* decode_argument(const char* text);
 // The environment variable, unless it is empty or the environment is to be ignored.
 const char* environment_variable(const PyConfig* config, const char* variable);
 
+// `name` or `name=value` among the -X options; null when it is not there.
+const wchar_t* find_xoption(const PyWideStringList& options, const wchar_t* option);
+
 int print_usage(FILE* to, const PyConfig* config, bool error);
 void print_help(const wchar_t* program);
 void print_help_environment();

@@ -55,14 +55,7 @@ PyStatus append_split(PyWideStringList* list, const char* text) {
   return status;
 }
 
-const wchar_t* xoption(const PyConfig* config, const wchar_t* option) {
-  size_t length = std::wcslen(option);
-  for (Py_ssize_t i = config->xoptions.length - 1; i >= 0; --i) {
-    const wchar_t* given = config->xoptions.items[i];
-    if (std::wcsncmp(given, option, length) == 0 && (given[length] == 0 || given[length] == L'=')) return given;
-  }
-  return nullptr;
-}
+const wchar_t* xoption(const PyConfig* config, const wchar_t* option) { return find_xoption(config->xoptions, option); }
 
 // -X int_max_str_digits and its variable.
 PyStatus read_digits_limit(const PyConfig* config) {
@@ -155,6 +148,16 @@ PyStatus collect_warnoptions(PyConfig* config, const PyWideStringList& from_comm
 }
 
 }  // namespace
+
+// The last one given counts.
+const wchar_t* find_xoption(const PyWideStringList& options, const wchar_t* option) {
+  size_t length = std::wcslen(option);
+  for (Py_ssize_t i = options.length - 1; i >= 0; --i) {
+    const wchar_t* given = options.items[i];
+    if (std::wcsncmp(given, option, length) == 0 && (given[length] == 0 || given[length] == L'=')) return given;
+  }
+  return nullptr;
+}
 
 const char* environment_variable(const PyConfig* config, const char* variable) {
   if (config->use_environment == 0) return nullptr;
@@ -257,6 +260,10 @@ PyStatus read_command_line(PyConfig* config) {
   if (config->dev_mode < 0) config->dev_mode = g_runtime.preconfig.dev_mode;
   PyWideStringList from_options = {}, from_environment = {};
   if (config->orig_argv.length == 0 && _PyWideStringList_Copy(&config->orig_argv, &config->argv) < 0) return PyStatus_NoMemory();
+  const GivenPaths& given = g_runtime.given_paths;
+  if (!config->program_name && given.program_name) CHECK(PyConfig_SetString(config, &config->program_name, given.program_name));
+  if (!config->executable && given.program_full_path) CHECK(PyConfig_SetString(config, &config->executable, given.program_full_path));
+  if (!config->home && given.home) CHECK(PyConfig_SetString(config, &config->home, given.home));
   if (!config->program_name) {
     CHECK(PyConfig_SetString(config, &config->program_name, config->argv.length && *config->argv.items[0] ? config->argv.items[0] : L"python3"));
   }

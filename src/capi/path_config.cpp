@@ -12,6 +12,7 @@
 #include <cwchar>
 
 #include "capi/config.h"
+#include "runtime/runtime.h"
 
 namespace gill {
 namespace {
@@ -124,6 +125,23 @@ PyStatus append(PyWideStringList* list, const char* text) {
   return status;
 }
 
+// Empty parts count: they are the current directory.
+PyStatus append_split(PyWideStringList* list, const wchar_t* part) {
+  for (;;) {
+    const wchar_t* end = std::wcschr(part, L':');
+    size_t length = end ? static_cast<size_t>(end - part) : std::wcslen(part);
+    auto* copy = static_cast<wchar_t*>(PyMem_RawMalloc((length + 1) * sizeof(wchar_t)));
+    if (!copy) return PyStatus_NoMemory();
+    std::wmemcpy(copy, part, length);
+    copy[length] = 0;
+    PyStatus status = PyWideStringList_Append(list, copy);
+    PyMem_RawFree(copy);
+    CHECK(status);
+    if (!end) return PyStatus_Ok();
+    part = end + 1;
+  }
+}
+
 }  // namespace
 
 PyStatus compute_paths(PyConfig* config) {
@@ -171,23 +189,13 @@ PyStatus compute_paths(PyConfig* config) {
   if (config->module_search_paths_set) return PyStatus_Ok();
 
   PyWideStringList* paths = &config->module_search_paths;
-  if (config->pythonpath_env) {
-    // Empty parts count: they are the current directory.
-    const wchar_t* part = config->pythonpath_env;
-    for (;;) {
-      const wchar_t* end = std::wcschr(part, L':');
-      size_t length = end ? static_cast<size_t>(end - part) : std::wcslen(part);
-      auto* copy = static_cast<wchar_t*>(PyMem_RawMalloc((length + 1) * sizeof(wchar_t)));
-      if (!copy) return PyStatus_NoMemory();
-      std::wmemcpy(copy, part, length);
-      copy[length] = 0;
-      PyStatus status = PyWideStringList_Append(paths, copy);
-      PyMem_RawFree(copy);
-      CHECK(status);
-      if (!end) break;
-      part = end + 1;
-    }
+  // What the program said replaces everything.
+  if (const wchar_t* given = g_runtime.given_paths.module_search_path) {
+    CHECK(append_split(paths, given));
+    config->module_search_paths_set = 1;
+    return PyStatus_Ok();
   }
+  if (config->pythonpath_env) CHECK(append_split(paths, config->pythonpath_env));
   char path[PATH_MAX + 32];
   std::snprintf(path, sizeof(path), "%s/lib/python311.zip", base_prefix);
   CHECK(append(paths, path));
