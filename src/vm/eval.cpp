@@ -42,7 +42,12 @@ VM_CALL PyObject* start_frame(VM_PARAMETERS) {
   ctx->cframe.current_frame = frame;
   sp = take_stack(frame);
   next = frame->prev_instr + 1;
-  if (!enter_recursive_call("")) [[unlikely]] {
+  // Frames of Python functions take no native stack, so counting is enough; the exact check makes the error.
+  if (thread->recursion_remaining > 0) [[likely]] {
+    --thread->recursion_remaining;
+    END_DISPATCH();
+  }
+  if (!enter_recursive_call("")) {
     // The frame never ran: the error belongs to its caller.
     save_stack(frame, sp);
     if (frame->is_entry) return nullptr;
@@ -54,7 +59,7 @@ VM_CALL PyObject* start_frame(VM_PARAMETERS) {
     next = frame->prev_instr + 1;
     TAIL(unwind);
   }
-  END_FRESH();
+  END_DISPATCH();
 }
 
 VM_CALL PyObject* answer_requests(VM_PARAMETERS) {
@@ -171,7 +176,6 @@ State* state_of(Interpreter* interpreter) {
   }
   return reinterpret_cast<State*>(interpreter->vm);
 }
-bool has_eval_hook(Interpreter* interpreter) { return interpreter->vm && state_of(interpreter)->eval_frame; }
 
 PyObject* evaluate(ThreadState* thread, Frame* frame, bool throwing) {
   if (has_eval_hook(thread->interpreter())) return state_of(thread->interpreter())->eval_frame(thread, frame, throwing);

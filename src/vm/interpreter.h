@@ -107,7 +107,6 @@ void leave_frame(ThreadState* thread, Frame* frame);
 PyObject* run_frame(ThreadState* thread, Frame* frame, bool throwing);
 // Runs a frame through the interpreter's eval-frame hook.
 PyObject* evaluate(ThreadState* thread, Frame* frame, bool throwing);
-bool has_eval_hook(Interpreter* interpreter);
 
 inline bool is_plain_function(PyObject* callable) {
   return Py_IS_TYPE(callable, &PyFunction_Type) && reinterpret_cast<PyFunctionObject*>(callable)->vectorcall == _PyFunction_Vectorcall;
@@ -140,12 +139,21 @@ void trace_unwind(ThreadState* thread, Frame* frame);
 
 // ---- state of the interpreter ----------------------------------------------------------------------
 
+// Built-in callables that the inline caches know; the interpreter keeps them alive.
+struct KnownCallables {
+  PyObject* len = nullptr;
+  PyObject* isinstance = nullptr;
+  PyObject* list_append = nullptr;
+};
+
 struct State {
   PyObject* (*eval_frame)(PyThreadState*, Frame*, int) = nullptr;  // null: our own
   freefunc code_extra[255] = {};
   Py_ssize_t code_extra_count = 0;
   uint32_t next_function_version = 1;
+  KnownCallables known;
 };
 State* state_of(Interpreter* interpreter);
+inline bool has_eval_hook(Interpreter* interpreter) { return interpreter->vm && reinterpret_cast<State*>(interpreter->vm)->eval_frame; }
 
 }  // namespace gill::vm

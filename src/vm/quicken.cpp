@@ -12,6 +12,14 @@ constexpr Op adaptive_form(Op op) {
     case Op::LOAD_ATTR: return Op::LOAD_ATTR_ADAPTIVE;
     case Op::STORE_ATTR: return Op::STORE_ATTR_ADAPTIVE;
     case Op::LOAD_METHOD: return Op::LOAD_METHOD_ADAPTIVE;
+    case Op::BINARY_OP: return Op::BINARY_OP_ADAPTIVE;
+    case Op::COMPARE_OP: return Op::COMPARE_OP_ADAPTIVE;
+    case Op::BINARY_SUBSCR: return Op::BINARY_SUBSCR_ADAPTIVE;
+    case Op::STORE_SUBSCR: return Op::STORE_SUBSCR_ADAPTIVE;
+    case Op::UNPACK_SEQUENCE: return Op::UNPACK_SEQUENCE_ADAPTIVE;
+    case Op::PRECALL: return Op::PRECALL_ADAPTIVE;
+    case Op::CALL: return Op::CALL_ADAPTIVE;
+    case Op::EXTENDED_ARG: return Op::EXTENDED_ARG_QUICK;
     case Op::RESUME: return Op::RESUME_QUICK;
     case Op::JUMP_BACKWARD: return Op::JUMP_BACKWARD_QUICK;
     default: return op;
@@ -24,8 +32,11 @@ void quicken(PyCodeObject* code) {
   auto* unit = reinterpret_cast<CodeUnit*>(code->co_code_adaptive);
   CodeUnit* end = unit + Py_SIZE(code);
   while (unit < end) {
-    const OpcodeInfo& info = info_of(static_cast<uint8_t>(*unit & 255));
-    set_op(unit, adaptive_form(static_cast<Op>(*unit & 255)));
+    Op op = static_cast<Op>(*unit & 255);
+    const OpcodeInfo& info = info_of(op);
+    Op form = adaptive_form(op);
+    if (form == op && unit + 1 < end) form = joined_form(op, static_cast<Op>(unit[1] & 255));
+    set_op(unit, form);
     for (int i = 1; i <= info.caches; ++i) unit[i] = 0;
     unit += 1 + info.caches;
   }

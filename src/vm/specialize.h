@@ -79,5 +79,19 @@ void specialize_load_global(Frame* frame, CodeUnit* next, PyObject* variable);
 void specialize_load_attr(CodeUnit* next, PyObject* owner, PyObject* attribute);
 void specialize_store_attr(CodeUnit* next, PyObject* owner, PyObject* attribute);
 void specialize_load_method(CodeUnit* next, PyObject* owner, PyObject* attribute);
+// specialize_arithmetic.cpp
+void specialize_binary_op(Frame* frame, CodeUnit* next, uint32_t oparg, PyObject* left, PyObject* right);
+// specialize_compare.cpp
+void specialize_compare_op(CodeUnit* next, uint32_t oparg, PyObject* left, PyObject* right);
+// specialize_subscript.cpp
+void specialize_binary_subscr(CodeUnit* next, PyObject* container, PyObject* key);
+void specialize_store_subscr(CodeUnit* next, PyObject* container, PyObject* key);
+// specialize_sequence.cpp
+void specialize_unpack_sequence(CodeUnit* next, uint32_t oparg, PyObject* sequence);
+// superinstructions.cpp: the form of `first` when `second` follows it.
+Op joined_form(Op first, Op second);
+// specialize_calls.cpp, specialize_builtins.cpp. The arguments of bound methods include the object.
+void specialize_call(CodeUnit* next, PyObject* callable, Py_ssize_t count, PyObject* kwnames);
+void specialize_precall(ThreadState* thread, CodeUnit* next, uint32_t oparg, PyObject* callable, Py_ssize_t count, PyObject* kwnames);
 
 }  // namespace gill::vm
