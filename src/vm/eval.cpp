@@ -42,8 +42,8 @@ VM_CALL PyObject* start_frame(VM_PARAMETERS) {
   ctx->cframe.current_frame = frame;
   sp = take_stack(frame);
   next = frame->prev_instr + 1;
-  // Frames of Python functions take no native stack, so counting is enough; the exact check makes the error.
-  if (thread->recursion_remaining > 0) [[likely]] {
+  // Frames of calls between Python functions take no native stack, so counting is enough; the exact check makes the error.
+  if (!frame->is_entry && thread->recursion_remaining > 0) [[likely]] {
     --thread->recursion_remaining;
     END_DISPATCH();
   }

@@ -97,6 +97,25 @@ inline PyObject** take_stack(Frame* frame) {
   return sp;
 }
 
+// ---- state of the interpreter ----------------------------------------------------------------------
+
+// Built-in callables that the inline caches know; the interpreter keeps them alive.
+struct KnownCallables {
+  PyObject* len = nullptr;
+  PyObject* isinstance = nullptr;
+  PyObject* list_append = nullptr;
+};
+
+struct State {
+  PyObject* (*eval_frame)(PyThreadState*, Frame*, int) = nullptr;  // null: our own
+  freefunc code_extra[255] = {};
+  Py_ssize_t code_extra_count = 0;
+  uint32_t next_function_version = 1;
+  KnownCallables known;
+};
+State* state_of(Interpreter* interpreter);
+inline bool has_eval_hook(Interpreter* interpreter) { return interpreter->vm && reinterpret_cast<State*>(interpreter->vm)->eval_frame; }
+
 // ---- calls -----------------------------------------------------------------------------------------
 
 // A frame for a call, with the arguments bound; null with an exception. Takes over `function`, `locals` and the
@@ -136,24 +155,5 @@ int trace_entry(ThreadState* thread, Frame* frame);
 int trace_return(ThreadState* thread, Frame* frame, PyObject* result);
 void trace_exception(ThreadState* thread, Frame* frame);
 void trace_unwind(ThreadState* thread, Frame* frame);
-
-// ---- state of the interpreter ----------------------------------------------------------------------
-
-// Built-in callables that the inline caches know; the interpreter keeps them alive.
-struct KnownCallables {
-  PyObject* len = nullptr;
-  PyObject* isinstance = nullptr;
-  PyObject* list_append = nullptr;
-};
-
-struct State {
-  PyObject* (*eval_frame)(PyThreadState*, Frame*, int) = nullptr;  // null: our own
-  freefunc code_extra[255] = {};
-  Py_ssize_t code_extra_count = 0;
-  uint32_t next_function_version = 1;
-  KnownCallables known;
-};
-State* state_of(Interpreter* interpreter);
-inline bool has_eval_hook(Interpreter* interpreter) { return interpreter->vm && reinterpret_cast<State*>(interpreter->vm)->eval_frame; }
 
 }  // namespace gill::vm
