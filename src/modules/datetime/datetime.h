@@ -199,7 +199,7 @@ Failure raise_iso_error(PyObject* text);
 Ref<> compared(int difference, int operation);  // the truth of `difference <op> 0`
 Failure cannot_compare(PyObject* a, PyObject* b);
 Py_hash_t hash_of_data(const unsigned char* data, size_t size);
-Ref<> date_strftime_format(PyObject* self, PyObject* format);  // __format__
+Ref<> format_with_strftime(PyObject* self, PyObject* format);  // __format__
 inline Ref<> not_implemented() { return borrow(Py_NotImplemented); }
 
 // The state of a pickle: the bytes, or a str of Latin-1 from Python 2. Null when `state` is not one: empty result, no exception.

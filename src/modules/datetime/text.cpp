@@ -192,10 +192,7 @@ Ref<> wrap_strftime(PyObject* object, PyObject* format, PyObject* time_tuple, Py
   return steal(PyObject_CallMethodObjArgs(time.get(), name<"strftime">, expanded.get(), time_tuple, nullptr));
 }
 
-Ref<> date_strftime_format(PyObject* self, PyObject* format) {
-  if (!PyUnicode_Check(format)) {
-    return raise(PyExc_TypeError, "__format__() argument 1 must be str, not %.200s", format == Py_None ? "None" : Py_TYPE(format)->tp_name);
-  }
+Ref<> format_with_strftime(PyObject* self, PyObject* format) {
   if (PyUnicode_GetLength(format) == 0) return steal(PyObject_Str(self));
   return steal(PyObject_CallMethodOneArg(self, name<"strftime">, format));
 }
