@@ -223,7 +223,7 @@ Ref<> datetime_now(PyTypeObject* type, PyObject* zone);
 Ref<> datetime_utcnow(PyObject* type);
 Ref<> datetime_timestamp(DateTime* self);
 PyObject* datetime_astimezone(PyObject* self, PyObject* args, PyObject* kwargs);
-Ref<> datetime_fromtimestamp_args(PyObject* type, PyObject* args, PyObject* kwargs);
+PyObject* datetime_fromtimestamp(PyObject* type, PyObject* args, PyObject* kwargs);
 // The broken-down local time of a number of seconds, and its UTC offset and zone name.
 Status local_time(time_t seconds, struct tm* out);
 
