@@ -95,17 +95,6 @@ int civil_of_iso_week(int year, int week, int weekday, Civil* out) {
   return 0;
 }
 
-int64_t seconds_of(int year, int month, int day, int hour, int minute, int second) {
-  // The clock of a fold may ask about year 0 or 10000.
-  int64_t ordinal;
-  if (year < kMinYear || year > kMaxYear) {
-    raise(PyExc_ValueError, "year %i is out of range", year);
-    return -1;
-  }
-  ordinal = ordinal_of(year, month, day);
-  return ((ordinal * 24 + hour) * 60 + minute) * 60 + second;
-}
-
 // ---- ranges ---------------------------------------------------------------------------------------------------------
 
 Status check_date(int year, int month, int day) {

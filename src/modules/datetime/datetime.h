@@ -76,8 +76,6 @@ int first_iso_monday(int year);                // the ordinal where ISO week 1 b
 IsoWeek iso_week_of(int year, int month, int day);
 // 0, or what is wrong: -2 the week, -3 the weekday.
 int civil_of_iso_week(int year, int week, int weekday, Civil* out);
-// Days since 0001-01-01 give the ordinal 1; seconds since then, for clock arithmetic.
-int64_t seconds_of(int year, int month, int day, int hour, int minute, int second);
 
 Status check_date(int year, int month, int day);
 Status check_clock(int hour, int minute, int second, int microsecond, int fold);
@@ -185,7 +183,6 @@ struct IsoTime {
   int offset_seconds = 0;
   int offset_microseconds = 0;
 };
-enum class IsoResult { ok, malformed, error };  // error: an exception is set
 bool parse_iso_date(const char* text, size_t length, Civil* out);
 // Where the separator of a datetime stands.
 size_t iso_separator(const char* text, size_t length);
