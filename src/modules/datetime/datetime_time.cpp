@@ -165,17 +165,17 @@ PyObject* datetime_astimezone(PyObject* object, PyObject* args, PyObject* kwargs
   Ref<> result = TRY(datetime_plus(self, as_delta(offset), -1));
   if (!is_datetime(result.get())) return raise(PyExc_TypeError, "astimezone() got a result of type '%.200s'", Py_TYPE(result.get())->tp_name);
   DateTime* in_utc = datetime(result.get());
-  if (in_utc->hastzinfo) {
-    set_field(in_utc->tzinfo, borrow(utc_zone()));
-    in_utc->hashcode = -1;
-  } else {
-    result = TRY(new_datetime(civil(in_utc), gill::dates::clock_of(in_utc), utc_zone(), in_utc->fold, Py_TYPE(in_utc)));
-    in_utc = datetime(result.get());
-  }
   Ref<> zone = borrow(wanted);
   if (wanted == Py_None) {
     int64_t seconds = TRY(seconds_of(civil(in_utc), gill::dates::clock_of(in_utc)));
     zone = TRY(local_zone_at(seconds - kEpoch));
+  }
+  // What a zone gets to turn into its time is UTC that says it is in that zone.
+  if (in_utc->hastzinfo) {
+    set_field(in_utc->tzinfo, zone.new_ref());
+    in_utc->hashcode = -1;
+  } else {
+    result = TRY(new_datetime(civil(in_utc), gill::dates::clock_of(in_utc), zone.get(), in_utc->fold, Py_TYPE(in_utc)));
   }
   return PyObject_CallMethodOneArg(zone.get(), name<"fromutc">, result.get());
 }

@@ -137,7 +137,10 @@ class Replacements {
     Ref<> text = TRY(zone_name(zone_object, zone_argument_));
     if (text.get() == Py_None) return borrow(name<"">);
     // time.strftime sees the result: a percent sign stays one.
-    return steal(PyObject_CallMethodObjArgs(text.get(), name<"replace">, name<"%">, name<"%%">, nullptr));
+    Ref<> escaped = TRY(steal(PyObject_CallMethodObjArgs(text.get(), name<"replace">, name<"%">, name<"%%">, nullptr)));
+    if (!PyUnicode_Check(escaped.get())) return raise(PyExc_TypeError, "tzname.replace() did not return a string");
+    if (!PyUnicode_AsUTF8(escaped.get())) return failure;
+    return escaped;
   }
   Ref<> make_fraction() {
     int microsecond = is_datetime(object_) ? PyDateTime_DATE_GET_MICROSECOND(object_)
