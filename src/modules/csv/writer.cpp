@@ -1,0 +1,200 @@
+// _csv.writer: iterables of fields to lines of text.
+#include "modules/csv/csv.h"
+
+#include <structmember.h>
+
+#include "objects/object.h"
+
+namespace gill::csv {
+
+namespace {
+
+struct Writer {
+  PyObject_HEAD
+  PyObject* write;  // the method of the file
+  Dialect* dialect;
+  State* state;  // lives as long as the type
+};
+
+using Fields = HeapTypeFields<&Writer::write, &Writer::dialect>;
+
+// One line in the making.
+class Line {
+ public:
+  explicit Line(Writer* writer) : dialect_(writer->dialect), state_(writer->state) {
+    _PyUnicodeWriter_Init(&text_);
+    text_.overallocate = 1;
+  }
+  Line(const Line&) = delete;
+  ~Line() { _PyUnicodeWriter_Dealloc(&text_); }
+
+  int fields() const { return fields_; }
+  bool empty() const { return text_.pos == 0; }
+  // Takes back the only field, which wrote nothing.
+  void forget_field() { --fields_; }
+
+  // `field` is a str, or null for one without content.
+  Status add_field(PyObject* field, bool quoted) {
+    if (fields_ > 0) TRY(put(dialect_->delimiter));
+    Py_ssize_t size = field ? PyUnicode_GET_LENGTH(field) : 0;
+    bool special = false;
+    for (Py_ssize_t i = 0; i < size; ++i) {
+      Py_UCS4 c = PyUnicode_READ_CHAR(field, i);
+      if (!is_special(c)) continue;
+      special = true;
+      bool escape;
+      if (needs_prefix(c, &escape) && escape && dialect_->escape == kNoCharacter) return raise(state_->error, "need to escape, but no escapechar set");
+      if (dialect_->quoting != kQuoteNone && !escape) quoted = true;
+    }
+    if (quoted) TRY(put(dialect_->quote));
+    if (!special) {
+      if (size > 0) TRY(status_of(_PyUnicodeWriter_WriteStr(&text_, field)));
+    } else {
+      for (Py_ssize_t i = 0; i < size; ++i) {
+        Py_UCS4 c = PyUnicode_READ_CHAR(field, i);
+        bool escape;
+        if (is_special(c) && needs_prefix(c, &escape)) TRY(put(escape ? dialect_->escape : dialect_->quote));
+        TRY(put(c));
+      }
+    }
+    if (quoted) TRY(put(dialect_->quote));
+    ++fields_;
+    return Status::ok;
+  }
+
+  Ref<> finish() {
+    TRY(status_of(_PyUnicodeWriter_WriteStr(&text_, dialect_->line_terminator)));
+    return steal(_PyUnicodeWriter_Finish(&text_));
+  }
+
+ private:
+  Status put(Py_UCS4 c) { return status_of(_PyUnicodeWriter_WriteChar(&text_, c)); }
+
+  bool is_special(Py_UCS4 c) const {
+    if (c == dialect_->delimiter || c == dialect_->escape || c == dialect_->quote) return true;
+    PyObject* end = dialect_->line_terminator;
+    for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(end); ++i) {
+      if (PyUnicode_READ_CHAR(end, i) == c) return true;
+    }
+    return false;
+  }
+
+  // Whether a special character has something in front: the escape character, or (a quote) itself.
+  bool needs_prefix(Py_UCS4 c, bool* escape) const {
+    *escape = true;
+    if (dialect_->quoting == kQuoteNone) return true;
+    if (c == dialect_->quote) {
+      *escape = !dialect_->double_quote;
+      return true;
+    }
+    if (c == dialect_->escape) return true;
+    *escape = false;
+    return false;
+  }
+
+  Dialect* dialect_;
+  State* state_;
+  _PyUnicodeWriter text_;
+  int fields_ = 0;
+};
+
+Ref<> write_row(Writer* self, PyObject* row) {
+  if (!self->write) return raise(PyExc_TypeError, "the writer has no output");
+  Dialect* dialect = self->dialect;
+  Ref<> iterator = steal(PyObject_GetIter(row));
+  if (!iterator) {
+    if (PyErr_ExceptionMatches(PyExc_TypeError)) PyErr_Format(self->state->error, "iterable expected, not %.200s", Py_TYPE(row)->tp_name);
+    return nullptr;
+  }
+  Line line(self);
+  while (Ref<> field = steal(PyIter_Next(iterator.get()))) {
+    bool quoted = dialect->quoting == kQuoteAll || (dialect->quoting == kQuoteNonNumeric && !PyNumber_Check(field.get()));
+    if (field.get() == Py_None) {
+      TRY(line.add_field(nullptr, quoted));
+    } else {
+      if (!PyUnicode_Check(field.get())) field = TRY(steal(PyObject_Str(field.get())));
+      if (PyUnicode_READY(field.get()) < 0) return nullptr;
+      TRY(line.add_field(field.get(), quoted));
+    }
+  }
+  if (PyErr_Occurred()) return nullptr;
+  if (line.fields() > 0 && line.empty()) {
+    // An empty line would be no record.
+    if (dialect->quoting == kQuoteNone) return raise(self->state->error, "single empty field record must be quoted");
+    line.forget_field();
+    TRY(line.add_field(nullptr, true));
+  }
+  Ref<> text = TRY(line.finish());
+  return call(self->write, text.get());
+}
+
+Status write_rows(Writer* self, PyObject* rows) {
+  Ref<> iterator = TRY(steal(PyObject_GetIter(rows)));
+  while (Ref<> row = steal(PyIter_Next(iterator.get()))) {
+    Ref<> written = TRY(write_row(self, row.get()));
+  }
+  return PyErr_Occurred() ? Status::error : Status::ok;
+}
+
+void writer_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  Fields::clear(self);
+  type->tp_free(self);
+  release(as_object(type));
+}
+
+const PyMethodDef kMethods[] = {
+    METHOD_UNSIGNED("writerow($self, row, /)", write_row,
+                    "writerow(iterable)\n\nConstruct and write a CSV record from an iterable of fields.  Non-string\n"
+                    "elements will be converted to string."),
+    METHOD_UNSIGNED("writerows($self, rows, /)", write_rows,
+                    "writerows(iterable of iterables)\n\nConstruct and write a series of iterables to a csv file.  Non-string\n"
+                    "elements will be converted to string."),
+    kEndOfMethods,
+};
+
+const PyMemberDef kMembers[] = {
+    {"dialect", T_OBJECT, offsetof(Writer, dialect), READONLY, nullptr},
+    {},
+};
+
+const PyType_Slot kSlots[] = {
+    {Py_tp_doc, (void*)"CSV writer\n\nWriter objects are responsible for generating tabular data\nin CSV format from sequence input.\n"},
+    {Py_tp_traverse, (void*)Fields::traverse},
+    {Py_tp_clear, (void*)Fields::clear},
+    {Py_tp_methods, (void*)kMethods},
+    {Py_tp_members, (void*)kMembers},
+    {Py_tp_dealloc, (void*)writer_dealloc},
+    {0, nullptr},
+};
+PyType_Spec spec = {"_csv.writer", sizeof(Writer), 0,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+                    const_cast<PyType_Slot*>(kSlots)};
+
+}  // namespace
+
+PyObject* writer(PyObject* module, PyObject* args, PyObject* kwargs) {
+  State* state = state_of(module);
+  PyObject* file;
+  PyObject* dialect = nullptr;
+  if (!PyArg_UnpackTuple(args, "", 1, 2, &file, &dialect)) return nullptr;
+  bool failed;
+  Ref<> write = optional_attribute(file, name<"write">, &failed);
+  if (failed) return nullptr;
+  if (!write || !PyCallable_Check(write.get())) return raise(PyExc_TypeError, "argument 1 must have a \"write\" method");
+  Ref<Dialect> settings = TRY(make_dialect(state, dialect, kwargs));
+  Ref<Writer> self = TRY(Ref<Writer>::steal(state->writer_type->tp_alloc(state->writer_type, 0)));
+  self->write = write.release();
+  self->dialect = settings.release();
+  self->state = state;
+  return as_object(self.release());
+}
+
+Status add_writer_type(PyObject* module) {
+  State* state = state_of(module);
+  state->writer_type = TRY(reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr)));
+  return status_of(PyModule_AddObjectRef(module, "Writer", as_object(state->writer_type)));
+}
+
+}  // namespace gill::csv
