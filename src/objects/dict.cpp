@@ -12,9 +12,17 @@ namespace gill {
 Py_hash_t key_hash(PyObject* key) { return PyUnicode_CheckExact(key) ? str_hash(key) : PyObject_Hash(key); }
 
 Ref<PyDictObject> new_dict(PyTypeObject* type) {
-  PyObject* object = allocate_instance(type, sizeof(PyDictObject));
-  if (!object) return failure;
-  PyObject_Init(object, type);
+  PyObject* object;
+  if (type == &PyDict_Type) [[likely]] {
+    object = allocate_instance(type, sizeof(PyDictObject));
+    if (!object) return failure;
+    PyObject_Init(object, type);
+  } else {
+    // Subclasses have more behind the dict.
+    object = type->tp_alloc(type, 0);
+    if (!object) return failure;
+    PyObject_GC_UnTrack(object);
+  }
   auto* dict = reinterpret_cast<PyDictObject*>(object);
   dict->ma_used = 0;
   dict->ma_version_tag = dict_state().next_dict_version++;
