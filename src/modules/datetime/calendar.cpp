@@ -89,9 +89,8 @@ int civil_of_iso_week(int year, int week, int weekday, Civil* out) {
   }
   if (weekday <= 0 || weekday >= 8) return -3;
   int ordinal = monday + (week - 1) * 7 + weekday - 1;
-  // Before the first of January 1 there is a Monday of week 1 in no year; the ordinal can leave the calendar at both ends.
-  if (ordinal < 1) *out = {0, 12, 31};
-  else *out = civil_of(ordinal);
+  // The ordinal can leave the calendar at both ends; the weeks of year 0 have no month.
+  *out = ordinal < 1 ? Civil{1, 0, 1} : civil_of(ordinal);
   return 0;
 }
 

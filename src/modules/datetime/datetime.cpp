@@ -25,9 +25,7 @@ Ref<> new_datetime(const Civil& date, const Clock& clock, PyObject* zone, int fo
 
 Ref<> new_datetime_of_class(const Civil& d, const Clock& c, PyObject* zone, int fold, PyObject* type) {
   if (type == as_object(&DateTime_Type)) return new_datetime(d, c, zone, fold);
-  Ref<> result = TRY(steal(PyObject_CallFunction(type, "iiiiiiiO", d.year, d.month, d.day, c.hour, c.minute, c.second, c.microsecond, zone)));
-  if (is_datetime(result.get())) datetime(result.get())->fold = static_cast<unsigned char>(fold);
-  return result;
+  return steal(PyObject_CallFunction(type, "iiiiiiiO", d.year, d.month, d.day, c.hour, c.minute, c.second, c.microsecond, zone));
 }
 
 Ref<> datetime_plus(DateTime* self, const Delta* delta, int sign) {
@@ -312,7 +310,9 @@ PyObject* datetime_replace(PyObject* object, PyObject* args, PyObject* kwargs) {
     return nullptr;
   }
   if (fold != 0 && fold != 1) return raise(PyExc_ValueError, "fold must be either 0 or 1");
-  return new_datetime_of_class(date, clock, zone, fold, as_object(Py_TYPE(self))).release();
+  Ref<> result = TRY(new_datetime_of_class(date, clock, zone, fold, as_object(Py_TYPE(self))));
+  if (is_datetime(result.get())) datetime(result.get())->fold = static_cast<unsigned char>(fold);
+  return result.release();
 }
 
 Ref<> pickled(DateTime* self, int protocol) {

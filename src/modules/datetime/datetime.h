@@ -129,7 +129,7 @@ PyObject* allocate_with_zone(PyTypeObject* type, Py_ssize_t aware) {
 // ---- constructors -------------------------------------------------------------------------------------------------
 
 // The plain ones set the fields of an instance of exactly `type`; the `..._of_class` ones call the class when it is a subclass, so that
-// its own constructor runs. `zone` may be Py_None, never null.
+// its own constructor runs, which is not told the fold. `zone` may be Py_None, never null.
 Ref<> new_date(const Civil& date, PyTypeObject* type = &Date_Type);
 Ref<> new_date_of_class(const Civil& date, PyObject* type);
 Ref<> new_time(const Clock& clock, PyObject* zone, int fold = 0, PyTypeObject* type = &Time_Type);

@@ -50,7 +50,7 @@ extern "C" {
 PyTypeObject IsoCalendarDate_Type = {
     .ob_base = GILL_STATIC_TYPE_HEAD,
     .tp_name = "datetime.IsoCalendarDate",
-    .tp_basicsize = sizeof(PyTupleObject) - sizeof(PyObject*),
+    .tp_basicsize = sizeof(PyTupleObject),
     .tp_itemsize = sizeof(PyObject*),
     .tp_repr = slot<iso_repr>,
     .tp_flags = Py_TPFLAGS_DEFAULT,

@@ -22,9 +22,7 @@ Ref<> new_time(const Clock& clock, PyObject* zone, int fold, PyTypeObject* type)
 
 Ref<> new_time_of_class(const Clock& c, PyObject* zone, int fold, PyObject* type) {
   if (type == as_object(&Time_Type)) return new_time(c, zone, fold);
-  Ref<> result = TRY(steal(PyObject_CallFunction(type, "iiiiO", c.hour, c.minute, c.second, c.microsecond, zone)));
-  if (is_time(result.get())) time(result.get())->fold = static_cast<unsigned char>(fold);
-  return result;
+  return steal(PyObject_CallFunction(type, "iiiiO", c.hour, c.minute, c.second, c.microsecond, zone));
 }
 
 namespace {
@@ -189,7 +187,9 @@ PyObject* time_replace(PyObject* self, PyObject* args, PyObject* kwargs) {
     return nullptr;
   }
   if (fold != 0 && fold != 1) return raise(PyExc_ValueError, "fold must be either 0 or 1");
-  return new_time_of_class(clock, zone, fold, as_object(Py_TYPE(self))).release();
+  Ref<> result = TRY(new_time_of_class(clock, zone, fold, as_object(Py_TYPE(self))));
+  if (is_time(result.get())) time(result.get())->fold = static_cast<unsigned char>(fold);
+  return result.release();
 }
 
 Ref<> pickled(Time* self, int protocol) {
