@@ -64,6 +64,11 @@ Py_ssize_t hint_for(PyObject* owner, PyObject* attribute) {
   return entry <= UINT16_MAX && entry >= 0 && unicode_entries(keys_of(dict))[entry].key == attribute ? entry : -1;
 }
 
+// A Python class may make its instances in other classes data descriptors at any time, without their owner's version changing.
+bool may_become_descriptor(PyObject* value) {
+  return value && (Py_TYPE(value)->tp_descr_set || !PyType_HasFeature(Py_TYPE(value), Py_TPFLAGS_IMMUTABLETYPE));
+}
+
 inline bool version_matches(PyObject* owner, const CodeUnit* cache) { return Py_TYPE(owner)->tp_version_tag == read32(cache); }
 
 }  // namespace
@@ -89,7 +94,7 @@ void specialize_load_attr(CodeUnit* next, PyObject* owner, PyObject* attribute) 
     next[3] = static_cast<CodeUnit>(member->offset);
     return specialized_to(next, Op::LOAD_ATTR_SLOT);
   }
-  if ((descriptor && Py_TYPE(descriptor)->tp_descr_set) || !has_managed_dict(type)) return found_nothing(next);
+  if (may_become_descriptor(descriptor) || !has_managed_dict(type)) return found_nothing(next);
   Py_ssize_t place = values_slot(owner, attribute);
   if (place >= 0) {
     next[3] = static_cast<CodeUnit>(place);
@@ -169,7 +174,7 @@ void specialize_store_attr(CodeUnit* next, PyObject* owner, PyObject* attribute)
     next[3] = static_cast<CodeUnit>(member->offset);
     return specialized_to(next, Op::STORE_ATTR_SLOT);
   }
-  if ((descriptor && Py_TYPE(descriptor)->tp_descr_set) || !has_managed_dict(type)) return found_nothing(next);
+  if (may_become_descriptor(descriptor) || !has_managed_dict(type)) return found_nothing(next);
   Py_ssize_t place = values_slot(owner, attribute);
   if (place >= 0) {
     next[3] = static_cast<CodeUnit>(place);
@@ -249,10 +254,11 @@ void specialize_load_method(CodeUnit* next, PyObject* owner, PyObject* attribute
     if (type->tp_getattro != PyType_Type.tp_getattro) return found_nothing(next);
     uint32_t meta_version = version_of(type);
     PyObject* hiding = type_lookup(type, attribute);
-    if (!meta_version || (hiding && Py_TYPE(hiding)->tp_descr_set)) return found_nothing(next);
+    if (!meta_version || may_become_descriptor(hiding)) return found_nothing(next);
     uint32_t version = version_of(cls);
     PyObject* value = version ? type_lookup(cls, attribute) : nullptr;
-    if (!value || (!Py_IS_TYPE(value, &PyFunction_Type) && Py_TYPE(value)->tp_descr_get)) return found_nothing(next);
+    bool mutable_kind = value && !PyType_HasFeature(Py_TYPE(value), Py_TPFLAGS_IMMUTABLETYPE);
+    if (!value || mutable_kind || (!Py_IS_TYPE(value, &PyFunction_Type) && Py_TYPE(value)->tp_descr_get)) return found_nothing(next);
     write32(next + 1, version);
     write32(next + 4, meta_version);
     write_object(next + 6, value);
