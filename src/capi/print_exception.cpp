@@ -1,262 +1,300 @@
-// Showing exceptions: PyErr_Print, PyErr_Display and tracebacks.
-//
-// A traceback entry shows its line of source and marks the range of the instruction that failed, unless
-// the range is the whole line.
-#include <algorithm>
+// Showing exceptions: PyErr_Print, PyErr_Display. Tracebacks are print_traceback.cpp's.
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/names.h"
 #include "capi/config.h"
+#include "capi/exception_printer.h"
 #include "capi/lifecycle.h"
 #include "runtime/thread_state.h"
 
 namespace gill {
 namespace {
 
-inline constexpr long kRepeatsShown = 3;
-inline constexpr long kDefaultLimit = 1000;
+constexpr int kWidestGroup = 15;   // exceptions of a group that are shown
+constexpr int kDeepestGroup = 10;
 
-struct Printer {
-  PyObject* file;
-  Ref<> seen;  // identities of exceptions on the way, against cycles
+using Printer = ExceptionPrinter;
 
-  Status text(const char* s) { return status_of(PyFile_WriteString(s, file)); }
-  Status object(PyObject* o) { return status_of(PyFile_WriteObject(o, file, Py_PRINT_RAW)); }
-  template <class... A>
-  Status format(const char* f, A... a) {
-    Ref<> s = TRY(steal(PyUnicode_FromFormat(f, a...)));
-    return object(s.get());
-  }
+// The place of a syntax error. Absent attributes make the exception an ordinary one.
+struct SyntaxPlace {
+  Ref<> message, filename, text;
+  Py_ssize_t line = 0, offset = -1, end_line = 0, end_offset = -1;
 };
 
-// The line of a file, without its indentation and end; null without an exception when it cannot be had.
-// `indent` receives the width that was cut.
-Ref<> source_line(PyObject* filename, int line, Py_ssize_t* indent) {
-  if (!filename || !PyUnicode_Check(filename) || line <= 0) return nullptr;
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  Ref<> text = steal(PyErr_ProgramTextObject(filename, line));
-  if (!text) {
-    // Compiled code names files relative to where they were; sys.path may know better.
-    PyErr_Clear();
-    Ref<> linecache = steal(PyImport_GetModule(name<"linecache">));
-    if (linecache) text = steal(PyObject_CallMethod(linecache.get(), "getline", "Oi", filename, line));
-    if (!text) PyErr_Clear();
-  }
-  PyErr_Restore(type, value, traceback);
-  if (!text || !PyUnicode_Check(text.get())) return nullptr;
-  Py_ssize_t end = PyUnicode_GET_LENGTH(text.get());
-  Py_ssize_t start = 0;
-  auto blank = [&](Py_ssize_t i) {
-    Py_UCS4 c = PyUnicode_READ_CHAR(text.get(), i);
-    return c == ' ' || c == '\t' || c == '\f';
-  };
-  while (start < end && blank(start)) ++start;
-  while (end > start && (blank(end - 1) || PyUnicode_READ_CHAR(text.get(), end - 1) == '\n' || PyUnicode_READ_CHAR(text.get(), end - 1) == '\r')) --end;
-  *indent = start;
-  return steal(PyUnicode_Substring(text.get(), start, end));
+// The attribute as a number; `otherwise` for None. False when it is neither.
+bool number(PyObject* exception, PyObject* which, Py_ssize_t otherwise, Py_ssize_t* out) {
+  Ref<> value = steal(PyObject_GetAttr(exception, which));
+  if (!value) return false;
+  if (value.get() == Py_None) return *out = otherwise, true;
+  *out = PyLong_AsSsize_t(value.get());
+  return *out != -1 || !PyErr_Occurred();
 }
 
-// Byte columns are UTF-8's; carets count characters.
-Py_ssize_t character_column(PyObject* line, Py_ssize_t byte_column) {
+bool read_syntax_place(PyObject* exception, SyntaxPlace* place) {
+  place->message = steal(PyObject_GetAttr(exception, name<"msg">));
+  if (!place->message) return false;
+  place->filename = steal(PyObject_GetAttr(exception, name<"filename">));
+  if (!place->filename) return false;
+  if (place->filename.get() == Py_None) place->filename = steal(PyUnicode_FromString("<string>"));
+  if (!number(exception, name<"lineno">, -1, &place->line) || (place->line == -1 && PyErr_Occurred())) return false;
+  if (!number(exception, name<"offset">, -1, &place->offset)) return false;
+  if (Py_TYPE(exception) == reinterpret_cast<PyTypeObject*>(PyExc_SyntaxError)) {
+    if (!number(exception, name<"end_lineno">, place->line, &place->end_line)) return false;
+    if (!number(exception, name<"end_offset">, -1, &place->end_offset)) return false;
+  } else {
+    // Subclasses without them are as old as the hills.
+    place->end_line = place->line;
+    place->end_offset = -1;
+    Py_ssize_t value;
+    if (number(exception, name<"end_lineno">, place->line, &value)) place->end_line = value;
+    PyErr_Clear();
+    if (number(exception, name<"end_offset">, -1, &value)) place->end_offset = value;
+    PyErr_Clear();
+  }
+  place->text = steal(PyObject_GetAttr(exception, name<"text">));
+  return static_cast<bool>(place->text);
+}
+
+// The text without its indentation, and carets from offset to end_offset; both count from 1.
+Status write_error_text(Printer& out, const SyntaxPlace& place) {
   Py_ssize_t size = 0;
-  const char* utf8 = PyUnicode_AsUTF8AndSize(line, &size);
-  if (!utf8) {
+  const char* text = TRY(PyUnicode_AsUTF8AndSize(place.text.get(), &size));
+  Py_ssize_t offset = place.offset, end_offset = place.end_offset;
+  // Of several lines the first is marked to its end.
+  if (place.end_line > place.line) end_offset = size;
+  if (end_offset > size + 1) end_offset = size + 1;
+  Py_ssize_t carets = end_offset > 0 && end_offset > offset ? end_offset - offset : 1;
+  --offset;
+  while (*text == ' ' || *text == '\t' || *text == '\f') ++text, --offset;
+  auto length = static_cast<Py_ssize_t>(std::strlen(text));
+  if (length > 0 && text[length - 1] == '\n') --length;
+  if (offset > length) offset = length;
+  // The line that the offset is in.
+  while (const char* end = std::strchr(text, '\n')) {
+    Py_ssize_t skipped = end - text;
+    if (skipped >= offset) break;
+    ++skipped;
+    text += skipped;
+    length -= skipped;
+    offset -= skipped;
+  }
+  TRY(out.margin_text());
+  TRY(out.text("    "));
+  TRY(out.text(text));
+  if (text[length] != '\n') TRY(out.text("\n"));
+  if (offset < 0) return Status::ok;
+  TRY(out.margin_text());
+  TRY(out.indented(static_cast<int>(offset) + 4, ""));
+  Ref<> marks = TRY(steal(PyUnicode_New(carets, 127)));
+  std::memset(PyUnicode_DATA(marks.get()), '^', static_cast<size_t>(carets));
+  TRY(out.object(marks.get()));
+  return out.text("\n");
+}
+
+// Writes file, line and text of a syntax error. The message that then stands for the exception; null, with no exception
+// set, when it is none.
+Ref<> write_syntax_place(Printer& out, PyObject* exception) {
+  PyObject* found = nullptr;
+  if (_PyObject_LookupAttr(exception, name<"print_file_and_line">, &found) < 0) return nullptr;
+  Ref<> wanted = steal(found);
+  if (!wanted) return nullptr;
+  SyntaxPlace place;
+  if (!read_syntax_place(exception, &place)) {
     PyErr_Clear();
-    return byte_column;
+    return nullptr;
   }
-  Py_ssize_t column = 0;
-  for (Py_ssize_t i = 0; i < std::min(byte_column, size); ++i) column += (utf8[i] & 0xc0) != 0x80;
-  return column;
+  TRY(out.margin_text());
+  TRY(out.format("  File \"%S\", line %zd\n", place.filename.get(), place.line));
+  if (place.text.get() != Py_None) TRY(write_error_text(out, place));
+  return std::move(place.message);
 }
 
-Status write_range(Printer& out, PyObject* line, Py_ssize_t indent, PyCodeObject* code, int instruction, int first_line) {
-  int start_line, start_column, end_line, end_column;
-  if (!_Py_GetConfig()->code_debug_ranges) return Status::ok;
-  if (!PyCode_Addr2Location(code, instruction, &start_line, &start_column, &end_line, &end_column)) return Status::ok;
-  if (start_line != first_line || start_column < 0 || end_column < 0) return Status::ok;
-  Py_ssize_t length = PyUnicode_GET_LENGTH(line);
-  Py_ssize_t start = character_column(line, start_column - indent);
-  Py_ssize_t end = end_line == start_line ? character_column(line, end_column - indent) : length;
-  start = std::clamp<Py_ssize_t>(start, 0, length);
-  end = std::clamp<Py_ssize_t>(end, start, length);
-  if (end == start || (start == 0 && end == length)) return Status::ok;
-  TRY(out.text("    "));
-  for (Py_ssize_t i = 0; i < start; ++i) TRY(out.text(" "));
-  for (Py_ssize_t i = start; i < end; ++i) TRY(out.text("^"));
-  return out.text("\n");
-}
-
-Status write_repeats(Printer& out, long count) {
-  count -= kRepeatsShown;
-  return out.format(count > 1 ? "  [Previous line repeated %ld more times]\n" : "  [Previous line repeated %ld more time]\n", count);
-}
-
-Status write_traceback(Printer& out, PyObject* traceback) {
-  if (!traceback || !PyTraceBack_Check(traceback)) return Status::ok;
-  long limit = kDefaultLimit;
-  if (PyObject* given = PySys_GetObject("tracebacklimit"); given && PyLong_Check(given)) {
-    int overflow;
-    limit = PyLong_AsLongAndOverflow(given, &overflow);
-    if (overflow > 0) limit = LONG_MAX;
-    else if (limit <= 0) return Status::ok;
-  }
-  TRY(out.text("Traceback (most recent call last):\n"));
-  auto next = [](PyTracebackObject* tb) { return reinterpret_cast<PyTracebackObject*>(tb->tb_next); };
-  auto* tb = reinterpret_cast<PyTracebackObject*>(traceback);
-  long depth = 0;
-  for (auto* t = tb; t; t = next(t)) ++depth;
-  for (; depth > limit; --depth) tb = next(tb);
-
-  PyObject* last_file = nullptr;
-  PyObject* last_name = nullptr;
-  int last_line = -1;
-  long repeats = 0;
-  for (; tb; tb = next(tb)) {
-    Ref<PyCodeObject> code = steal(PyFrame_GetCode(tb->tb_frame));
-    int line = tb->tb_lineno >= 0 ? tb->tb_lineno : PyCode_Addr2Line(code.get(), tb->tb_lasti);
-    if (code->co_filename != last_file || code->co_name != last_name || line != last_line) {
-      if (repeats > kRepeatsShown) TRY(write_repeats(out, repeats));
-      last_file = code->co_filename;
-      last_name = code->co_name;
-      last_line = line;
-      repeats = 0;
-    }
-    if (++repeats > kRepeatsShown) continue;
-    TRY(out.format("  File \"%U\", line %d, in %U\n", code->co_filename, line, code->co_name));
-    Py_ssize_t indent = 0;
-    Ref<> text = source_line(code->co_filename, line, &indent);
-    if (!text) continue;
-    TRY(out.format("    %U\n", text.get()));
-    TRY(write_range(out, text.get(), indent, code.get(), tb->tb_lasti, line));
-    if (PyErr_CheckSignals() < 0) return failure;
-  }
-  if (repeats > kRepeatsShown) TRY(write_repeats(out, repeats));
-  return Status::ok;
-}
-
-Ref<> attribute(PyObject* object, const char* which) {
-  Ref<> value = steal(PyObject_GetAttrString(object, which));
-  if (!value) PyErr_Clear();
-  return value && value.get() != Py_None ? std::move(value) : Ref<>();
-}
-
-// The place of a syntax error: file, line, text and carets.
-Status write_syntax_place(Printer& out, PyObject* value) {
-  Ref<> filename = attribute(value, "filename");
-  Ref<> lineno = attribute(value, "lineno");
-  if (!lineno || !PyLong_Check(lineno.get())) return Status::ok;
-  if (filename) TRY(out.format("  File \"%S\", line %S\n", filename.get(), lineno.get()));
-  else TRY(out.format("  File \"<string>\", line %S\n", lineno.get()));
-  Ref<> text = attribute(value, "text");
-  if (!text || !PyUnicode_Check(text.get())) return Status::ok;
-  Py_ssize_t end = PyUnicode_GET_LENGTH(text.get()), start = 0;
-  auto at = [&](Py_ssize_t i) { return PyUnicode_READ_CHAR(text.get(), i); };
-  while (end > 0 && (at(end - 1) == '\n' || at(end - 1) == ' ' || at(end - 1) == '\f')) --end;
-  while (start < end && (at(start) == ' ' || at(start) == '\t' || at(start) == '\f')) ++start;
-  Ref<> shown = TRY(steal(PyUnicode_Substring(text.get(), start, end)));
-  TRY(out.format("    %U\n", shown.get()));
-  Ref<> offset_object = attribute(value, "offset");
-  if (!offset_object || !PyLong_Check(offset_object.get())) return Status::ok;
-  Py_ssize_t offset = PyLong_AsSsize_t(offset_object.get());
-  Ref<> end_line = attribute(value, "end_lineno");
-  Ref<> end_offset_object = attribute(value, "end_offset");
-  Py_ssize_t end_offset = end_offset_object && PyLong_Check(end_offset_object.get()) ? PyLong_AsSsize_t(end_offset_object.get()) : offset;
-  PyErr_Clear();
-  if (offset < 1) return Status::ok;
-  if (end_line && PyLong_Check(end_line.get()) && PyObject_RichCompareBool(end_line.get(), lineno.get(), Py_NE) == 1) end_offset = end + 1;
-  if (end_offset <= offset) end_offset = offset + 1;
-  Py_ssize_t column = offset - 1 - start;
-  if (column < 0) return Status::ok;
-  TRY(out.text("    "));
-  for (Py_ssize_t i = 0; i < column; ++i) {
-    Py_UCS4 c = start + i < end ? at(start + i) : ' ';
-    TRY(out.text(c == '\t' ? "\t" : " "));
-  }
-  for (Py_ssize_t i = offset; i < end_offset; ++i) TRY(out.text("^"));
-  return out.text("\n");
-}
-
-Status write_name_and_message(Printer& out, PyObject* value) {
-  PyObject* type = as_object(Py_TYPE(value));
-  Ref<> module = attribute(type, "__module__");
+Status write_type(Printer& out, PyTypeObject* type) {
+  Ref<> module = steal(PyObject_GetAttr(as_object(type), name<"__module__">));
   if (!module || !PyUnicode_Check(module.get())) {
+    PyErr_Clear();
     TRY(out.text("<unknown>."));
   } else if (PyUnicode_CompareWithASCIIString(module.get(), "builtins") != 0 && PyUnicode_CompareWithASCIIString(module.get(), "__main__") != 0) {
-    TRY(out.format("%U.", module.get()));
+    TRY(out.object(module.get()));
+    TRY(out.text("."));
   }
-  Ref<> qualified = attribute(type, "__qualname__");
-  TRY(qualified ? out.object(qualified.get()) : out.text("<unknown>"));
-  Ref<> message;
-  if (PyErr_GivenExceptionMatches(type, PyExc_SyntaxError) && PyObject_HasAttrString(value, "print_file_and_line")) {
-    message = attribute(value, "msg");
-    if (!message) message = steal(PyUnicode_FromString("<no detail available>"));
-    else message = steal(PyObject_Str(message.get()));
-  } else {
-    message = steal(PyObject_Str(value));
-  }
-  if (!message) {
-    PyErr_Clear();
-    TRY(out.text(": <exception str() failed>"));
-  } else if (PyUnicode_GET_LENGTH(message.get()) > 0) {
-    TRY(out.format(": %U", message.get()));
-  }
-  return out.text("\n");
+  Ref<> qualified = steal(PyType_GetQualName(type));
+  if (qualified && PyUnicode_Check(qualified.get())) return out.object(qualified.get());
+  PyErr_Clear();
+  return out.text("<unknown>");
 }
 
-Status write_notes(Printer& out, PyObject* value) {
-  Ref<> notes = attribute(value, "__notes__");
-  if (!notes) return Status::ok;
-  if (!PySequence_Check(notes.get()) || PyUnicode_Check(notes.get()) || PyBytes_Check(notes.get())) {
-    Ref<> text = steal(PyObject_Repr(notes.get()));
-    if (!text) {
-      PyErr_Clear();
-      return out.text("<__notes__ repr() failed>\n");
-    }
-    return out.format("%U\n", text.get());
+Status write_message(Printer& out, PyObject* message) {
+  if (!message || message == Py_None) return Status::ok;
+  Ref<> text = steal(PyObject_Str(message));
+  if (!text) {
+    PyErr_Clear();
+    return out.text(": <exception str() failed>");
   }
-  Ref<> items = TRY(steal(PySequence_Tuple(notes.get())));
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.get()); ++i) {
-    Ref<> text = steal(PyObject_Str(PyTuple_GET_ITEM(items.get(), i)));
-    if (!text) {
-      PyErr_Clear();
-      TRY(out.text("<note str() failed>\n"));
-    } else {
-      TRY(out.format("%U\n", text.get()));
-    }
+  if (PyUnicode_Check(text.get()) && PyUnicode_GET_LENGTH(text.get()) == 0) return Status::ok;
+  TRY(out.text(": "));
+  return out.object(text.get());
+}
+
+Status write_suggestion(Printer& out, PyObject* exception) {
+  Ref<> meant = suggestion_for(exception);
+  if (!meant) return Status::ok;
+  return out.format(". Did you mean: '%U'?", meant.get());
+}
+
+Status write_note(Printer& out, PyObject* note) {
+  Ref<> text = steal(PyObject_Str(note));
+  if (!text) {
+    PyErr_Clear();
+    TRY(out.margin_text());
+    return out.text("<note str() failed>\n");
+  }
+  Ref<> lines = TRY(steal(PyUnicode_Splitlines(text.get(), 0)));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(lines.get()); ++i) {
+    TRY(out.margin_text());
+    TRY(out.object(PyList_GET_ITEM(lines.get(), i)));
+    TRY(out.text("\n"));
   }
   return Status::ok;
 }
 
-Status write_exception(Printer& out, PyObject* value) {
-  Ref<> traceback = steal(PyException_GetTraceback(value));
-  TRY(write_traceback(out, traceback.get()));
-  if (PyObject_HasAttrString(value, "print_file_and_line")) TRY(write_syntax_place(out, value));
-  TRY(write_name_and_message(out, value));
-  return write_notes(out, value);
+Status write_notes(Printer& out, PyObject* exception) {
+  PyObject* found = nullptr;
+  if (_PyObject_LookupAttr(exception, name<"__notes__">, &found) < 0) return failure;
+  Ref<> notes = steal(found);
+  if (!notes) return Status::ok;
+  if (!PySequence_Check(notes.get())) {
+    TRY(out.margin_text());
+    Ref<> text = steal(PyObject_Repr(notes.get()));
+    if (!text) PyErr_Clear();
+    TRY(text ? out.object(text.get()) : out.text("<__notes__ repr() failed>"));
+    return out.text("\n");
+  }
+  Py_ssize_t count = PySequence_Length(notes.get());
+  if (count < 0) return failure;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    Ref<> note = TRY(steal(PySequence_GetItem(notes.get(), i)));
+    TRY(write_note(out, note.get()));
+  }
+  return Status::ok;
 }
 
-Status write_chain(Printer& out, PyObject* value) {
+Status write_own_traceback(Printer& out, PyObject* exception) {
+  Ref<> traceback = steal(PyException_GetTraceback(exception));
+  if (!traceback) return Status::ok;
+  if (!_PyBaseExceptionGroup_Check(exception)) return print_traceback(out, traceback.get(), out.margin(), "Traceback (most recent call last):\n");
+  return print_traceback(out, traceback.get(), out.group_depth == 1 ? "+ " : out.margin(), "Exception Group Traceback (most recent call last):\n");
+}
+
+Status write_exception(Printer& out, PyObject* exception) {
+  if (!PyExceptionInstance_Check(exception)) {
+    TRY(out.margin_text());
+    TRY(out.text("TypeError: print_exception(): Exception expected for value, "));
+    TRY(out.text(Py_TYPE(exception)->tp_name));
+    return out.text(" found\n");
+  }
+  TRY(write_own_traceback(out, exception));
+  Ref<> message = write_syntax_place(out, exception);
+  if (!message) {
+    if (PyErr_Occurred()) return failure;
+    message = borrow(exception);
+  }
+  TRY(out.margin_text());
+  TRY(write_type(out, Py_TYPE(exception)));
+  TRY(write_message(out, message.get()));
+  TRY(write_suggestion(out, exception));
+  TRY(out.text("\n"));
+  return write_notes(out, exception);
+}
+
+Status write_with_causes(Printer& out, PyObject* exception);
+
+// One exception of a group, in a box of its own. A nested group closes the boxes around it too, when it is the last.
+Status write_member(Printer& out, PyObject* exceptions, Py_ssize_t i, Py_ssize_t shown) {
+  bool last = i == shown - 1;
+  if (last) out.needs_closing = true;
+  TRY(out.indented(out.indent(), i == 0 ? "+-" : "  "));
+  bool cut = i >= kWidestGroup;
+  TRY(cut ? out.text("+---------------- ... ----------------\n") : out.format("+---------------- %zd ----------------\n", i + 1));
+  ++out.group_depth;
+  if (cut) {
+    Py_ssize_t remaining = PyTuple_GET_SIZE(exceptions) - kWidestGroup;
+    TRY(out.margin_text());
+    TRY(out.format(remaining > 1 ? "and %zd more exceptions\n" : "and %zd more exception\n", remaining));
+  } else {
+    TRY(write_with_causes(out, PyTuple_GET_ITEM(exceptions, i)));
+  }
+  if (last && out.needs_closing) {
+    TRY(out.indented(out.indent(), "+------------------------------------\n"));
+    out.needs_closing = false;
+  }
+  --out.group_depth;
+  return Status::ok;
+}
+
+Status write_group(Printer& out, PyObject* group) {
+  if (out.group_depth > kDeepestGroup) {
+    TRY(out.margin_text());
+    return out.format("... (max_group_depth is %d)\n", kDeepestGroup);
+  }
+  bool outermost = out.group_depth == 0;
+  if (outermost) ++out.group_depth;
+  TRY(write_exception(out, group));
+  PyObject* exceptions = reinterpret_cast<PyBaseExceptionGroupObject*>(group)->excs;
+  Py_ssize_t count = PyTuple_GET_SIZE(exceptions);
+  Py_ssize_t shown = count <= kWidestGroup ? count : kWidestGroup + 1;
+  out.needs_closing = false;
+  for (Py_ssize_t i = 0; i < shown; ++i) TRY(write_member(out, exceptions, i, shown));
+  if (outermost) --out.group_depth;
+  return Status::ok;
+}
+
+Status write_earlier(Printer& out, PyObject* earlier, const char* message) {
+  if (Py_EnterRecursiveCall(" in print_chained")) return failure;
+  bool needs_closing = out.needs_closing;
+  Status status = write_with_causes(out, earlier);
+  out.needs_closing = needs_closing;
+  Py_LeaveRecursiveCall();
+  TRY(status);
+  for (const char* line : {"\n", message, "\n"}) {
+    TRY(out.margin_text());
+    TRY(out.text(line));
+  }
+  return Status::ok;
+}
+
+// Whether the exception was not met yet; then it is now.
+Maybe<bool> enter(Printer& out, PyObject* exception, bool add) {
+  Ref<> id = TRY(steal(PyLong_FromVoidPtr(exception)));
+  if (add) TRY(status_of(PySet_Add(out.seen.get(), id.get())));
+  if (add) return true;
+  bool known = TRY(truth_of(PySet_Contains(out.seen.get(), id.get())));
+  return !known;
+}
+
+Status write_causes(Printer& out, PyObject* exception) {
+  if (!out.seen || !PyExceptionInstance_Check(exception)) return Status::ok;
+  (void)TRY(enter(out, exception, true));
+  Ref<> cause = steal(PyException_GetCause(exception));
+  if (cause) {
+    if (!TRY(enter(out, cause.get(), false))) return Status::ok;
+    return write_earlier(out, cause.get(), "The above exception was the direct cause of the following exception:\n");
+  }
+  Ref<> context = steal(PyException_GetContext(exception));
+  if (!context || reinterpret_cast<PyBaseExceptionObject*>(exception)->suppress_context) return Status::ok;
+  if (!TRY(enter(out, context.get(), false))) return Status::ok;
+  return write_earlier(out, context.get(), "During handling of the above exception, another exception occurred:\n");
+}
+
+Status write_with_causes(Printer& out, PyObject* exception) {
   if (Py_EnterRecursiveCall(" in print_exception_recursive")) return failure;
-  Status status = [&]() -> Status {
-    Ref<> id = TRY(steal(PyLong_FromVoidPtr(value)));
-    TRY(status_of(PySet_Add(out.seen.get(), id.get())));
-    Ref<> cause = steal(PyException_GetCause(value));
-    Ref<> context = steal(PyException_GetContext(value));
-    bool suppressed = reinterpret_cast<PyBaseExceptionObject*>(value)->suppress_context;
-    Ref<> earlier = cause ? cause.new_ref() : suppressed ? Ref<>() : context.new_ref();
-    if (earlier) {
-      Ref<> earlier_id = TRY(steal(PyLong_FromVoidPtr(earlier.get())));
-      if (!TRY(truth_of(PySet_Contains(out.seen.get(), earlier_id.get())))) {
-        TRY(write_chain(out, earlier.get()));
-        TRY(out.text(cause ? "\nThe above exception was the direct cause of the following exception:\n\n"
-                           : "\nDuring handling of the above exception, another exception occurred:\n\n"));
-      }
-    }
-    return write_exception(out, value);
-  }();
+  Status status = write_causes(out, exception);
+  // What led to it may fail to print; it is printed all the same.
+  if (status == Status::error) PyErr_Clear();
+  status = _PyBaseExceptionGroup_Check(exception) ? write_group(out, exception) : write_exception(out, exception);
   Py_LeaveRecursiveCall();
   return status;
 }
@@ -269,19 +307,14 @@ using namespace gill;
 extern "C" {
 
 void _PyErr_Display(PyObject* file, PyObject*, PyObject* value, PyObject* traceback) {
-  if (!value || !PyExceptionInstance_Check(value)) {
-    if (PyFile_WriteString("TypeError: print_exception(): Exception expected for value, ", file) == 0 && value) {
-      PyFile_WriteString(Py_TYPE(value)->tp_name, file);
-      PyFile_WriteString(" found\n", file);
-    }
-    return PyErr_Clear();
-  }
-  if (traceback && PyTraceBack_Check(traceback)) {
+  Ref<> kept = borrow(value);
+  if (PyExceptionInstance_Check(value) && traceback && PyTraceBack_Check(traceback)) {
     Ref<> own = steal(PyException_GetTraceback(value));
     if (!own) PyException_SetTraceback(value, traceback);
   }
-  Printer out{file, steal(PySet_New(nullptr))};
-  if (!out.seen || write_chain(out, value) == Status::error) PyErr_Clear();
+  ExceptionPrinter out{file, steal(PySet_New(nullptr))};
+  if (!out.seen) PyErr_Clear();
+  if (write_with_causes(out, value) == Status::error) PyErr_Clear();
   Ref<> flushed = steal(PyObject_CallMethodNoArgs(file, name<"flush">));
   if (!flushed) PyErr_Clear();
 }
@@ -293,16 +326,6 @@ void PyErr_Display(PyObject* type, PyObject* value, PyObject* traceback) {
     return;
   }
   if (file.get() != Py_None) _PyErr_Display(file.get(), type, value, traceback);
-}
-
-int PyTraceBack_Print(PyObject* traceback, PyObject* file) {
-  if (!traceback) return 0;
-  if (!PyTraceBack_Check(traceback)) {
-    PyErr_BadInternalCall();
-    return -1;
-  }
-  Printer out{file, nullptr};
-  return static_cast<int>(write_traceback(out, traceback));
 }
 
 void PyErr_PrintEx(int set_last) {
