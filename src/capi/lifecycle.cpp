@@ -13,7 +13,9 @@
 #include "base/names.h"
 #include "capi/config.h"
 #include "import/import_state.h"
+#include "memory/collector.h"
 #include "modules/builtins.h"
+#include "modules/gc_module.h"
 #include "modules/sys_module.h"
 #include "objects/codec_state.h"
 #include "objects/type_state.h"
@@ -186,14 +188,15 @@ void finish_modules(Interpreter* interpreter) {
   PyDict_Clear(modules);
   clear_field(interpreter->importlib);
   if (interpreter->imports) clear_field(interpreter->imports->find_and_load);
-  PyGC_Collect();
+  collect(interpreter->collector, kGenerations - 1);
+  report_uncollectable(interpreter);
   // Those that something else still holds, newest first.
   for (Py_ssize_t i = weak_list ? PyList_GET_SIZE(weak_list.get()) - 1 : -1; i >= 0; --i) {
     Ref<> module = borrow(PyWeakref_GetObject(PyTuple_GET_ITEM(PyList_GET_ITEM(weak_list.get(), i), 1)));
     if (module && module.get() != Py_None) clear_module(module.get());
   }
   weak_list.reset();
-  PyGC_Collect();
+  collect(interpreter->collector, kGenerations - 1);
   clear_module(sys.get());
   clear_module(builtins.get());
 }
@@ -212,7 +215,8 @@ void finish_interpreter(Interpreter* interpreter) {
   clear_field(interpreter->builtins_copy);
   clear_field(interpreter->modules);
   finish_imports(interpreter);
-  PyGC_Collect();
+  collect(interpreter->collector, kGenerations - 1);
+  finish_gc(interpreter);
   finish_codecs(interpreter);
   finalize_types(interpreter);
 }
@@ -281,6 +285,8 @@ int Py_FinalizeEx(void) {
   g_runtime.initialized = false;
   g_runtime.core_initialized = false;
   finish_signals();
+  // Finalizers are better called while the modules still stand.
+  PyGC_Collect();
   finish_modules(interpreter);
   if (flush_standard_streams() < 0) result = -1;
   finish_interpreter(interpreter);

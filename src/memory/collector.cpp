@@ -427,6 +427,15 @@ Outcome run(Collector* collector, int generation) {
   return outcome;
 }
 
+void print_generations(Heap* heap) {
+  Py_ssize_t objects[kGenerations + 1] = {};
+  for (int generation = 0; generation <= kGenerations; ++generation) {
+    visit_tracked(heap, generation, [](PyObject*, void* count) { return ++*static_cast<Py_ssize_t*>(count), 0; }, &objects[generation]);
+  }
+  PySys_WriteStderr("gc: objects in each generation: %zd %zd %zd\n", objects[0], objects[1], objects[2]);
+  PySys_WriteStderr("gc: objects in permanent generation: %zd\n", objects[kPermanent]);
+}
+
 }  // namespace
 
 Py_ssize_t collect(Collector* collector, int generation) {
@@ -435,15 +444,19 @@ Py_ssize_t collect(Collector* collector, int generation) {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   invoke_callbacks(collector, "start", generation, 0, 0);
+  _PyTime_t begin = 0;
   if (generation + 1 < kGenerations) ++collector->counts[generation + 1];
   for (int g = 0; g <= generation; ++g) collector->counts[g] = 0;
   if (collector->debug & kDebugStats) {
     PySys_WriteStderr("gc: collecting generation %d...\n", generation);
+    print_generations(collector->heap);
+    begin = _PyTime_GetMonotonicClock();
   }
   if (generation == kGenerations - 1) collector->heap->flush();
   Outcome outcome = run(collector, generation);
   if (collector->debug & kDebugStats) {
-    PySys_WriteStderr("gc: done, %zd unreachable, %zd uncollectable\n", outcome.collected + outcome.uncollectable, outcome.uncollectable);
+    PySys_WriteStderr("gc: done, %zd unreachable, %zd uncollectable, %.4fs elapsed\n", outcome.collected + outcome.uncollectable, outcome.uncollectable,
+                      _PyTime_AsSecondsDouble(_PyTime_GetMonotonicClock() - begin));
   }
   GenerationStatistics& statistics = collector->statistics[generation];
   ++statistics.collections;
