@@ -49,7 +49,7 @@ Ref<> frame_clear(PyFrameObject* self) {
   if (frame->owner == FrameOwner::generator) {
     PyGenObject* generator = generator_of(frame);
     if (generator->gi_frame_state == kExecuting) return raise(PyExc_RuntimeError, "cannot clear an executing frame");
-    Ref<> closed = TRY(steal(PyObject_CallMethodNoArgs(as_object(generator), name<"close">)));
+    _PyGen_Finalize(as_object(generator));
     return none();
   }
   for (int i = 0; i < frame->stacktop; ++i) clear_field(frame->localsplus[i]);

@@ -184,7 +184,7 @@ int _PyErr_ExceptionMatches(PyThreadState* thread, PyObject* wanted) {
 }
 int PyErr_ExceptionMatches(PyObject* wanted) { return _PyErr_ExceptionMatches(current_thread(), wanted); }
 
-void _PyErr_NormalizeException(PyThreadState* thread, PyObject** type_slot, PyObject** value_slot, PyObject** traceback_slot) {
+static void normalize(PyThreadState* thread, PyObject** type_slot, PyObject** value_slot, PyObject** traceback_slot) {
   for (int depth = 0;; ++depth) {
     PyObject* type = *type_slot;
     if (!type) return;
@@ -223,6 +223,12 @@ void _PyErr_NormalizeException(PyThreadState* thread, PyObject** type_slot, PyOb
       _PyErr_Fetch(thread, type_slot, value_slot, &ignored);
     }
   }
+}
+void _PyErr_NormalizeException(PyThreadState* thread, PyObject** type, PyObject** value, PyObject** traceback) {
+  // A RecursionError must get its instance where the recursion limit is used up.
+  ++thread->recursion_headroom;
+  normalize(thread, type, value, traceback);
+  --thread->recursion_headroom;
 }
 void PyErr_NormalizeException(PyObject** type, PyObject** value, PyObject** traceback) {
   _PyErr_NormalizeException(current_thread(), type, value, traceback);

@@ -151,7 +151,7 @@ bool enter_recursive_call(const char* where) {
     if (thread->recursion_remaining < -50 && here <= thread->native_stack_limit) {
       Py_FatalError("Cannot recover from stack overflow.");
     }
-    if (here > thread->native_stack_limit) return true;
+    if (thread->recursion_remaining >= -50 && here > thread->native_stack_limit) return true;
   }
   ++thread->recursion_headroom;
   PyErr_Format(PyExc_RecursionError, "maximum recursion depth exceeded%s", where);
