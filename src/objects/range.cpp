@@ -5,6 +5,8 @@
 
 #include <structmember.h>
 
+#include "objects/range.h"
+
 namespace gill {
 namespace {
 
@@ -176,13 +178,6 @@ Ref<> range_reduce(Range* self) { return steal(Py_BuildValue("(O(OOO))", Py_TYPE
 
 // ---- iterators --------------------------------------------------------------------------------------
 
-struct RangeIterator {
-  PyObject_HEAD
-  long next;
-  long step;
-  long left;
-  long index;  // items handed out, for pickling
-};
 struct LongRangeIterator {
   PyObject_HEAD
   PyObject* index;
@@ -226,11 +221,7 @@ Ref<> range_reversed(Range* self) {
 
 Ref<> iterator_next(RangeIterator* self) {
   if (self->left <= 0) return nullptr;
-  long value = self->next;
-  self->next = static_cast<long>(static_cast<unsigned long>(value) + static_cast<unsigned long>(self->step));
-  --self->left;
-  ++self->index;
-  return steal(PyLong_FromLong(value));
+  return steal(PyLong_FromLong(self->advance()));
 }
 Ref<> iterator_length_hint(RangeIterator* self) { return steal(PyLong_FromLong(self->left)); }
 // The whole range from the start again, and how far it has gone.

@@ -1,5 +1,4 @@
-// Jumps, iteration, attributes.
-#include "objects/generator.h"
+// Jumps and attributes.
 #include "vm/handlers.h"
 
 extern "C" int _PyObject_GetMethod(PyObject* object, PyObject* name, PyObject** method);
@@ -70,44 +69,6 @@ NONE_TEST(POP_JUMP_BACKWARD_IF_NOT_NONE, -=, false)
 JUMP_OR_POP(JUMP_IF_FALSE_OR_POP, false)
 JUMP_OR_POP(JUMP_IF_TRUE_OR_POP, true)
 #undef JUMP_OR_POP
-
-HANDLER(GET_ITER) {
-  SAVE_PLACE();
-  PyObject* iterable = sp[-1];
-  PyObject* iterator = PyObject_GetIter(iterable);
-  if (!iterator) {
-    --sp;
-    Py_DECREF(iterable);
-    END_ERROR();
-  }
-  sp[-1] = iterator;
-  Py_DECREF(iterable);
-  END_DISPATCH();
-}
-
-HANDLER(FOR_ITER) {
-  SAVE_PLACE();
-  PyObject* iterator = sp[-1];
-  if (PyGen_CheckExact(iterator) && can_enter(thread, ctx, as_generator(iterator))) {
-    begin_resume(thread, as_generator(iterator), Py_None);
-    return_place(as_generator(iterator)) = {oparg, false};
-    TAIL(enter_generator);
-  }
-  PyObject* value = Py_TYPE(iterator)->tp_iternext(iterator);
-  if (value) [[likely]] {
-    *sp++ = value;
-    END_FRESH();
-  }
-  if (thread->curexc_type) {
-    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) END_ERROR();
-    if (thread->c_tracefunc) trace_exception(thread, frame);
-    PyErr_Clear();
-  }
-  --sp;
-  Py_DECREF(iterator);
-  next += oparg;
-  END_FRESH();
-}
 
 HANDLER(LOAD_ATTR) {
   SAVE_PLACE();

@@ -1,0 +1,126 @@
+// Iteration: the commonest iterators are advanced in line, and where the item goes to a variable the store is done with it.
+#include "objects/generator.h"
+#include "objects/range.h"
+#include "objects/sequence_methods.h"
+#include "vm/handlers.h"
+#include "vm/numbers.h"
+
+namespace gill::vm {
+
+HANDLER(GET_ITER) {
+  SAVE_PLACE();
+  PyObject* iterable = sp[-1];
+  PyObject* iterator = PyObject_GetIter(iterable);
+  if (!iterator) {
+    --sp;
+    release(iterable);
+    END_ERROR();
+  }
+  sp[-1] = iterator;
+  release(iterable);
+  END_DISPATCH();
+}
+
+namespace {
+
+// The variable that the next instruction stores the item to; null where that is to be a step of its own.
+inline PyObject** item_variable(Frame* frame, const CodeUnit* next, const HandlerTable* table) {
+  return table == &kPlainTable ? stored_variable(frame, next) : nullptr;
+}
+
+VM_CALL PyObject* end_loop(VM_PARAMETERS) {
+  release(*--sp);
+  next += oparg;
+  END_DISPATCH();
+}
+
+// Hands the item on: to its variable, or to the stack.
+#define END_ITEM(ITEM)                                             \
+  do {                                                             \
+    PyObject* item_ = (ITEM);                                      \
+    if (PyObject** to_ = item_variable(frame, next, table)) {      \
+      PyObject* old_ = std::exchange(*to_, item_);                 \
+      ++next;                                                      \
+      if (old_) release(old_);                                     \
+      END_DISPATCH();                                              \
+    }                                                              \
+    *sp++ = item_;                                                 \
+    END_DISPATCH();                                                \
+  } while (0)
+
+VM_CALL PyObject* next_of_range(VM_PARAMETERS) {
+  auto* iterator = reinterpret_cast<RangeIterator*>(sp[-1]);
+  if (iterator->left <= 0) TAIL(end_loop);
+  long value = iterator->advance();
+  if (is_small(value)) END_ITEM(small_int(value));
+  // The variable's number of the round before is counted on when nobody else has it.
+  PyObject** variable = item_variable(frame, next, table);
+  if (variable && *variable && Py_IS_TYPE(*variable, &PyLong_Type) && (*variable)->ob_refcnt == 1 && fits_word(value)) [[likely]] {
+    set_word(*variable, value);
+    ++next;
+    END_DISPATCH();
+  }
+  PyObject* item = int_from(value).release();
+  if (!item) END_ERROR();
+  END_ITEM(item);
+}
+
+VM_CALL PyObject* next_of_list(VM_PARAMETERS) {
+  auto* iterator = reinterpret_cast<SequenceIterator*>(sp[-1]);
+  PyObject* list = iterator->sequence;
+  if (!list) TAIL(end_loop);
+  if (iterator->index >= Py_SIZE(list)) {
+    iterator->sequence = nullptr;
+    release(list);
+    TAIL(end_loop);
+  }
+  PyObject* item = PyList_GET_ITEM(list, iterator->index++);
+  retain(item);
+  END_ITEM(item);
+}
+
+VM_CALL PyObject* next_of_tuple(VM_PARAMETERS) {
+  auto* iterator = reinterpret_cast<SequenceIterator*>(sp[-1]);
+  PyObject* tuple = iterator->sequence;
+  if (!tuple) TAIL(end_loop);
+  if (iterator->index >= Py_SIZE(tuple)) {
+    iterator->sequence = nullptr;
+    release(tuple);
+    TAIL(end_loop);
+  }
+  PyObject* item = PyTuple_GET_ITEM(tuple, iterator->index++);
+  retain(item);
+  END_ITEM(item);
+}
+
+}  // namespace
+
+HANDLER(FOR_ITER) {
+  SAVE_PLACE();
+  PyObject* iterator = sp[-1];
+  PyTypeObject* type = Py_TYPE(iterator);
+  if (type == &PyRangeIter_Type) TAIL(next_of_range);
+  if (type == &PyListIter_Type) TAIL(next_of_list);
+  if (type == &PyTupleIter_Type) TAIL(next_of_tuple);
+  if (type == &PyGen_Type && can_enter(thread, ctx, as_generator(iterator))) {
+    begin_resume(thread, as_generator(iterator), Py_None);
+    return_place(as_generator(iterator)) = {oparg, false};
+    TAIL(enter_generator);
+  }
+  PyObject* value = type->tp_iternext(iterator);
+  if (value) [[likely]] {
+    *sp++ = value;
+    END_FRESH();
+  }
+  if (thread->curexc_type) {
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) END_ERROR();
+    if (thread->c_tracefunc) trace_exception(thread, frame);
+    PyErr_Clear();
+  }
+  --sp;
+  release(iterator);
+  next += oparg;
+  END_FRESH();
+}
+
+}  // namespace gill::vm
