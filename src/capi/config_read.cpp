@@ -165,6 +165,25 @@ const char* environment_variable(const PyConfig* config, const char* variable) {
   return text && *text ? text : nullptr;
 }
 
+// The program may change its directory; its own file stays where it was.
+static PyStatus make_script_absolute(PyConfig* config) {
+  if (!config->run_filename || config->run_filename[0] == L'/') return PyStatus_Ok();
+  char directory[PATH_MAX];
+  wchar_t* wide = getcwd(directory, sizeof(directory)) ? decode_argument(directory) : nullptr;
+  if (!wide) return PyStatus_Ok();
+  size_t size = std::wcslen(wide) + std::wcslen(config->run_filename) + 2;
+  auto* path = static_cast<wchar_t*>(PyMem_RawMalloc(size * sizeof(wchar_t)));
+  if (path) {
+    std::wcscpy(path, wide);
+    std::wcscat(path, L"/");
+    std::wcscat(path, config->run_filename);
+    PyMem_RawFree(config->run_filename);
+    config->run_filename = path;
+  }
+  PyMem_RawFree(wide);
+  return path ? PyStatus_Ok() : PyStatus_NoMemory();
+}
+
 // Options into the fields; what is left becomes config->argv, with the script, "-c" or "-m" first.
 static PyStatus parse_options(PyConfig* config, PyWideStringList* warnings) {
   OptionReader reader{config->argv};
@@ -273,6 +292,7 @@ PyStatus read_command_line(PyConfig* config) {
   } else if (config->argv.length == 0) {
     CHECK(PyWideStringList_Append(&config->argv, L""));
   }
+  CHECK(make_script_absolute(config));
   CHECK(read_environment(config));
   if (const char* text = environment_variable(config, "PYTHONWARNINGS")) CHECK(append_split(&from_environment, text));
   CHECK(collect_warnoptions(config, from_options, from_environment));

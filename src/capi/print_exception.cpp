@@ -170,8 +170,7 @@ Status write_notes(Printer& out, PyObject* exception) {
     TRY(out.margin_text());
     Ref<> text = steal(PyObject_Repr(notes.get()));
     if (!text) PyErr_Clear();
-    TRY(text ? out.object(text.get()) : out.text("<__notes__ repr() failed>"));
-    return out.text("\n");
+    return text ? out.object(text.get()) : out.text("<__notes__ repr() failed>");
   }
   Py_ssize_t count = PySequence_Length(notes.get());
   if (count < 0) return failure;
@@ -314,7 +313,11 @@ void _PyErr_Display(PyObject* file, PyObject*, PyObject* value, PyObject* traceb
   }
   ExceptionPrinter out{file, steal(PySet_New(nullptr))};
   if (!out.seen) PyErr_Clear();
-  if (write_with_causes(out, value) == Status::error) PyErr_Clear();
+  if (write_with_causes(out, value) == Status::error) {
+    PyErr_Clear();
+    _PyObject_Dump(value);
+    std::fprintf(stderr, "lost sys.stderr\n");
+  }
   Ref<> flushed = steal(PyObject_CallMethodNoArgs(file, name<"flush">));
   if (!flushed) PyErr_Clear();
 }

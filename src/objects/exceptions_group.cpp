@@ -254,7 +254,6 @@ PyObject* _PyExc_PrepReraiseStar(PyObject* original, PyObject* raised) {
   Ref<> old = TRY(projection(original, reraised.get()));
   if (PyList_GET_SIZE(fresh.get()) == 0) return old.release();
   if (old.get() != Py_None) TRY(status_of(PyList_Append(fresh.get(), old.get())));
-  if (PyList_GET_SIZE(fresh.get()) == 1) return borrow(PyList_GET_ITEM(fresh.get(), 0)).release();
   return _PyExc_CreateExceptionGroup("", fresh.get());
 }
 
