@@ -77,6 +77,10 @@ struct UserId {
 struct GroupId {
   gid_t id = 0;
 };
+// A process or a process group.
+struct ProcessId {
+  pid_t id = 0;
+};
 // A device number.
 struct Device {
   dev_t value = 0;
@@ -187,8 +191,8 @@ struct Constant {
   long value;
 };
 
-extern const PyMethodDef kDirectoryMethods[], kFileMethods[], kTransferMethods[], kPathMethods[], kStatMethods[], kTimeMethods[], kProcessMethods[],
-    kWaitMethods[], kExecMethods[], kSpawnMethods[], kSchedulerMethods[], kIdentityMethods[], kEnvironmentMethods[], kSystemMethods[],
+extern const PyMethodDef kDirectoryMethods[], kFileMethods[], kTransferMethods[], kStatMethods[], kProcessMethods[],
+    kWaitMethods[], kExecMethods[], kSchedulerMethods[], kIdentityMethods[], kEnvironmentMethods[], kSystemMethods[],
     kConfigurationMethods[], kAttributeMethods[], kTerminalMethods[], kDescriptorMethods[];
 
 Status add_constants(PyObject* module);
@@ -197,10 +201,15 @@ Status add_environment(PyObject* module);
 Status add_stat_types(PyObject* module);
 Status add_directory_types(PyObject* module);
 Status add_process_types(PyObject* module);
+Status add_scheduler_types(PyObject* module);
+Status add_terminal_types(PyObject* module);
 Status add_system_types(PyObject* module);
 
 Ref<> make_stat_result(PyObject* module, const struct stat& status);
 Ref<> make_stat_result(PyTypeObject* type, const struct stat& status);
+
+// The priority in a sched_param.
+Maybe<int> read_sched_priority(PyObject* module, PyObject* object);
 
 // Makes a struct sequence type and adds it to the module under its last name.
 Ref<PyTypeObject> add_sequence_type(PyObject* module, const char* type_name, const char* doc, const PyStructSequence_Field* fields, int visible);
@@ -272,6 +281,14 @@ template <>
 struct Argument<posix::UnsignedLongLong> {
   static Status convert(PyObject* value, posix::UnsignedLongLong& out, const ArgumentPlace&);
   static posix::UnsignedLongLong fallback(const Parameter& p) { return {static_cast<unsigned long long>(p.integer)}; }
+};
+template <>
+struct Argument<posix::ProcessId> {
+  static Status convert(PyObject* value, posix::ProcessId& out, const ArgumentPlace&) {
+    out.id = static_cast<pid_t>(TRY(get_integer(value, INT_MIN, INT_MAX, "signed integer is less than minimum", "signed integer is greater than maximum")));
+    return Status::ok;
+  }
+  static posix::ProcessId fallback(const Parameter&) { return {}; }
 };
 template <>
 struct Argument<posix::Encoded> {

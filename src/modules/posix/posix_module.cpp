@@ -8,8 +8,12 @@ int execute(PyObject* module) {
   TRY(add_stat_types(module));
   TRY(add_directory_types(module));
   TRY(add_system_types(module));
+  TRY(add_process_types(module));
+  TRY(add_scheduler_types(module));
+  TRY(add_terminal_types(module));
   for (const PyMethodDef* methods : {kStatMethods, kDirectoryMethods, kDescriptorMethods, kTransferMethods, kFileMethods, kEnvironmentMethods,
-                                     kSystemMethods, kConfigurationMethods}) {
+                                     kSystemMethods, kConfigurationMethods, kIdentityMethods, kProcessMethods, kWaitMethods, kExecMethods, kSchedulerMethods,
+                                     kTerminalMethods, kAttributeMethods}) {
     TRY(status_of(PyModule_AddFunctions(module, const_cast<PyMethodDef*>(methods))));
   }
   TRY(add_constants(module));
