@@ -385,7 +385,12 @@ Py_ssize_t PyDict_Size(PyObject* dict) {
 
 PyObject* PyDict_Copy(PyObject* dict) {
   PyDictObject* self = checked_dict(dict);
-  return self ? copy_dict(self).release() : nullptr;
+  if (!self) return nullptr;
+  if (Py_TYPE(self)->tp_iter == PyDict_Type.tp_iter) return copy_dict(self).release();
+  // A subclass with an order of its own.
+  Ref<> copy = TRY(steal(PyDict_New()));
+  TRY(merge_mapping(copy.get(), dict, Merge::replace));
+  return copy.release();
 }
 
 int PyDict_Merge(PyObject* target, PyObject* source, int override) { return _PyDict_MergeEx(target, source, override != 0); }

@@ -81,10 +81,7 @@ void format_kwargs_error(PyObject* function, PyObject* kwargs) {
       PyErr_Clear();
       Ref<> text = steal(_PyObject_FunctionStr(function));
       PyObject* key = PyTuple_GET_ITEM(args, 0);
-      if (text) {
-        if (PyUnicode_Check(key)) PyErr_Format(PyExc_TypeError, "%U got multiple values for keyword argument '%S'", text.get(), key);
-        else PyErr_Format(PyExc_TypeError, "%U keywords must be strings", text.get());
-      }
+      if (text) PyErr_Format(PyExc_TypeError, "%U got multiple values for keyword argument '%S'", text.get(), key);
       Py_XDECREF(type);
       Py_XDECREF(value);
       Py_XDECREF(traceback);
