@@ -41,7 +41,9 @@ Ref<> make_array(PyTypeObject* type, int code, PyObject* initial) {
 
   bool sequence = initial && (PyList_Check(initial) || PyTuple_Check(initial));
   bool same_kind = initial && !sequence && is_array(state, initial);
-  Ref<ArrayObject> self = TRY(new_array(type, sequence || same_kind ? Py_SIZE(initial) : 0, descriptor));
+  bool text = initial && PyUnicode_Check(initial);
+  Py_ssize_t n = sequence || same_kind ? Py_SIZE(initial) : text ? TRY(checked(PyUnicode_AsWideChar(initial, nullptr, 0))) - 1 : 0;
+  Ref<ArrayObject> self = TRY(new_array(type, n, descriptor));
   if (sequence) {
     for (Py_ssize_t i = 0; i < length_of(self.get()); ++i) {
       Ref<> value = TRY(steal(PySequence_GetItem(initial, i)));
@@ -49,8 +51,8 @@ Ref<> make_array(PyTypeObject* type, int code, PyObject* initial) {
     }
   } else if (same_kind) {
     if (Py_SIZE(initial) > 0) std::memcpy(self->items, reinterpret_cast<ArrayObject*>(initial)->items, bytes_for(self.get(), Py_SIZE(initial)));
-  } else if (initial && PyUnicode_Check(initial)) {
-    TRY(append_text(self.get(), initial));
+  } else if (text) {
+    PyUnicode_AsWideChar(initial, reinterpret_cast<wchar_t*>(self->items), n);
   } else if (initial) {
     TRY(append_bytes(self.get(), initial));
   } else if (iterator) {

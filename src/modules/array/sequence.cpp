@@ -80,12 +80,14 @@ Status assign_slice(ArrayObject* self, Py_ssize_t start, Py_ssize_t stop, Py_ssi
       step = -step;
     }
     // What stands between the deleted ones moves down, run by run.
-    for (Py_ssize_t i = 0, at = start; i < n; ++i, at += step) {
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      Py_ssize_t at = start + i * step;
       Py_ssize_t run = std::min(step - 1, before - at - 1);
       std::memmove(item_at(self, at - i), item_at(self, at + 1), bytes_for(self, run));
     }
-    Py_ssize_t rest = start + n * step;
-    if (rest < before) std::memmove(item_at(self, rest - n), item_at(self, rest), bytes_for(self, before - rest));
+    Py_ssize_t rest;
+    bool beyond = __builtin_mul_overflow(n, step, &rest) || __builtin_add_overflow(rest, start, &rest);
+    if (!beyond && rest < before) std::memmove(item_at(self, rest - n), item_at(self, rest), bytes_for(self, before - rest));
     return resize(self, before - n);
   }
   if (needed != n) return raise(PyExc_ValueError, "attempt to assign array of size %zd to extended slice of size %zd", needed, n);
