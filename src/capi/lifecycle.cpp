@@ -15,6 +15,7 @@
 #include "import/import_state.h"
 #include "memory/collector.h"
 #include "modules/builtins.h"
+#include "modules/faulthandler_module.h"
 #include "modules/gc_module.h"
 #include "modules/sys_module.h"
 #include "objects/codec_state.h"
@@ -138,6 +139,7 @@ PyStatus start_interpreter(Interpreter* interpreter) {
   CHECK(step(add_open(interpreter), "can't initialize open"));
   CHECK(name_stdio_encoding(&interpreter->config));
   CHECK(step(create_standard_streams(config), "can't initialize sys standard streams"));
+  if (config->faulthandler && interpreter == g_runtime.main_interpreter) CHECK(step(enable_faulthandler(), "can't enable faulthandler"));
   CHECK(step(import_warnings(), "can't import warnings"));
   g_runtime.initialized = true;
   if (config->site_import) CHECK(step(import_site(), "Failed to import the site module"));
@@ -289,6 +291,7 @@ int Py_FinalizeEx(void) {
   PyGC_Collect();
   finish_modules(interpreter);
   if (flush_standard_streams() < 0) result = -1;
+  finish_faulthandler();
   finish_interpreter(interpreter);
   PyThreadState_Clear(thread);
   while (g_runtime.exit_function_count > 0) g_runtime.exit_functions[--g_runtime.exit_function_count]();

@@ -45,6 +45,8 @@ struct GivenPaths {
   wchar_t* module_search_path = nullptr;
 };
 
+struct Faulthandler;
+
 struct Runtime {
   // Guards the lists of interpreters and thread states. Never held while Python code may run.
   pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -58,6 +60,7 @@ struct Runtime {
 
   PendingCalls pending;
   Signals signals;
+  Faulthandler* faulthandler = nullptr;  // modules/faulthandler: for its signal handlers
 
   // Each PyModuleDef gets a number of its own: its place in Interpreter::modules_by_index.
   std::atomic<Py_ssize_t> last_module_index = 0;
