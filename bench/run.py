@@ -7,6 +7,7 @@ mean over all programs. --json writes the samples as well.
 import argparse
 import json
 import math
+import os
 import pathlib
 import shutil
 import statistics
@@ -44,7 +45,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = sorted(path.stem for path in (HERE / "programs").glob("*.py")) + ["startup"]
     parser.add_argument("programs", nargs="*", help="of: " + ", ".join(names))
-    parser.add_argument("--gill", default=str(HERE.parent / "build" / "release" / "gill"))
+    parser.add_argument("--gill", default=str(HERE.parent / "build" / "release" / "gill"), type=os.path.abspath)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()

@@ -78,7 +78,7 @@ int PyStatus_Exception(PyStatus status) { return status._type != PyStatus::_PySt
 
 // ---- PyWideStringList -----------------------------------------------------------------------------
 
-void _PyWideStringList_Clear(PyWideStringList* list) {
+[[gnu::visibility("default")]] void _PyWideStringList_Clear(PyWideStringList* list) {
   for (Py_ssize_t i = 0; i < list->length; ++i) PyMem_RawFree(list->items[i]);
   PyMem_RawFree(list->items);
   *list = {};
@@ -99,14 +99,14 @@ PyStatus PyWideStringList_Insert(PyWideStringList* list, Py_ssize_t index, const
   return PyStatus_Ok();
 }
 PyStatus PyWideStringList_Append(PyWideStringList* list, const wchar_t* item) { return PyWideStringList_Insert(list, list->length, item); }
-PyStatus _PyWideStringList_Extend(PyWideStringList* list, const PyWideStringList* more) {
+[[gnu::visibility("default")]] PyStatus _PyWideStringList_Extend(PyWideStringList* list, const PyWideStringList* more) {
   for (Py_ssize_t i = 0; i < more->length; ++i) {
     PyStatus status = PyWideStringList_Append(list, more->items[i]);
     if (PyStatus_Exception(status)) return status;
   }
   return PyStatus_Ok();
 }
-int _PyWideStringList_Copy(PyWideStringList* to, const PyWideStringList* from) {
+[[gnu::visibility("default")]] int _PyWideStringList_Copy(PyWideStringList* to, const PyWideStringList* from) {
   PyWideStringList copy = {};
   if (PyStatus_Exception(_PyWideStringList_Extend(&copy, from))) {
     _PyWideStringList_Clear(&copy);
@@ -116,7 +116,7 @@ int _PyWideStringList_Copy(PyWideStringList* to, const PyWideStringList* from) {
   *to = copy;
   return 0;
 }
-PyObject* _PyWideStringList_AsList(const PyWideStringList* list) {
+[[gnu::visibility("default")]] PyObject* _PyWideStringList_AsList(const PyWideStringList* list) {
   Ref<> result = TRY(steal(PyList_New(list->length)));
   for (Py_ssize_t i = 0; i < list->length; ++i) {
     Ref<> item = TRY(steal(PyUnicode_FromWideChar(list->items[i], -1)));
@@ -127,7 +127,7 @@ PyObject* _PyWideStringList_AsList(const PyWideStringList* list) {
 
 // ---- PyPreConfig ----------------------------------------------------------------------------------
 
-void _PyPreConfig_InitCompatConfig(PyPreConfig* config) {
+[[gnu::visibility("default")]] void _PyPreConfig_InitCompatConfig(PyPreConfig* config) {
   *config = {};
   config->_config_init = 1;
   config->parse_argv = 0;
@@ -159,7 +159,7 @@ void PyPreConfig_InitIsolatedConfig(PyPreConfig* config) {
 
 // ---- PyConfig -------------------------------------------------------------------------------------
 
-void _PyConfig_InitCompatConfig(PyConfig* config) {
+[[gnu::visibility("default")]] void _PyConfig_InitCompatConfig(PyConfig* config) {
   *config = {};
   config->_config_init = 1;
   config->isolated = -1;
@@ -277,7 +277,7 @@ PyStatus PyConfig_SetBytesArgv(PyConfig* config, Py_ssize_t argc, char* const* a
   return status;
 }
 
-PyObject* _PyConfig_AsDict(const PyConfig* config) {
+[[gnu::visibility("default")]] PyObject* _PyConfig_AsDict(const PyConfig* config) {
   Ref<> dict = TRY(steal(PyDict_New()));
   for (const ConfigField& field : kFields) {
     Ref<> value;

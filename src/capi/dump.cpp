@@ -104,13 +104,13 @@ using namespace gill;
 
 extern "C" {
 
-void _Py_DumpASCII(int fd, PyObject* text) { put_text(fd, text); }
-void _Py_DumpDecimal(int fd, size_t value) { put_decimal(fd, value); }
-void _Py_DumpHexadecimal(int fd, uintptr_t value, Py_ssize_t width) { put_hexadecimal(fd, value, width); }
-void _Py_DumpTraceback(int fd, PyThreadState* thread) { put_stack(fd, thread, true); }
+[[gnu::visibility("default")]] void _Py_DumpASCII(int fd, PyObject* text) { put_text(fd, text); }
+[[gnu::visibility("default")]] void _Py_DumpDecimal(int fd, size_t value) { put_decimal(fd, value); }
+[[gnu::visibility("default")]] void _Py_DumpHexadecimal(int fd, uintptr_t value, Py_ssize_t width) { put_hexadecimal(fd, value, width); }
+[[gnu::visibility("default")]] void _Py_DumpTraceback(int fd, PyThreadState* thread) { put_stack(fd, thread, true); }
 
 // A message, or null when all went well. Without an interpreter it is the one of the thread.
-const char* _Py_DumpTracebackThreads(int fd, PyInterpreterState* given, PyThreadState* current) {
+[[gnu::visibility("default")]] const char* _Py_DumpTracebackThreads(int fd, PyInterpreterState* given, PyThreadState* current) {
   if (!current) current = current_thread();
   Interpreter* interpreter = internal(given);
   if (!interpreter) interpreter = current ? internal(current->interp) : g_runtime.main_interpreter;
@@ -133,7 +133,7 @@ const char* _Py_DumpTracebackThreads(int fd, PyInterpreterState* given, PyThread
 }
 
 // Which modules of others were loaded, as they are the first to be suspected.
-void _Py_DumpExtensionModules(int fd, PyInterpreterState* given) {
+[[gnu::visibility("default")]] void _Py_DumpExtensionModules(int fd, PyInterpreterState* given) {
   Interpreter* interpreter = internal(given);
   PyObject* modules = interpreter ? interpreter->modules : nullptr;
   if (!modules || !PyDict_Check(modules)) return;

@@ -101,7 +101,7 @@ void _Py_FatalErrorFormat(const char* function, const char* format, ...) {
 }
 #undef Py_FatalError
 void Py_FatalError(const char* message) { fatal_error(nullptr, message, -1); }
-void _Py_FatalError_TstateNULL(const char* function) {
+[[gnu::visibility("default")]] void _Py_FatalError_TstateNULL(const char* function) {
   fatal_error(function, "the function must be called with the GIL held, after Python initialization and before Python finalization, "
                         "but the GIL is released (the current Python thread state is NULL)", -1);
 }

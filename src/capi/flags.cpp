@@ -25,11 +25,11 @@ int Py_IsolatedFlag = 0;
 int Py_UTF8Mode = 0;
 char* _Py_EncodeLocaleRaw(const wchar_t* text, size_t* error_position);
 extern int _Py_UnhandledKeyboardInterrupt, _Py_HasFileSystemDefaultEncodeErrors;
-int _Py_UnhandledKeyboardInterrupt = 0;
+[[gnu::visibility("default")]] int _Py_UnhandledKeyboardInterrupt = 0;
 const char* Py_FileSystemDefaultEncoding = "utf-8";
 int Py_HasFileSystemDefaultEncoding = 1;
 const char* Py_FileSystemDefaultEncodeErrors = "surrogateescape";
-int _Py_HasFileSystemDefaultEncodeErrors = 1;
+[[gnu::visibility("default")]] int _Py_HasFileSystemDefaultEncodeErrors = 1;
 const unsigned long Py_Version = PY_VERSION_HEX;
 
 char* Py_GETENV(const char* variable) { return Py_IgnoreEnvironmentFlag ? nullptr : std::getenv(variable); }

@@ -160,9 +160,9 @@ wchar_t* Py_DecodeLocale(const char* text, size_t* size) {
   return result.text;
 }
 char* Py_EncodeLocale(const wchar_t* text, size_t* error_position) { return encode_default(text, error_position, false); }
-char* _Py_EncodeLocaleRaw(const wchar_t* text, size_t* error_position) { return encode_default(text, error_position, true); }
+[[gnu::visibility("default")]] char* _Py_EncodeLocaleRaw(const wchar_t* text, size_t* error_position) { return encode_default(text, error_position, true); }
 
-int _Py_DecodeLocaleEx(const char* text, wchar_t** out, size_t* length, const char** reason, int current_locale, int errors) {
+[[gnu::visibility("default")]] int _Py_DecodeLocaleEx(const char* text, wchar_t** out, size_t* length, const char** reason, int current_locale, int errors) {
   DecodedText result;
   int status = decode(text, std::strlen(text), coding_for(current_locale), static_cast<Handler>(errors), &result);
   if (status == 0) *out = result.text;
@@ -170,10 +170,10 @@ int _Py_DecodeLocaleEx(const char* text, wchar_t** out, size_t* length, const ch
   if (reason) *reason = result.reason;
   return status;
 }
-int _Py_EncodeLocaleEx(const wchar_t* text, char** out, size_t* error_position, const char** reason, int current_locale, int errors) {
+[[gnu::visibility("default")]] int _Py_EncodeLocaleEx(const wchar_t* text, char** out, size_t* error_position, const char** reason, int current_locale, int errors) {
   return encode(text, coding_for(current_locale), static_cast<Handler>(errors), false, out, error_position, reason);
 }
-int _Py_DecodeUTF8Ex(const char* text, Py_ssize_t size, wchar_t** out, size_t* length, const char** reason, int errors) {
+[[gnu::visibility("default")]] int _Py_DecodeUTF8Ex(const char* text, Py_ssize_t size, wchar_t** out, size_t* length, const char** reason, int errors) {
   DecodedText result;
   int status = decode(text, static_cast<size_t>(size), Coding::utf8, static_cast<Handler>(errors), &result);
   if (status == 0) *out = result.text;
@@ -181,17 +181,17 @@ int _Py_DecodeUTF8Ex(const char* text, Py_ssize_t size, wchar_t** out, size_t* l
   if (reason) *reason = result.reason;
   return status;
 }
-wchar_t* _Py_DecodeUTF8_surrogateescape(const char* text, Py_ssize_t size, size_t* length) {
+[[gnu::visibility("default")]] wchar_t* _Py_DecodeUTF8_surrogateescape(const char* text, Py_ssize_t size, size_t* length) {
   wchar_t* out = nullptr;
   int status = _Py_DecodeUTF8Ex(text, size, &out, length, nullptr, static_cast<int>(Handler::surrogateescape));
   if (status != 0 && length) *length = static_cast<size_t>(status);
   return out;
 }
-int _Py_EncodeUTF8Ex(const wchar_t* text, char** out, size_t* error_position, const char** reason, int raw, int errors) {
+[[gnu::visibility("default")]] int _Py_EncodeUTF8Ex(const wchar_t* text, char** out, size_t* error_position, const char** reason, int raw, int errors) {
   return encode(text, Coding::utf8, static_cast<Handler>(errors), raw, out, error_position, reason);
 }
 
-int _Py_GetErrorHandler(const char* errors) {
+[[gnu::visibility("default")]] int _Py_GetErrorHandler(const char* errors) {
   static constexpr const char* kNames[] = {nullptr, "strict", "surrogateescape", "replace", "ignore", "backslashreplace", "surrogatepass", "xmlcharrefreplace"};
   if (!errors) return static_cast<int>(Handler::strict);
   for (int i = 1; i < 8; ++i) {
@@ -202,12 +202,12 @@ int _Py_GetErrorHandler(const char* errors) {
 
 // ---- the locale's encoding --------------------------------------------------------------------------------
 
-int _Py_GetForceASCII(void) { return g_runtime.text_coding == Coding::ascii; }
-void _Py_ResetForceASCII(void) {
+[[gnu::visibility("default")]] int _Py_GetForceASCII(void) { return g_runtime.text_coding == Coding::ascii; }
+[[gnu::visibility("default")]] void _Py_ResetForceASCII(void) {
   if (g_runtime.text_coding == Coding::ascii) g_runtime.text_coding = Coding::locale;
 }
 
-wchar_t* _Py_GetLocaleEncoding(void) {
+[[gnu::visibility("default")]] wchar_t* _Py_GetLocaleEncoding(void) {
   const char* codeset = nl_langinfo(CODESET);
   // Some systems do not say; UTF-8 is what they then use.
   if (!codeset || !*codeset) codeset = "utf-8";
@@ -216,7 +216,7 @@ wchar_t* _Py_GetLocaleEncoding(void) {
   decode(codeset, std::strlen(codeset), Coding::utf8, Handler::surrogateescape, &result);
   return result.text;
 }
-PyObject* _Py_GetLocaleEncodingObject(void) {
+[[gnu::visibility("default")]] PyObject* _Py_GetLocaleEncodingObject(void) {
   wchar_t* encoding = _Py_GetLocaleEncoding();
   if (!encoding) return PyErr_NoMemory();
   PyObject* text = PyUnicode_FromWideChar(encoding, -1);

@@ -79,7 +79,7 @@ void Py_SetPath(const wchar_t* path) {
   replace(&g_runtime.given_paths.module_search_path, path);
   replace(&g_runtime.shown_module_search_path, nullptr);
 }
-void _PyPathConfig_ClearGlobal(void) {
+[[gnu::visibility("default")]] void _PyPathConfig_ClearGlobal(void) {
   GivenPaths& given = g_runtime.given_paths;
   for (wchar_t** place : {&given.program_name, &given.program_full_path, &given.home, &given.module_search_path, &g_runtime.shown_module_search_path}) {
     replace(place, nullptr);
@@ -92,7 +92,7 @@ int Py_SetStandardStreamEncoding(const char* encoding, const char* errors) {
   replace_bytes(&g_runtime.given_stdio_errors, errors);
   return 0;
 }
-void _Py_ClearStandardStreamEncoding(void) {
+[[gnu::visibility("default")]] void _Py_ClearStandardStreamEncoding(void) {
   replace_bytes(&g_runtime.given_stdio_encoding, nullptr);
   replace_bytes(&g_runtime.given_stdio_errors, nullptr);
 }
@@ -101,11 +101,11 @@ void Py_GetArgcArgv(int* argc, wchar_t*** argv) {
   *argc = static_cast<int>(g_runtime.original_arguments.length);
   *argv = g_runtime.original_arguments.items;
 }
-void _Py_ClearArgcArgv(void) { _PyWideStringList_Clear(&g_runtime.original_arguments); }
+[[gnu::visibility("default")]] void _Py_ClearArgcArgv(void) { _PyWideStringList_Clear(&g_runtime.original_arguments); }
 
 // ---- small parts of reading a configuration, for those who read one of their own ------------------------------------
 
-int _Py_str_to_int(const char* text, int* result) {
+[[gnu::visibility("default")]] int _Py_str_to_int(const char* text, int* result) {
   char* end;
   errno = 0;
   long value = std::strtol(text, &end, 10);
@@ -113,12 +113,12 @@ int _Py_str_to_int(const char* text, int* result) {
   *result = static_cast<int>(value);
   return 0;
 }
-const wchar_t* _Py_get_xoption(const PyWideStringList* options, const wchar_t* option) { return find_xoption(*options, option); }
-const char* _Py_GetEnv(int use_environment, const char* which) {
+[[gnu::visibility("default")]] const wchar_t* _Py_get_xoption(const PyWideStringList* options, const wchar_t* option) { return find_xoption(*options, option); }
+[[gnu::visibility("default")]] const char* _Py_GetEnv(int use_environment, const char* which) {
   const char* text = use_environment ? std::getenv(which) : nullptr;
   return text && *text ? text : nullptr;
 }
-void _Py_get_env_flag(int use_environment, int* flag, const char* which) {
+[[gnu::visibility("default")]] void _Py_get_env_flag(int use_environment, int* flag, const char* which) {
   const char* text = _Py_GetEnv(use_environment, which);
   int value;
   if (!text) return;

@@ -225,7 +225,7 @@ int _Py_LegacyLocaleDetected(int warn) {
   const char* locale = std::setlocale(LC_CTYPE, nullptr);
   return locale && std::strcmp(locale, "C") == 0;
 }
-int _Py_IsLocaleCoercionTarget(const char* locale) {
+[[gnu::visibility("default")]] int _Py_IsLocaleCoercionTarget(const char* locale) {
   for (const char* target : kCoercionTargets) {
     if (std::strcmp(locale, target) == 0) return 1;
   }

@@ -305,7 +305,7 @@ using namespace gill;
 
 extern "C" {
 
-void _PyErr_Display(PyObject* file, PyObject*, PyObject* value, PyObject* traceback) {
+[[gnu::visibility("default")]] void _PyErr_Display(PyObject* file, PyObject*, PyObject* value, PyObject* traceback) {
   Ref<> kept = borrow(value);
   if (PyExceptionInstance_Check(value) && traceback && PyTraceBack_Check(traceback)) {
     Ref<> own = steal(PyException_GetTraceback(value));
@@ -371,6 +371,6 @@ void PyErr_PrintEx(int set_last) {
   PyErr_Display(own_type.get(), own_value.get(), own_traceback.get());
 }
 void PyErr_Print(void) { PyErr_PrintEx(1); }
-void _PyErr_Print(PyThreadState*) { PyErr_PrintEx(1); }
+[[gnu::visibility("default")]] void _PyErr_Print(PyThreadState*) { PyErr_PrintEx(1); }
 
 }  // extern "C"

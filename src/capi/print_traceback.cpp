@@ -312,11 +312,11 @@ int PyTraceBack_Print(PyObject* traceback, PyObject* file) {
   return static_cast<int>(print_traceback(out, traceback, "", "Traceback (most recent call last):\n"));
 }
 
-int _Py_WriteIndent(int width, PyObject* file) {
+[[gnu::visibility("default")]] int _Py_WriteIndent(int width, PyObject* file) {
   ExceptionPrinter out{file, nullptr};
   return static_cast<int>(out.indented(width, ""));
 }
-int _Py_WriteIndentedMargin(int width, const char* margin, PyObject* file) {
+[[gnu::visibility("default")]] int _Py_WriteIndentedMargin(int width, const char* margin, PyObject* file) {
   ExceptionPrinter out{file, nullptr};
   return static_cast<int>(out.indented(width, margin));
 }

@@ -121,7 +121,7 @@ extern "C" {
 
 PyObject* _Py_Offer_Suggestions(PyObject* exception) { return suggestion_for(exception).release(); }
 
-Py_ssize_t _Py_UTF8_Edit_Cost(PyObject* a, PyObject* b, Py_ssize_t most) {
+[[gnu::visibility("default")]] Py_ssize_t _Py_UTF8_Edit_Cost(PyObject* a, PyObject* b, Py_ssize_t most) {
   Py_ssize_t a_size, b_size;
   const char* a_text = PyUnicode_AsUTF8AndSize(a, &a_size);
   const char* b_text = a_text ? PyUnicode_AsUTF8AndSize(b, &b_size) : nullptr;

@@ -117,7 +117,7 @@ void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* allocator
   g_allocators.domains[domain] = *allocator;
   g_allocators.replaced = g_allocators.domains[PYMEM_DOMAIN_MEM].malloc != heap_malloc || g_allocators.domains[PYMEM_DOMAIN_OBJ].malloc != heap_malloc;
 }
-int _PyMem_SetDefaultAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* old) {
+[[gnu::visibility("default")]] int _PyMem_SetDefaultAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* old) {
   if (old) PyMem_GetAllocator(domain, old);
   g_allocators.domains[domain] = domain == PYMEM_DOMAIN_RAW ? kRaw : kHeap;
   return 0;

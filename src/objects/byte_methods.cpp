@@ -471,12 +471,12 @@ using namespace gill;
 
 extern "C" {
 
-Py_ssize_t _PyBytes_Find(const char* text, Py_ssize_t n, const char* needle, Py_ssize_t m, Py_ssize_t offset) {
+[[gnu::visibility("default")]] Py_ssize_t _PyBytes_Find(const char* text, Py_ssize_t n, const char* needle, Py_ssize_t m, Py_ssize_t offset) {
   Py_ssize_t at = find_in({text, static_cast<size_t>(n)}, {needle, static_cast<size_t>(m)});
   return at < 0 ? -1 : at + offset;
 }
 
-Py_ssize_t _PyBytes_ReverseFind(const char* text, Py_ssize_t n, const char* needle, Py_ssize_t m, Py_ssize_t offset) {
+[[gnu::visibility("default")]] Py_ssize_t _PyBytes_ReverseFind(const char* text, Py_ssize_t n, const char* needle, Py_ssize_t m, Py_ssize_t offset) {
   Py_ssize_t at = rfind_in({text, static_cast<size_t>(n)}, {needle, static_cast<size_t>(m)});
   return at < 0 ? -1 : at + offset;
 }

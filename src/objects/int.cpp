@@ -10,27 +10,6 @@
 
 namespace gill {
 
-namespace {
-
-constexpr PyLongObject static_int(int value) {
-  PyLongObject result{};
-  result.ob_base.ob_base.ob_refcnt = kImmortalCount;
-  result.ob_base.ob_base.ob_type = &PyLong_Type;
-  result.ob_base.ob_size = value < 0 ? -1 : value > 0;
-  result.ob_digit[0] = static_cast<digit>(value < 0 ? -value : value);
-  return result;
-}
-
-}  // namespace
-
-#define I(n) static_int(n)
-#define ROW(n) I(n), I(n + 1), I(n + 2), I(n + 3), I(n + 4), I(n + 5), I(n + 6), I(n + 7)
-#define ROWS(n) ROW(n), ROW(n + 8), ROW(n + 16), ROW(n + 24), ROW(n + 32), ROW(n + 40), ROW(n + 48), ROW(n + 56)
-constinit PyLongObject g_small_ints[kSmallCount] = {I(-5), I(-4), I(-3), I(-2), I(-1), ROWS(0), ROWS(64), ROWS(128), ROWS(192), I(256)};
-#undef ROWS
-#undef ROW
-#undef I
-
 Ref<PyLongObject> new_int(Py_ssize_t digits) {
   constexpr size_t kHead = offsetof(PyLongObject, ob_digit);
   if (static_cast<size_t>(digits) > (static_cast<size_t>(PY_SSIZE_T_MAX) - kHead) / sizeof(digit)) {

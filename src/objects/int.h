@@ -8,13 +8,9 @@
 #include <gmp.h>
 
 #include "base/result.h"
+#include "runtime/published_runtime.h"
 
 namespace gill {
-
-inline constexpr Py_ssize_t kSmallestSmall = 5;  // -5 ...
-inline constexpr Py_ssize_t kSmallCount = 262;   // ... 256
-
-extern constinit PyLongObject g_small_ints[kSmallCount];
 
 inline Py_ssize_t int_size(PyObject* number) { return reinterpret_cast<PyVarObject*>(number)->ob_size; }
 inline digit* int_digits(PyObject* number) { return reinterpret_cast<PyLongObject*>(number)->ob_digit; }
@@ -23,7 +19,7 @@ inline bool is_one_digit(PyObject* number) { return int_size(number) + 1 <= 2 &&
 inline int64_t one_digit_value(PyObject* number) { return int_size(number) * static_cast<int64_t>(int_digits(number)[0]); }
 
 inline bool is_small(int64_t value) { return value >= -kSmallestSmall && value < kSmallCount - kSmallestSmall; }
-inline PyObject* small_int(int64_t value) { return as_object(&g_small_ints[value + kSmallestSmall]); }
+inline PyObject* small_int(int64_t value) { return as_object(&_PyRuntime.small_ints[value + kSmallestSmall]); }
 
 Ref<> int_from(int64_t value);
 // An uninitialized int of `digits` digits; null with an exception.

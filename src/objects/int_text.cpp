@@ -225,11 +225,11 @@ PyObject* PyLong_FromUnicodeObject(PyObject* text, int base) {
 }
 
 PyObject* _PyLong_Format(PyObject* number, int base) { return int_to_text(number, base, true).release(); }
-int _PyLong_FormatWriter(_PyUnicodeWriter* writer, PyObject* number, int base, int alternate) {
+[[gnu::visibility("default")]] int _PyLong_FormatWriter(_PyUnicodeWriter* writer, PyObject* number, int base, int alternate) {
   Ref<> text = int_to_text(number, base, alternate);
   return text ? _PyUnicodeWriter_WriteStr(writer, text.get()) : -1;
 }
-char* _PyLong_FormatBytesWriter(_PyBytesWriter* writer, char* out, PyObject* number, int base, int alternate) {
+[[gnu::visibility("default")]] char* _PyLong_FormatBytesWriter(_PyBytesWriter* writer, char* out, PyObject* number, int base, int alternate) {
   Ref<> text = int_to_text(number, base, alternate);
   if (!text) return nullptr;
   Py_ssize_t length = PyUnicode_GET_LENGTH(text.get());
@@ -240,7 +240,7 @@ char* _PyLong_FormatBytesWriter(_PyBytesWriter* writer, char* out, PyObject* num
 }
 
 // The value of a character as a digit, 37 where it is none.
-unsigned char _PyLong_DigitValue[256] = {
+[[gnu::visibility("default")]] unsigned char _PyLong_DigitValue[256] = {
 #define GILL_DIGIT(c) static_cast<unsigned char>((c) >= '0' && (c) <= '9' ? (c) - '0' : (c) >= 'a' && (c) <= 'z' ? (c) - 'a' + 10 : (c) >= 'A' && (c) <= 'Z' ? (c) - 'A' + 10 : 37)
 #define GILL_DIGITS8(c) GILL_DIGIT(c), GILL_DIGIT((c) + 1), GILL_DIGIT((c) + 2), GILL_DIGIT((c) + 3), GILL_DIGIT((c) + 4), GILL_DIGIT((c) + 5), GILL_DIGIT((c) + 6), GILL_DIGIT((c) + 7)
 #define GILL_DIGITS64(c) GILL_DIGITS8(c), GILL_DIGITS8((c) + 8), GILL_DIGITS8((c) + 16), GILL_DIGITS8((c) + 24), GILL_DIGITS8((c) + 32), GILL_DIGITS8((c) + 40), GILL_DIGITS8((c) + 48), GILL_DIGITS8((c) + 56)

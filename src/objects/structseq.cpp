@@ -190,7 +190,7 @@ int PyStructSequence_InitType2(PyTypeObject* type, PyStructSequence_Desc* descri
 }
 void PyStructSequence_InitType(PyTypeObject* type, PyStructSequence_Desc* description) { (void)PyStructSequence_InitType2(type, description); }
 
-PyTypeObject* _PyStructSequence_NewType(PyStructSequence_Desc* description, unsigned long flags) {
+[[gnu::visibility("default")]] PyTypeObject* _PyStructSequence_NewType(PyStructSequence_Desc* description, unsigned long flags) {
   Counts counts = count(description);
   PyMemberDef* members = make_members(description, counts);
   if (!members) return nullptr;

@@ -97,7 +97,7 @@ PyTypeObject PyTraceBack_Type = {
     .tp_new = CONSTRUCTOR("traceback($type, tb_next, tb_frame, tb_lasti, tb_lineno)", traceback_new),
 };
 
-PyObject* _PyTraceBack_FromFrame(PyObject* next, PyFrameObject* frame) {
+[[gnu::visibility("default")]] PyObject* _PyTraceBack_FromFrame(PyObject* next, PyFrameObject* frame) {
   Frame* inner = frame->f_frame;
   return as_object(make_traceback(reinterpret_cast<PyTracebackObject*>(next), frame, last_instruction(inner) * 2, -1));
 }

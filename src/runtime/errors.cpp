@@ -72,7 +72,7 @@ PyObject* _PyTraceBack_FromFrame(PyObject* next, PyFrameObject* frame);
 // Published symbols that no header of the public interface declares.
 FILE* _Py_fopen_obj(PyObject* path, const char* mode);
 
-void _PyErr_Restore(PyThreadState* thread, PyObject* type, PyObject* value, PyObject* traceback) {
+[[gnu::visibility("default")]] void _PyErr_Restore(PyThreadState* thread, PyObject* type, PyObject* value, PyObject* traceback) {
   if (traceback && !PyTraceBack_Check(traceback)) {
     release(traceback);
     traceback = nullptr;
@@ -86,14 +86,14 @@ void _PyErr_Restore(PyThreadState* thread, PyObject* type, PyObject* value, PyOb
 }
 void PyErr_Restore(PyObject* type, PyObject* value, PyObject* traceback) { _PyErr_Restore(current_thread(), type, value, traceback); }
 
-void _PyErr_Fetch(PyThreadState* thread, PyObject** type, PyObject** value, PyObject** traceback) {
+[[gnu::visibility("default")]] void _PyErr_Fetch(PyThreadState* thread, PyObject** type, PyObject** value, PyObject** traceback) {
   *type = std::exchange(thread->curexc_type, nullptr);
   *value = std::exchange(thread->curexc_value, nullptr);
   *traceback = std::exchange(thread->curexc_traceback, nullptr);
 }
 void PyErr_Fetch(PyObject** type, PyObject** value, PyObject** traceback) { _PyErr_Fetch(current_thread(), type, value, traceback); }
 
-void _PyErr_Clear(PyThreadState* thread) { _PyErr_Restore(thread, nullptr, nullptr, nullptr); }
+[[gnu::visibility("default")]] void _PyErr_Clear(PyThreadState* thread) { _PyErr_Restore(thread, nullptr, nullptr, nullptr); }
 void PyErr_Clear(void) { _PyErr_Clear(current_thread()); }
 
 PyObject* PyErr_Occurred(void) {
@@ -107,7 +107,7 @@ _PyErr_StackItem* _PyErr_GetTopmostException(PyThreadState* thread) {
   return item;
 }
 
-void _PyErr_SetObject(PyThreadState* thread, PyObject* exception, PyObject* value) {
+[[gnu::visibility("default")]] void _PyErr_SetObject(PyThreadState* thread, PyObject* exception, PyObject* value) {
   if (exception && !PyExceptionClass_Check(exception)) {
     PyErr_Format(PyExc_SystemError, "_PyErr_SetObject: exception %R is not a BaseException subclass", exception);
     return;
@@ -128,10 +128,10 @@ void _PyErr_SetObject(PyThreadState* thread, PyObject* exception, PyObject* valu
   _PyErr_Restore(thread, borrow(exception).release(), new_value.release(), traceback.release());
 }
 void PyErr_SetObject(PyObject* exception, PyObject* value) { _PyErr_SetObject(current_thread(), exception, value); }
-void _PyErr_SetNone(PyThreadState* thread, PyObject* exception) { _PyErr_SetObject(thread, exception, nullptr); }
+[[gnu::visibility("default")]] void _PyErr_SetNone(PyThreadState* thread, PyObject* exception) { _PyErr_SetObject(thread, exception, nullptr); }
 void PyErr_SetNone(PyObject* exception) { PyErr_SetObject(exception, nullptr); }
 
-void _PyErr_SetString(PyThreadState* thread, PyObject* exception, const char* message) {
+[[gnu::visibility("default")]] void _PyErr_SetString(PyThreadState* thread, PyObject* exception, const char* message) {
   Ref<> text = steal(PyUnicode_FromString(message));
   if (text) _PyErr_SetObject(thread, exception, text.get());
 }
@@ -157,7 +157,7 @@ PyObject* PyErr_Format(PyObject* exception, const char* format, ...) {
   va_end(arguments);
   return nullptr;
 }
-PyObject* _PyErr_Format(PyThreadState*, PyObject* exception, const char* format, ...) {
+[[gnu::visibility("default")]] PyObject* _PyErr_Format(PyThreadState*, PyObject* exception, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
   PyErr_FormatV(exception, format, arguments);
@@ -179,7 +179,7 @@ int PyErr_GivenExceptionMatches(PyObject* given, PyObject* wanted) {
   }
   return type == wanted;
 }
-int _PyErr_ExceptionMatches(PyThreadState* thread, PyObject* wanted) {
+[[gnu::visibility("default")]] int _PyErr_ExceptionMatches(PyThreadState* thread, PyObject* wanted) {
   return PyErr_GivenExceptionMatches(thread->curexc_type, wanted);
 }
 int PyErr_ExceptionMatches(PyObject* wanted) { return _PyErr_ExceptionMatches(current_thread(), wanted); }
@@ -224,7 +224,7 @@ static void normalize(PyThreadState* thread, PyObject** type_slot, PyObject** va
     }
   }
 }
-void _PyErr_NormalizeException(PyThreadState* thread, PyObject** type, PyObject** value, PyObject** traceback) {
+[[gnu::visibility("default")]] void _PyErr_NormalizeException(PyThreadState* thread, PyObject** type, PyObject** value, PyObject** traceback) {
   // A RecursionError must get its instance where the recursion limit is used up.
   ++thread->recursion_headroom;
   normalize(thread, type, value, traceback);
@@ -264,7 +264,7 @@ void PyErr_SetExcInfo(PyObject* type, PyObject* value, PyObject* traceback) {
   if (value) release(value);
   if (traceback) release(traceback);
 }
-PyObject* _PyErr_StackItemToExcInfoTuple(_PyErr_StackItem* item) {
+[[gnu::visibility("default")]] PyObject* _PyErr_StackItemToExcInfoTuple(_PyErr_StackItem* item) {
   PyObject* value = item->exc_value ? item->exc_value : Py_None;
   PyObject* type = value == Py_None ? Py_None : as_object(Py_TYPE(value));
   Ref<> traceback = value == Py_None ? Ref<>() : steal(PyException_GetTraceback(value));
@@ -292,7 +292,7 @@ void _PyErr_ChainExceptions(PyObject* type, PyObject* value, PyObject* traceback
 }
 
 // The error set now gets the exception of this item as its context; null stands for the innermost one.
-void _PyErr_ChainStackItem(_PyErr_StackItem* item) {
+[[gnu::visibility("default")]] void _PyErr_ChainStackItem(_PyErr_StackItem* item) {
   Ref<> handled = borrow((item ? item : current_thread()->exc_info)->exc_value);
   if (!handled || handled.get() == Py_None) return;
   PyObject *type, *value, *traceback;
@@ -327,7 +327,7 @@ PyObject* _PyErr_FormatFromCause(PyObject* exception, const char* format, ...) {
   va_end(arguments);
   return nullptr;
 }
-PyObject* _PyErr_FormatFromCauseTstate(PyThreadState*, PyObject* exception, const char* format, ...) {
+[[gnu::visibility("default")]] PyObject* _PyErr_FormatFromCauseTstate(PyThreadState*, PyObject* exception, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
   format_from_cause(exception, format, arguments);
@@ -341,7 +341,7 @@ int PyErr_BadArgument(void) {
   PyErr_SetString(PyExc_TypeError, "bad argument type for built-in operation");
   return 0;
 }
-PyObject* _PyErr_NoMemory(PyThreadState*) {
+[[gnu::visibility("default")]] PyObject* _PyErr_NoMemory(PyThreadState*) {
   // The type's own constructor takes the instance from a reserve.
   PyErr_SetNone(PyExc_MemoryError);
   return nullptr;

@@ -105,13 +105,13 @@ int handle_eval_requests(ThreadState* thread) {
     }
   }
   if (bits & kRequestDropLock) {
-    t_current_thread = nullptr;
+    make_current(nullptr);
     interpreter->lock->yield(PyThread_get_thread_ident());
     if (g_runtime.finalizing.load(std::memory_order_acquire) && g_runtime.finalizing.load() != thread) {
       interpreter->lock->release();
       PyThread_exit_thread();
     }
-    t_current_thread = thread;
+    make_current(thread);
   }
   if (bits & kRequestCollect) {
     interpreter->eval_requests.fetch_and(~uint32_t{kRequestCollect});
@@ -182,8 +182,8 @@ void _PyEval_SetSwitchInterval(unsigned long microseconds) {
   current_interpreter()->lock->set_switch_interval_us(microseconds);
 }
 
-void _PyEval_SignalReceived(PyInterpreterState* interpreter) { request(internal(interpreter), kRequestSignals); }
-void _PyEval_SignalAsyncExc(PyInterpreterState* interpreter) { request(internal(interpreter), kRequestAsyncException); }
+[[gnu::visibility("default")]] void _PyEval_SignalReceived(PyInterpreterState* interpreter) { request(internal(interpreter), kRequestSignals); }
+[[gnu::visibility("default")]] void _PyEval_SignalAsyncExc(PyInterpreterState* interpreter) { request(internal(interpreter), kRequestAsyncException); }
 
 int Py_AddPendingCall(int (*function)(void*), void* argument) {
   PendingCalls& pending = g_runtime.pending;
@@ -203,7 +203,7 @@ int Py_AddPendingCall(int (*function)(void*), void* argument) {
 }
 
 // Pending calls always run in the main interpreter.
-int _PyEval_AddPendingCall(PyInterpreterState*, int (*function)(void*), void* argument) { return Py_AddPendingCall(function, argument); }
+[[gnu::visibility("default")]] int _PyEval_AddPendingCall(PyInterpreterState*, int (*function)(void*), void* argument) { return Py_AddPendingCall(function, argument); }
 
 int Py_MakePendingCalls(void) {
   if (!is_main_thread()) return 0;

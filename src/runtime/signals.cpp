@@ -119,7 +119,7 @@ int gill_run_signal_handlers(ThreadState* thread) { return handles_signals(threa
 
 int PyErr_CheckSignals(void) { return gill_run_signal_handlers(current_thread()); }
 int _PyErr_CheckSignals(void) { return run_handlers(current_thread()); }
-int _PyErr_CheckSignalsTstate(PyThreadState* thread) { return run_handlers(static_cast<ThreadState*>(thread)); }
+[[gnu::visibility("default")]] int _PyErr_CheckSignalsTstate(PyThreadState* thread) { return run_handlers(static_cast<ThreadState*>(thread)); }
 
 int PyErr_SetInterruptEx(int number) {
   if (number < 1 || number >= kSignals) return -1;
@@ -129,7 +129,7 @@ int PyErr_SetInterruptEx(int number) {
 }
 void PyErr_SetInterrupt(void) { PyErr_SetInterruptEx(SIGINT); }
 
-int _PyOS_InterruptOccurred(PyThreadState* thread) {
+[[gnu::visibility("default")]] int _PyOS_InterruptOccurred(PyThreadState* thread) {
   if (!handles_signals(static_cast<ThreadState*>(thread))) return 0;
   return g_runtime.signals.came[SIGINT].exchange(false);
 }

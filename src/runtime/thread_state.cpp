@@ -1,4 +1,5 @@
 // Thread states: making, switching and deleting them, and the PyGILState interface.
+#include "runtime/published_runtime.h"
 #include "runtime/runtime.h"
 
 #include <pthread.h>
@@ -119,6 +120,7 @@ void end_if_finalizing(ThreadState* thread) {
 
 void make_current(ThreadState* thread) {
   t_current_thread = thread;
+  _PyRuntime.current_thread.store(thread, std::memory_order_relaxed);
   t_heap = thread ? thread->interpreter()->heap : nullptr;
   t_collector = thread ? thread->interpreter()->collector : nullptr;
 }
@@ -170,7 +172,7 @@ extern "C" {
 
 int Py_EnterRecursiveCall(const char* where) { return enter_recursive_call(where) ? 0 : -1; }
 void Py_LeaveRecursiveCall(void) { leave_recursive_call(); }
-int _Py_CheckRecursiveCall(PyThreadState*, const char* where) {
+[[gnu::visibility("default")]] int _Py_CheckRecursiveCall(PyThreadState*, const char* where) {
   // The inline part of older extensions has counted down already.
   leave_recursive_call();
   return enter_recursive_call(where) ? 0 : -1;
@@ -197,8 +199,8 @@ PyThreadState* PyThreadState_New(PyInterpreterState* interpreter) {
   return thread;
 }
 PyThreadState* _PyThreadState_Prealloc(PyInterpreterState* interpreter) { return new_thread_state(internal(interpreter)); }
-void _PyThreadState_Init(PyThreadState* thread) { bind_thread_state(internal(thread)); }
-void _PyThreadState_SetCurrent(PyThreadState* thread) { bind_thread_state(internal(thread)); }
+[[gnu::visibility("default")]] void _PyThreadState_Init(PyThreadState* thread) { bind_thread_state(internal(thread)); }
+[[gnu::visibility("default")]] void _PyThreadState_SetCurrent(PyThreadState* thread) { bind_thread_state(internal(thread)); }
 
 void PyThreadState_Clear(PyThreadState* thread) {
   // Releasing any of these can run code that uses the others, so each is taken out first.
@@ -220,7 +222,7 @@ void PyThreadState_Clear(PyThreadState* thread) {
 
 void PyThreadState_Delete(PyThreadState* thread) { delete_thread_state(internal(thread)); }
 
-void _PyThreadState_DeleteCurrent(PyThreadState* thread) {
+[[gnu::visibility("default")]] void _PyThreadState_DeleteCurrent(PyThreadState* thread) {
   ThreadState* self = internal(thread);
   InterpreterLock* lock = self->interpreter()->lock;
   delete_thread_state(self);
@@ -229,7 +231,7 @@ void _PyThreadState_DeleteCurrent(PyThreadState* thread) {
 }
 void PyThreadState_DeleteCurrent(void) { _PyThreadState_DeleteCurrent(current_thread()); }
 
-void _PyThreadState_DeleteExcept(PyThreadState* keep) {
+[[gnu::visibility("default")]] void _PyThreadState_DeleteExcept(PyThreadState* keep) {
   Interpreter* interpreter = internal(keep->interp);
   ThreadState* list;
   {

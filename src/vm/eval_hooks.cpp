@@ -12,7 +12,7 @@ extern "C" {
 
 PyObject* PyEval_EvalFrameEx(PyFrameObject* frame, int throwing) { return vm::evaluate(current_thread(), frame->f_frame, throwing != 0); }
 PyObject* PyEval_EvalFrame(PyFrameObject* frame) { return PyEval_EvalFrameEx(frame, 0); }
-int _PyFrame_IsEntryFrame(PyFrameObject* frame) { return frame->f_frame->is_entry; }
+[[gnu::visibility("default")]] int _PyFrame_IsEntryFrame(PyFrameObject* frame) { return frame->f_frame->is_entry; }
 
 _PyFrameEvalFunction _PyInterpreterState_GetEvalFrameFunc(PyInterpreterState* interpreter) {
   vm::State* state = vm::state_of(internal(interpreter));
