@@ -39,11 +39,8 @@ Failure too_many(const Signature& signature, Py_ssize_t positional_given, Py_ssi
   int positional = signature.positional();
   int all = positional + signature.count_of(ParameterKind::keyword_only);
   if (positional_given + named_given > all) {
-    int required = 0;
-    for (int i = 0; i < signature.count; ++i) required += signature.parameters[i].default_kind == DefaultKind::required;
-    PyErr_Format(PyExc_TypeError, "%s() takes %s %d %sargument%s (%zd given)", name.text,
-                 required == all ? "exactly" : "at most", all, positional_given == 0 ? "keyword " : "", plural(all),
-                 positional_given + named_given);
+    PyErr_Format(PyExc_TypeError, "%s() takes at most %d %sargument%s (%zd given)", name.text, all, positional_given == 0 ? "keyword " : "",
+                 plural(all), positional_given + named_given);
   } else if (positional == 0) {
     PyErr_Format(PyExc_TypeError, "%s() takes no positional arguments", name.text);
   } else {
@@ -77,22 +74,27 @@ Status bind_arguments(const Signature& signature, PyObject* const* args, Py_ssiz
   for (int i = 0; i < signature.count; ++i) slots[i] = i < positional && i < positional_given ? args[i] : nullptr;
   if (rest && positional_given > positional) *rest = {args + positional, positional_given - positional};
 
+  // A name that nothing wants is told last, after what is given twice and what is missing.
+  PyObject* unknown = nullptr;
+  PyObject* repeated = nullptr;
+  int repeated_index = 0;
   for (Py_ssize_t k = 0; k < named_given; ++k) {
     PyObject* keyword = PyTuple_GET_ITEM(kwnames, k);
     PyObject* value = args[positional_given + k];
     if (!PyUnicode_Check(keyword)) return raise(PyExc_TypeError, "keywords must be strings");
     int index = parameter_named(signature, keyword);
     if (index < 0) {
-      if (!signature.has_var_keyword()) {
-        return raise(PyExc_TypeError, "'%S' is an invalid keyword argument for %s()", keyword, name.text);
+      if (signature.has_var_keyword()) {
+        if (!*extra) *extra = TRY(steal(PyDict_New()));
+        TRY(status_of(PyDict_SetItem(extra->get(), keyword, value)));
+      } else if (!unknown) {
+        unknown = keyword;
       }
-      if (!*extra) *extra = TRY(steal(PyDict_New()));
-      TRY(status_of(PyDict_SetItem(extra->get(), keyword, value)));
-    } else if (slots[index]) {
-      return raise(PyExc_TypeError, "argument for %s() given by name ('%U') and position (%d)", name.text,
-                   keyword, index + 1);
-    } else {
+    } else if (!slots[index]) {
       slots[index] = value;
+    } else if (!repeated || index < repeated_index) {
+      repeated = keyword;
+      repeated_index = index;
     }
   }
 
@@ -111,6 +113,10 @@ Status bind_arguments(const Signature& signature, PyObject* const* args, Py_ssiz
     return raise(PyExc_TypeError, "%s() missing required argument '%s' (pos %d)", name.text,
                  CString(p.name).text, i + 1);
   }
+  if (repeated) {
+    return raise(PyExc_TypeError, "argument for %s() given by name ('%U') and position (%d)", name.text, repeated, repeated_index + 1);
+  }
+  if (unknown) return raise(PyExc_TypeError, "'%S' is an invalid keyword argument for %s()", unknown, name.text);
   return Status::ok;
 }
 

@@ -144,7 +144,7 @@ Status Argument<posix::Encoded>::convert(PyObject* value, posix::Encoded& out, c
 Status Argument<posix::OptionalOffset>::convert(PyObject* value, posix::OptionalOffset& out, const ArgumentPlace&) {
   if (value == Py_None) return Status::ok;
   Ref<> number = TRY(steal(PyNumber_Index(value)));
-  out.value = TRY(checked(PyLong_AsLongLong(number.get())));
+  out.value = TRY(checked(PyLong_AsLong(number.get())));
   out.given = true;
   return Status::ok;
 }

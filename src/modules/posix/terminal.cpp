@@ -40,7 +40,9 @@ Ref<> posix_ttyname(PyObject*, int fd) {
 }
 Ref<> posix_ctermid(PyObject*) {
   char buffer[L_ctermid];
-  return steal(PyUnicode_DecodeFSDefault(::ctermid(buffer)));
+  // The compiler takes the call's result for something else than the buffer, so that is what is read.
+  ::ctermid(buffer);
+  return steal(PyUnicode_DecodeFSDefault(buffer));
 }
 
 Ref<> posix_openpty(PyObject*) {

@@ -9,9 +9,6 @@
 namespace gill::posix {
 namespace {
 
-// The kernel moves at most this much at once.
-constexpr Py_ssize_t kMaxTransfer = 0x7ffff000;
-
 // ---- one buffer ---------------------------------------------------------------------------------------------------
 
 // Reads into a fresh bytes object, which is cut to what came.
@@ -21,7 +18,6 @@ Ref<> read_bytes(Py_ssize_t length, F call) {
     errno = EINVAL;
     return os_error();
   }
-  if (length > kMaxTransfer) length = kMaxTransfer;
   PyObject* buffer = PyBytes_FromStringAndSize(nullptr, length);
   if (!buffer) return failure;
   char* data = PyBytes_AS_STRING(buffer);
@@ -41,7 +37,7 @@ Ref<> posix_pread(PyObject*, int fd, Py_ssize_t length, long long offset) {
   return read_bytes(length, [&](char* data, size_t size) { return ::pread(fd, data, size, offset); });
 }
 
-size_t transfer_size(const BufferArgument& data) { return static_cast<size_t>(data.size() < kMaxTransfer ? data.size() : kMaxTransfer); }
+size_t transfer_size(const BufferArgument& data) { return static_cast<size_t>(data.size()); }
 
 Maybe<ssize_t> posix_write(PyObject*, int fd, BufferArgument data) {
   return blocking([&] { return ::write(fd, data.data(), transfer_size(data)); });
