@@ -239,9 +239,9 @@ static PyStatus parse_options(PyConfig* config, PyWideStringList* warnings) {
       case 'V': ++version; break;
       case kHelpAll:
         print_help(config->program_name);
-        std::printf("\n");
+        std::printf("\n\n");
         print_help_environment();
-        std::printf("\n");
+        std::printf("\n\n");
         print_help_xoptions();
         return PyStatus_Exit(0);
       case kHelpEnvironment: print_help_environment(); return PyStatus_Exit(0);

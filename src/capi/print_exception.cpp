@@ -306,7 +306,6 @@ using namespace gill;
 extern "C" {
 
 [[gnu::visibility("default")]] void _PyErr_Display(PyObject* file, PyObject*, PyObject* value, PyObject* traceback) {
-  Ref<> kept = borrow(value);
   if (PyExceptionInstance_Check(value) && traceback && PyTraceBack_Check(traceback)) {
     Ref<> own = steal(PyException_GetTraceback(value));
     if (!own) PyException_SetTraceback(value, traceback);

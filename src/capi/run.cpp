@@ -40,18 +40,17 @@ PyObject* main_dict() {
   return main ? PyModule_GetDict(main) : nullptr;
 }
 
-// What the prompt shows: sys.ps1 or ps2, made if absent.
-Ref<> prompt(const char* attribute, const char* otherwise) {
+// What the prompt shows: sys.ps1 or ps2, anything with a str(); nothing when it is absent.
+Ref<> prompt(const char* attribute) {
   PyObject* value = PySys_GetObject(attribute);
-  if (!value) {
-    Ref<> text = steal(PyUnicode_FromString(otherwise));
-    if (text) PySys_SetObject(attribute, text.get());
-    PyErr_Clear();
-    return text;
-  }
-  Ref<> text = steal(PyObject_Str(value));
+  Ref<> text = value ? steal(PyObject_Str(value)) : Ref<>();
   PyErr_Clear();
   return text;
+}
+void set_default_prompt(const char* attribute, const char* value) {
+  if (PySys_GetObject(attribute)) return;
+  Ref<> text = steal(PyUnicode_FromString(value));
+  if (!text || PySys_SetObject(attribute, text.get()) < 0) PyErr_Clear();
 }
 
 enum class Turn { done, failed, ended };
@@ -61,8 +60,8 @@ Turn interactive_turn(FILE* file, PyObject* filename, PyCompilerFlags* flags) {
   if (!dict) return Turn::failed;
   Ref<> first, second;
   if (file == stdin) {
-    first = prompt("ps1", ">>> ");
-    second = prompt("ps2", "... ");
+    first = prompt("ps1");
+    second = prompt("ps2");
   }
   const char* ps1 = first ? PyUnicode_AsUTF8(first.get()) : "";
   const char* ps2 = second ? PyUnicode_AsUTF8(second.get()) : "";
@@ -218,8 +217,8 @@ int PyRun_InteractiveOneObject(FILE* file, PyObject* filename, PyCompilerFlags* 
 int _PyRun_InteractiveLoopObject(FILE* file, PyObject* filename, PyCompilerFlags* flags) {
   PyCompilerFlags own = {.cf_flags = 0, .cf_feature_version = PY_MINOR_VERSION};
   if (!flags) flags = &own;
-  (void)prompt("ps1", ">>> ");
-  (void)prompt("ps2", "... ");
+  set_default_prompt("ps1", ">>> ");
+  set_default_prompt("ps2", "... ");
   for (;;) {
     if (PyRun_InteractiveOneObject(file, filename, flags) == 11) return 0;
   }
@@ -283,50 +282,6 @@ PyObject* PyRun_FileEx(FILE* file, const char* path, int start, PyObject* global
 }
 PyObject* PyRun_FileFlags(FILE* file, const char* path, int start, PyObject* globals, PyObject* locals, PyCompilerFlags* flags) {
   return PyRun_FileExFlags(file, path, start, globals, locals, 0, flags);
-}
-
-// ---- lines from the terminal ----------------------------------------------------------------------------------
-
-int (*PyOS_InputHook)(void) = nullptr;
-char* (*PyOS_ReadlineFunctionPointer)(FILE*, FILE*, const char*) = nullptr;
-
-// A line with its end, "" at the end of the input, null when interrupted; the caller frees it with PyMem_Free.
-static char* read_plain_line(FILE* in, const char* shown) {
-  std::fputs(shown, stderr);
-  std::fflush(stderr);
-  char* line = nullptr;
-  size_t capacity = 0;
-  ssize_t length = getline(&line, &capacity, in);
-  if (length < 0) {
-    std::free(line);
-    if (!std::feof(in)) return nullptr;
-    std::clearerr(in);
-    length = 0;
-    line = nullptr;
-  }
-  auto* copy = static_cast<char*>(PyMem_RawMalloc(static_cast<size_t>(length) + 1));
-  if (copy) {
-    if (line) std::memcpy(copy, line, static_cast<size_t>(length));
-    copy[length] = 0;
-  }
-  std::free(line);
-  return copy;
-}
-
-char* PyOS_Readline(FILE* in, FILE* out, const char* shown) {
-  std::fflush(out);
-  bool editing = PyOS_ReadlineFunctionPointer && isatty(fileno(in)) && isatty(fileno(out));
-  PyThreadState* thread = PyEval_SaveThread();
-  if (PyOS_InputHook && isatty(fileno(in))) PyOS_InputHook();
-  char* raw = editing ? PyOS_ReadlineFunctionPointer(in, out, shown) : read_plain_line(in, shown);
-  PyEval_RestoreThread(thread);
-  if (!raw) return nullptr;
-  size_t size = std::strlen(raw) + 1;
-  auto* line = static_cast<char*>(PyMem_Malloc(size));
-  if (line) std::memcpy(line, raw, size);
-  else PyErr_NoMemory();
-  PyMem_RawFree(raw);
-  return line;
 }
 
 }  // extern "C"

@@ -114,6 +114,10 @@ int run_file(const PyConfig* config, PyCompilerFlags* flags) {
 int run_startup_file(PyCompilerFlags* flags) {
   const char* startup = environment_variable(_Py_GetConfig(), "PYTHONSTARTUP");
   if (!startup) return 0;
+  if (PySys_Audit("cpython.run_startup", "s", startup) < 0) {
+    PyErr_Print();
+    return 0;
+  }
   FILE* file = std::fopen(startup, "re");
   if (!file) {
     PySys_WriteStderr("Could not open PYTHONSTARTUP\n");
@@ -129,6 +133,7 @@ int run_startup_file(PyCompilerFlags* flags) {
 void run_interactive_hook() {
   Ref<> hook = borrow(PySys_GetObject("__interactivehook__"));
   if (!hook) return;
+  if (PySys_Audit("cpython.run_interactivehook", "O", hook.get()) < 0) return PyErr_Print();
   Ref<> result = steal(PyObject_CallNoArgs(hook.get()));
   if (result) return;
   PySys_WriteStderr("Failed calling sys.__interactivehook__\n");
@@ -154,6 +159,16 @@ void print_banner(const PyConfig* config) {
   if (config->site_import) std::fprintf(stderr, "Type \"help\", \"copyright\", \"credits\" or \"license\" for more information.\n");
 }
 
+// Editing and completion of lines, where somebody will type some.
+void import_line_editor(const PyConfig* config) {
+  bool runs_code = config->run_command || config->run_module || config->run_filename;
+  if (config->isolated || (!config->inspect && runs_code)) return;
+  for (const char* module_name : {"readline", "rlcompleter"}) {
+    Ref<> module = steal(PyImport_ImportModule(module_name));
+    if (!module) PyErr_Clear();
+  }
+}
+
 int run_main() {
   auto* config = const_cast<PyConfig*>(_Py_GetConfig());
   PyCompilerFlags flags = {.cf_flags = 0, .cf_feature_version = PY_MINOR_VERSION};
@@ -172,6 +187,7 @@ int run_main() {
     if (!first || insert_path(first.get()) == Status::error) return exit_code_of_error();
   }
   print_banner(config);
+  import_line_editor(config);
   int code;
   if (config->run_command) code = run_command(config->run_command, &flags);
   else if (config->run_module) code = run_module(config->run_module, true);

@@ -84,6 +84,7 @@ struct Runtime {
   void (*exit_functions[kExitFunctions])() = {};
   int exit_function_count = 0;
 
+  pthread_mutex_t readline_mutex = PTHREAD_MUTEX_INITIALIZER;  // one thread reads from the terminal
   bool dying = false;  // a fatal error is being reported
 
   std::atomic<bool> core_initialized = false;

@@ -248,12 +248,22 @@ bool Source::more() {
   }
   size_t size = std::strlen(line);
   Status status = Status::ok;
+  // The end of the input leaves the prompt behind.
+  if (!size) PySys_WriteStderr("\n");
   if (size) {
     bool utf8 = !encoding_ || std::strcmp(normal_name(encoding_), "utf-8") == 0;
     status = utf8 ? append(line, size, true) : decode_and_append(line, size, encoding_, nullptr, true);
   }
+  bool ended = size && line[size - 1] == '\n';
   PyMem_Free(line);
   prompt_ = continuation_prompt_;
+  if (size && !ended && status == Status::ok) {
+    // The input ends within a line; asking once more takes the mark of the end away.
+    char* rest = PyOS_Readline(file_, stdout, prompt_ ? prompt_ : "");
+    if (rest && !*rest) PySys_WriteStderr("\n");
+    PyMem_Free(rest);
+    if (!rest) return false;
+  }
   return size && status == Status::ok;
 }
 
