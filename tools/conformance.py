@@ -147,7 +147,7 @@ class FileRun:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", help="test files (test_dict ...); default: all that the reference was recorded on")
-    parser.add_argument("--gill", default=str(HERE.parent / "build" / "release" / "gill"), help="the interpreter under test")
+    parser.add_argument("--gill", default=str(HERE.parent / "build" / "release" / "gill"), type=os.path.abspath, help="the interpreter under test")
     parser.add_argument("--language", action="store_true", help="the files of tests/conformance/language.txt")
     parser.add_argument("-j", "--jobs", type=int, default=2, help="files at a time")
     parser.add_argument("--limit-factor", type=float, default=4.0, help="time limit: 60 s and this many times the reference's time")
