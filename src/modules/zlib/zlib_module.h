@@ -4,6 +4,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "modules/byte_sink.h"
+#include "modules/default_argument.h"
 
 // After Python.h; zlib's own declarations take const input.
 #define ZLIB_CONST
@@ -27,12 +28,6 @@ inline State* state_of_type(PyTypeObject* type) {
   PyObject* module = PyType_GetModuleByDef(type, &module_definition);
   return module ? state_of(module) : nullptr;
 }
-
-// An int argument whose default a signature names by a constant.
-template <auto D>
-struct Default {
-  decltype(D) value = D;
-};
 
 // "Error -3 while decompressing data: incorrect header check"
 Failure raise_error(State* state, const z_stream& stream, int code, const char* what);
@@ -118,19 +113,3 @@ Status add_compressor_type(PyObject* module);
 Status add_decompressor_type(PyObject* module);
 
 }  // namespace gill::zlib
-
-namespace gill {
-template <auto D>
-struct Argument<zlib::Default<D>> {
-  static Status convert(PyObject* value, zlib::Default<D>& out, const ArgumentPlace& place) {
-    if constexpr (sizeof(D) == sizeof(int)) {
-      // The reference's message where an int does not fit.
-      out.value = static_cast<int>(TRY(get_integer(value, INT_MIN, INT_MAX, "Python int too large to convert to C int", "Python int too large to convert to C int")));
-      return Status::ok;
-    } else {
-      return Argument<std::remove_const_t<decltype(D)>>::convert(value, out.value, place);
-    }
-  }
-  static zlib::Default<D> fallback(const Parameter&) { return {}; }
-};
-}  // namespace gill
