@@ -49,6 +49,7 @@ Status create_core_modules(Interpreter* interpreter) {
   TRY(status_of(PyDict_SetItemString(interpreter->modules, "builtins", builtins.get())));
   Ref<> sys = TRY(create_sys(interpreter));
   TRY(status_of(PyDict_SetItemString(interpreter->modules, "sys", sys.get())));
+  interpreter->builtins_copy = TRY(steal(PyDict_Copy(interpreter->builtins))).release();
   return update_sys_from_config(interpreter->sysdict, &interpreter->config);
 }
 
@@ -147,61 +148,6 @@ PyStatus start_interpreter(Interpreter* interpreter) {
 }
 
 // ---- shutdown ---------------------------------------------------------------------------------------
-
-// Waits for the threads of `threading` that are no daemons.
-void wait_for_threads() {
-  Ref<> threading = steal(PyImport_GetModule(name<"threading">));
-  Ref<> done = threading ? steal(PyObject_CallMethod(threading.get(), "_shutdown", nullptr)) : Ref<>();
-  if (threading && !done) PyErr_WriteUnraisable(threading.get());
-  PyErr_Clear();
-}
-
-void clear_module(PyObject* module) {
-  if (module && PyModule_Check(module)) _PyModule_Clear(module);
-}
-
-// Modules go in the order in which they came, `builtins` and `sys` last; whatever only modules kept alive is
-// finalized while those two still work.
-void finish_modules(Interpreter* interpreter) {
-  PyObject* modules = interpreter->modules;
-  if (!modules) return;
-  for (const char* attribute : {"path", "argv", "ps1", "ps2", "last_type", "last_value", "last_traceback", "path_hooks", "path_importer_cache",
-                                "meta_path"}) {
-    if (PyDict_GetItemString(interpreter->sysdict, attribute)) PySys_SetObject(attribute, Py_None);
-  }
-  for (const char* stream : {"stdin", "stdout", "stderr"}) {
-    char original[16];
-    std::snprintf(original, sizeof(original), "__%s__", stream);
-    PyObject* value = PySys_GetObject(original);
-    if (value) PySys_SetObject(stream, value);
-  }
-  PyErr_Clear();
-  Ref<> weak_list = steal(PyList_New(0));
-  Py_ssize_t position = 0;
-  PyObject *key, *value;
-  while (PyDict_Next(modules, &position, &key, &value)) {
-    if (!PyModule_Check(value) || _PyUnicode_EqualToASCIIString(key, "sys") || _PyUnicode_EqualToASCIIString(key, "builtins")) continue;
-    Ref<> weak = steal(PyWeakref_NewRef(value, nullptr));
-    Ref<> pair = weak ? steal(PyTuple_Pack(2, key, weak.get())) : Ref<>();
-    if (!pair || !weak_list || PyList_Append(weak_list.get(), pair.get()) < 0) PyErr_Clear();
-  }
-  Ref<> sys = borrow(PyDict_GetItemString(modules, "sys"));
-  Ref<> builtins = borrow(PyDict_GetItemString(modules, "builtins"));
-  PyDict_Clear(modules);
-  clear_field(interpreter->importlib);
-  if (interpreter->imports) clear_field(interpreter->imports->find_and_load);
-  collect(interpreter->collector, kGenerations - 1);
-  report_uncollectable(interpreter);
-  // Those that something else still holds, newest first.
-  for (Py_ssize_t i = weak_list ? PyList_GET_SIZE(weak_list.get()) - 1 : -1; i >= 0; --i) {
-    Ref<> module = borrow(PyWeakref_GetObject(PyTuple_GET_ITEM(PyList_GET_ITEM(weak_list.get(), i), 1)));
-    if (module && module.get() != Py_None) clear_module(module.get());
-  }
-  weak_list.reset();
-  collect(interpreter->collector, kGenerations - 1);
-  clear_module(sys.get());
-  clear_module(builtins.get());
-}
 
 void finish_interpreter(Interpreter* interpreter) {
   finish_modules(interpreter);

@@ -12,6 +12,10 @@ namespace gill {
 Status create_standard_streams(const PyConfig* config);
 int flush_standard_streams();
 
+// lifecycle_finish.cpp: waits for the threads of `threading` that are no daemons; takes the modules down.
+void wait_for_threads();
+void finish_modules(Interpreter* interpreter);
+
 // Buffering of C's own streams, for what writes past Python's.
 void configure_c_streams(const PyConfig* config);
 
