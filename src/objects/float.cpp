@@ -85,7 +85,7 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
     return nullptr;
   }
   return binary(a, b, [&](double x, double y) -> Ref<> {
-    if (x == 0 && y < 0) return raise(PyExc_ZeroDivisionError, "0.0 cannot be raised to a negative power");
+    if (x == 0 && y < 0 && std::isfinite(y)) return raise(PyExc_ZeroDivisionError, "0.0 cannot be raised to a negative power");
     // A fractional power of a negative number is complex.
     if (x < 0 && std::isfinite(x) && std::isfinite(y) && y != std::floor(y)) {
       Ref<> left = TRY(make(x)), right = TRY(make(y));

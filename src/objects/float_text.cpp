@@ -151,8 +151,8 @@ Ref<> round_decimal(double value, int digits) {
   char text[kMostDigits + 400];
   double result;
   if (digits >= 0) {
-    auto [end, error] = std::to_chars(text, text + sizeof(text), value, std::chars_format::fixed, digits);
-    std::from_chars(text, end, result);
+    const char* end = std::to_chars(text, text + sizeof(text), value, std::chars_format::fixed, digits).ptr;
+    if (std::from_chars(text, end, result).ec != std::errc()) result = HUGE_VAL;
   } else {
     // Before the point: as many significant digits as stand left of the place.
     Decimal decimal;
@@ -166,12 +166,12 @@ Ref<> round_decimal(double value, int digits) {
       bool up = exact.digits[0] > '5';
       for (int i = 1; i < exact.count && exact.digits[0] == '5' && !up; ++i) up = exact.digits[i] != '0';
       char unit[16];
-      auto [end, error] = std::to_chars(std::copy_n("1e", 2, unit), unit + sizeof(unit), -digits);
+      const char* end = std::to_chars(std::copy_n("1e", 2, unit), unit + sizeof(unit), -digits).ptr;
       std::from_chars(unit, end, result);
       result = std::copysign(up ? result : 0.0, value);
     } else {
-      auto [end, error] = std::to_chars(text, text + sizeof(text), value, std::chars_format::scientific, keep - 1);
-      std::from_chars(text, end, result);
+      const char* end = std::to_chars(text, text + sizeof(text), value, std::chars_format::scientific, keep - 1).ptr;
+      if (std::from_chars(text, end, result).ec != std::errc()) result = HUGE_VAL;
     }
   }
   if (std::isinf(result)) return raise(PyExc_OverflowError, "rounded value too large to represent");

@@ -358,12 +358,15 @@ Status list_assign(PyListObject* self, PyObject* key, PyObject* value) {
   }
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(key, &start, &stop, &step) < 0) return failure;
+  Py_ssize_t given_start = start, given_stop = stop;
   Py_ssize_t count = PySlice_AdjustIndices(self->ob_base.ob_size, &start, &stop, step);
   if (step == 1) return assign_slice(self, start, std::max(start, stop), value);
   if (!value) return delete_extended(self, start, step, count);
   Ref<> source = value == as_object(self) ? TRY(slice_of(self, 0, self->ob_base.ob_size))
                                           : TRY(steal(PySequence_Fast(value, "must assign iterable to extended slice")));
   // Making the sequence may have run code that changed this list.
+  start = given_start;
+  stop = given_stop;
   count = PySlice_AdjustIndices(self->ob_base.ob_size, &start, &stop, step);
   if (PySequence_Fast_GET_SIZE(source.get()) != count) {
     return raise(PyExc_ValueError, "attempt to assign sequence of size %zd to extended slice of size %zd", PySequence_Fast_GET_SIZE(source.get()), count);

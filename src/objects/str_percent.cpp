@@ -145,6 +145,8 @@ Ref<> str_percent(PyObject* format, PyObject* operand) {
       continue;
     }
     PyObject* value = TRY(args.next());
+    // The last piece needs no room behind it; a str that is all there is comes back as it is.
+    if (i >= text.length) out.raw()->overallocate = 0;
     TRY(put_conversion(out, spec, value));
   }
   if (!args.all_used()) return raise(PyExc_TypeError, "not all arguments converted during string formatting");
