@@ -6,18 +6,29 @@
 #include <cstdlib>
 #include <cstring>
 #include <cwchar>
+#include <utility>
 
 #include "memory/heap.h"
+#include "memory/hooks.h"
 
 namespace gill {
+
+constinit bool g_allocators_replaced = false;
+
 namespace {
+
+// The kind of page that the next block from the heap is for: see allocate_hooked().
+thread_local constinit Kind t_wanted_kind = Kind::plain;
 
 void* raw_malloc(void*, size_t size) { return std::malloc(size ? size : 1); }
 void* raw_calloc(void*, size_t count, size_t size) { return count && size ? std::calloc(count, size) : std::calloc(1, 1); }
 void* raw_realloc(void*, void* p, size_t size) { return std::realloc(p, size ? size : 1); }
 void raw_free(void*, void* p) { std::free(p); }
 
-void* heap_malloc(void*, size_t size) { return t_heap ? t_heap->allocate(Kind::plain, size) : raw_malloc(nullptr, size); }
+void* heap_malloc(void*, size_t size) {
+  if (!t_heap) return raw_malloc(nullptr, size);
+  return t_heap->allocate(std::exchange(t_wanted_kind, Kind::plain), size);
+}
 void* heap_calloc(void*, size_t count, size_t size) {
   size_t bytes = count * size;
   if (!t_heap || bytes > kLargestClass) return raw_calloc(nullptr, count, size);
@@ -46,7 +57,6 @@ constexpr PyMemAllocatorEx kHeap = {nullptr, heap_malloc, heap_calloc, heap_real
 struct Allocators {
   PyMemAllocatorEx domains[3] = {kRaw, kHeap, kHeap};
   PyObjectArenaAllocator arena = {};
-  bool replaced = false;
 };
 constinit Allocators g_allocators;
 
@@ -76,15 +86,27 @@ void free_in(PyMemAllocatorDomain domain, void* p) {
 
 // While nobody has replaced an allocator the heap is reached without a call through the table.
 [[gnu::always_inline]] inline void* heap_or(PyMemAllocatorDomain domain, size_t size) {
-  if (size <= kLargestClass && !g_allocators.replaced && t_heap) [[likely]] return t_heap->allocate(Kind::plain, size);
+  if (size <= kLargestClass && !g_allocators_replaced && t_heap) [[likely]] return t_heap->allocate(Kind::plain, size);
   return malloc_in(domain, size);
 }
 [[gnu::always_inline]] inline void free_or(PyMemAllocatorDomain domain, void* p) {
-  if (!g_allocators.replaced) [[likely]] return Heap::free(p);
+  if (!g_allocators_replaced) [[likely]] return Heap::free(p);
   free_in(domain, p);
 }
 
 }  // namespace
+
+void* allocate_hooked(Kind kind, size_t size) {
+  t_wanted_kind = kind;
+  void* slot = malloc_in(PYMEM_DOMAIN_OBJ, size);
+  t_wanted_kind = Kind::plain;
+  if (!slot || (g_heap_range.contains(slot) && Page::of(slot)->kind == kind)) return slot;
+  // An allocator that has memory of its own: the collector could not find the object there.
+  free_in(PYMEM_DOMAIN_OBJ, slot);
+  return t_heap->allocate(kind, size);
+}
+void free_hooked(void* slot) { free_in(PYMEM_DOMAIN_OBJ, slot); }
+
 }  // namespace gill
 
 using namespace gill;
@@ -115,7 +137,7 @@ void PyMem_GetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* out) {
 void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* allocator) {
   if (domain > PYMEM_DOMAIN_OBJ) return;
   g_allocators.domains[domain] = *allocator;
-  g_allocators.replaced = g_allocators.domains[PYMEM_DOMAIN_MEM].malloc != heap_malloc || g_allocators.domains[PYMEM_DOMAIN_OBJ].malloc != heap_malloc;
+  g_allocators_replaced = g_allocators.domains[PYMEM_DOMAIN_MEM].malloc != heap_malloc || g_allocators.domains[PYMEM_DOMAIN_OBJ].malloc != heap_malloc;
 }
 [[gnu::visibility("default")]] int _PyMem_SetDefaultAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* old) {
   if (old) PyMem_GetAllocator(domain, old);
@@ -124,7 +146,7 @@ void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* allocator
 }
 void PyObject_GetArenaAllocator(PyObjectArenaAllocator* out) { *out = g_allocators.arena; }
 void PyObject_SetArenaAllocator(PyObjectArenaAllocator* allocator) { g_allocators.arena = *allocator; }
-const char* _PyMem_GetCurrentAllocatorName(void) { return g_allocators.replaced ? nullptr : "pymalloc"; }
+const char* _PyMem_GetCurrentAllocatorName(void) { return g_allocators_replaced ? nullptr : "pymalloc"; }
 
 // Both copy into the domain that their names say; freed with the same domain's free.
 wchar_t* _PyMem_RawWcsdup(const wchar_t* text) {

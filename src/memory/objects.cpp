@@ -6,6 +6,7 @@
 #include "base/ref.h"
 #include "memory/collector.h"
 #include "memory/heap.h"
+#include "memory/hooks.h"
 
 namespace gill {
 
@@ -28,7 +29,7 @@ PyObject* allocate_instance(PyTypeObject* type, size_t size) {
   }
   if (size > static_cast<size_t>(PY_SSIZE_T_MAX) - kPageSize) return no_memory();
   size_t prefix = prefix_of(kind);
-  void* slot = t_heap->allocate(kind, size + prefix);
+  void* slot = g_allocators_replaced ? allocate_hooked(kind, size + prefix) : t_heap->allocate(kind, size + prefix);
   if (!slot) return no_memory();
   if (prefix) std::memset(slot, 0, prefix);
   collector_note_allocation();
@@ -38,6 +39,7 @@ PyObject* allocate_instance(PyTypeObject* type, size_t size) {
 void free_object(void* object) {
   if (object && g_heap_range.contains(object) && Page::of(object)->kind != Kind::plain) {
     collector_note_release(Page::of(object), object);
+    if (g_allocators_replaced) [[unlikely]] return free_hooked(slot_of(object));
     Heap::free(slot_of(object));
     return;
   }
