@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/names.h"
 #include "memory/collector.h"
 #include "objects/frame.h"
 #include "runtime/runtime.h"
@@ -63,6 +64,40 @@ void put_text(int fd, PyObject* text) {
     }
   }
   if (shown < length) put(fd, "...");
+}
+
+bool same_text(PyObject* a, PyObject* b) {
+  Py_ssize_t length = PyUnicode_GET_LENGTH(a), i = 0;
+  if (length != PyUnicode_GET_LENGTH(b)) return false;
+  while (i < length && PyUnicode_READ_CHAR(a, i) == PyUnicode_READ_CHAR(b, i)) ++i;
+  return i == length;
+}
+
+// The value under a name, found by walking the dict.
+PyObject* find(PyObject* dict, PyObject* wanted) {
+  Py_ssize_t position = 0;
+  PyObject *key, *value;
+  while (dict && PyDict_Next(dict, &position, &key, &value)) {
+    if (PyUnicode_Check(key) && PyUnicode_IS_READY(key) && same_text(key, wanted)) return value;
+  }
+  return nullptr;
+}
+
+// Whether the set has the name, or that of a package that the name is in. Walks the table: hashing and comparing as Python does
+// could raise, for which this thread may have no state.
+bool is_standard(PyObject* names, PyObject* module) {
+  Py_ssize_t position = 0, length = PyUnicode_GET_LENGTH(module);
+  Py_hash_t hash;
+  PyObject* entry;
+  while (_PySet_NextEntry(names, &position, &entry, &hash)) {
+    if (!PyUnicode_Check(entry) || !PyUnicode_IS_READY(entry)) continue;
+    Py_ssize_t known = PyUnicode_GET_LENGTH(entry);
+    if (known > length || (known < length && PyUnicode_READ_CHAR(module, known) != '.')) continue;
+    Py_ssize_t i = 0;
+    while (i < known && PyUnicode_READ_CHAR(entry, i) == PyUnicode_READ_CHAR(module, i)) ++i;
+    if (i == known) return true;
+  }
+  return false;
 }
 
 void put_frame(int fd, const Frame* frame) {
@@ -137,26 +172,15 @@ extern "C" {
   Interpreter* interpreter = internal(given);
   PyObject* modules = interpreter ? interpreter->modules : nullptr;
   if (!modules || !PyDict_Check(modules)) return;
-  PyObject* standard = interpreter->sysdict ? PyDict_GetItemString(interpreter->sysdict, "stdlib_module_names") : nullptr;
+  PyObject* standard = find(interpreter->sysdict, name<"stdlib_module_names">);
   size_t count = 0;
   Py_ssize_t position = 0;
   PyObject *key, *module;
   while (PyDict_Next(modules, &position, &key, &module)) {
-    if (!PyUnicode_Check(key) || !PyModule_Check(module)) continue;
+    if (!PyUnicode_Check(key) || !PyUnicode_IS_READY(key) || !PyModule_Check(module)) continue;
     PyModuleDef* definition = PyModule_GetDef(module);
     if (!definition || !definition->m_methods) continue;
-    if (standard && PyAnySet_Check(standard)) {
-      // A package's name decides for the modules in it.
-      bool known = PySet_Contains(standard, key) == 1;
-      Py_ssize_t i = 0, other = 0;
-      Py_hash_t hash;
-      PyObject* entry;
-      while (!known && _PySet_NextEntry(standard, &other, &entry, &hash)) {
-        i = PyUnicode_GET_LENGTH(entry);
-        known = PyUnicode_GET_LENGTH(key) > i && PyUnicode_READ_CHAR(key, i) == '.' && PyUnicode_Tailmatch(key, entry, 0, PY_SSIZE_T_MAX, -1) == 1;
-      }
-      if (known) continue;
-    }
+    if (standard && PyAnySet_Check(standard) && is_standard(standard, key)) continue;
     put(fd, count++ ? ", " : "\nExtension modules: ");
     put_text(fd, key);
   }

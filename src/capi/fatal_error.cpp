@@ -8,6 +8,7 @@
 
 #include "base/names.h"
 #include "capi/lifecycle.h"
+#include "modules/faulthandler_module.h"
 #include "runtime/runtime.h"
 
 extern "C" {
@@ -80,6 +81,7 @@ void fatal_error(const char* function, const char* message, int status) {
       flush_standard_streams();
     }
   }
+  silence_faulthandler();
   if (status < 0) std::abort();
   std::exit(status);
 }

@@ -414,6 +414,13 @@ Status enable_faulthandler() {
   return Status::ok;
 }
 
+void silence_faulthandler() {
+  Faulthandler* self = g_runtime.faulthandler;
+  if (!self || !self->enabled) return;
+  self->enabled = false;
+  for (FatalSignal& signal : self->fatal) restore(signal);
+}
+
 void finish_faulthandler() {
   Faulthandler* self = g_runtime.faulthandler;
   if (!self) return;

@@ -9,6 +9,8 @@ namespace gill {
 
 // What -X faulthandler does.
 Status enable_faulthandler();
+// For the end of a fatal error, which has been reported: only gives the signals back. Works without the interpreter's lock.
+void silence_faulthandler();
 // Takes every handler away again.
 void finish_faulthandler();
 
