@@ -331,6 +331,8 @@ char* PyOS_double_to_string(double value, char code, int precision, int flags, i
           *out++ = '.';
         } else if (flags & Py_DTSF_ADD_DOT_0) {
           out = put(out, ".0");
+        } else if (flags & Py_DTSF_ALT) {
+          *out++ = '.';
         }
       }
     }

@@ -185,7 +185,7 @@ Status format_character(PyObject* value, const FormatSpec& spec, _PyUnicodeWrite
   if (spec.sign) return raise(PyExc_ValueError, "Sign not allowed with integer format specifier 'c'");
   if (spec.alternate) return raise(PyExc_ValueError, "Alternate form (#) not allowed with integer format specifier 'c'");
   long code = TRY(checked(PyLong_AsLong(value)));
-  if (code < 0 || code > 0x10ffff) return raise(PyExc_OverflowError, "%%c arg not in range(0x110000)");
+  if (code < 0 || code > 0x10ffff) return raise(PyExc_OverflowError, "%c arg not in range(0x110000)");
   Ref<> character = TRY(str_from_character(static_cast<U4>(code)));
   Separators separators;
   TRY(find_separators(Grouping::none, &separators));
