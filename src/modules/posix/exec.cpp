@@ -248,13 +248,13 @@ Maybe<int> spawn(PyObject* module, bool search, const Path& path, PyObject* argv
   return pid;
 }
 
-Maybe<int> posix_posix_spawn(PyObject* module, Path path, PyObject* argv, PyObject* env, PyObject* file_actions, PyObject* setpgroup, bool resetids, bool setsid,
+Maybe<int> posix_posix_spawn(PyObject* module, Path path, PyObject* argv, PyObject* env, PyObject* file_actions, PyObject* setpgroup, int resetids, int setsid,
                              PyObject* setsigmask, PyObject* setsigdef, PyObject* scheduler) {
-  return spawn(module, false, path, argv, env, file_actions, {"posix_spawn", setpgroup, resetids, setsid, setsigmask, setsigdef, scheduler});
+  return spawn(module, false, path, argv, env, file_actions, {"posix_spawn", setpgroup, resetids != 0, setsid != 0, setsigmask, setsigdef, scheduler});
 }
-Maybe<int> posix_posix_spawnp(PyObject* module, Path path, PyObject* argv, PyObject* env, PyObject* file_actions, PyObject* setpgroup, bool resetids, bool setsid,
+Maybe<int> posix_posix_spawnp(PyObject* module, Path path, PyObject* argv, PyObject* env, PyObject* file_actions, PyObject* setpgroup, int resetids, int setsid,
                               PyObject* setsigmask, PyObject* setsigdef, PyObject* scheduler) {
-  return spawn(module, true, path, argv, env, file_actions, {"posix_spawnp", setpgroup, resetids, setsid, setsigmask, setsigdef, scheduler});
+  return spawn(module, true, path, argv, env, file_actions, {"posix_spawnp", setpgroup, resetids != 0, setsid != 0, setsigmask, setsigdef, scheduler});
 }
 
 }  // namespace
