@@ -109,10 +109,19 @@ Ref<> frozen_code(PyObject* module_name) {
   return code;
 }
 
-bool is_builtin_name(PyObject* module_name) { return find_builtin(module_name) || find_added(module_name); }
+// These two are made by start-up itself, not by an entry of the table.
+constexpr const char* kMadeByStartUp[] = {"builtins", "sys"};
+
+bool is_builtin_name(PyObject* module_name) {
+  for (const char* made : kMadeByStartUp) {
+    if (PyUnicode_CompareWithASCIIString(module_name, made) == 0) return true;
+  }
+  return find_builtin(module_name) || find_added(module_name);
+}
 
 Ref<> builtin_module_names() {
   Ref<> list = TRY(steal(PyList_New(0)));
+  for (const char* made : kMadeByStartUp) TRY(status_of(PyList_Append(list.get(), TRY(steal(PyUnicode_InternFromString(made))).get())));
   for (const BuiltinModule* m = __start_gill_modules; m != __stop_gill_modules; ++m) {
     TRY(status_of(PyList_Append(list.get(), TRY(steal(PyUnicode_InternFromString(m->name))).get())));
   }

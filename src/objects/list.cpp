@@ -156,12 +156,25 @@ Status assign_slice(PyListObject* self, Py_ssize_t low, Py_ssize_t high, PyObjec
   return status;
 }
 
+// The first room of an empty list: as much as it will need, for lists that do not grow later.
+Status preallocate(PyListObject* self, Py_ssize_t size) {
+  size = size == PY_SSIZE_T_MAX ? size : (size + 1) & ~Py_ssize_t{1};
+  self->ob_item = PyMem_New(PyObject*, size);
+  if (!self->ob_item) {
+    PyErr_NoMemory();
+    return failure;
+  }
+  self->allocated = size;
+  return Status::ok;
+}
+
 Status extend(PyListObject* self, PyObject* iterable) {
   if (PyList_CheckExact(iterable) || PyTuple_CheckExact(iterable) || iterable == as_object(self)) {
     Ref<> source = TRY(steal(PySequence_Fast(iterable, "argument must be iterable")));
     Py_ssize_t n = PySequence_Fast_GET_SIZE(source.get());
     if (n == 0) return Status::ok;
     Py_ssize_t m = self->ob_base.ob_size;
+    if (!self->ob_item) TRY(preallocate(self, n));
     TRY(list_resize(self, m + n));
     // The items' address is read after the resize: the list may extend itself.
     PyObject** items = PySequence_Fast_ITEMS(source.get());
@@ -172,7 +185,9 @@ Status extend(PyListObject* self, PyObject* iterable) {
   Py_ssize_t hint = TRY(checked(PyObject_LengthHint(iterable, 8)));
   Py_ssize_t n = self->ob_base.ob_size;
   if (hint > PY_SSIZE_T_MAX - n) hint = 0;
-  if (self->allocated - n < hint) {
+  if (!self->ob_item) {
+    if (hint) TRY(preallocate(self, hint));
+  } else if (self->allocated - n < hint) {
     TRY(list_resize(self, n + hint));
     self->ob_base.ob_size = n;
   }
@@ -398,6 +413,8 @@ Ref<> list_compare(PyObject* a, PyObject* b, int op) {
     Ref<> x = borrow(as_list(a)->ob_item[i]), y = borrow(as_list(b)->ob_item[i]);
     if (x.get() == y.get()) continue;
     if (!TRY(truth_of(PyObject_RichCompareBool(x.get(), y.get(), Py_EQ)))) {
+      // The comparison may have shortened the lists.
+      if (i >= Py_SIZE(a) || i >= Py_SIZE(b)) break;
       if (op == Py_EQ) return py_bool(false);
       if (op == Py_NE) return py_bool(true);
       return steal(PyObject_RichCompare(x.get(), y.get(), op));
@@ -469,7 +486,7 @@ Ref<> reverse_length_hint(SequenceIterator* self) {
   return steal(PyLong_FromSsize_t(left));
 }
 Ref<> reverse_reduce(SequenceIterator* self) {
-  if (self->index >= 0 && self->sequence) {
+  if (self->sequence) {
     Ref<> reversed = TRY(steal(_PyEval_GetBuiltin(name<"reversed">)));
     return steal(Py_BuildValue("N(O)n", reversed.release(), self->sequence, self->index));
   }

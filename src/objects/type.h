@@ -53,6 +53,8 @@ struct SpecialMethod {
 };
 
 SpecialMethod lookup_special(PyObject* self, PyObject* name);
+// The same when `found` is what the type has under the name.
+SpecialMethod bind_special(PyObject* self, PyObject* found);
 
 // Calls `method` with self and the arguments.
 template <class... A>

@@ -75,7 +75,7 @@ bool same_layout(PyTypeObject* a, PyTypeObject* b) {
 }
 
 Status check_assignment(PyTypeObject* old_type, PyTypeObject* new_type, const char* attribute) {
-  if (new_type->tp_dealloc != old_type->tp_dealloc) {
+  if (new_type->tp_free != old_type->tp_free) {
     return raise(PyExc_TypeError, "%s assignment: '%s' deallocator differs from '%s'", attribute, new_type->tp_name, old_type->tp_name);
   }
   bool same_dict = has_managed_dict(new_type) == has_managed_dict(old_type) && new_type->tp_dictoffset == old_type->tp_dictoffset;

@@ -47,16 +47,19 @@ PyObject* attribute_hook(PyObject* self, PyObject* attribute) {
     type->tp_getattro = get_attribute;
     return get_attribute(self, attribute);
   }
+  // __getattribute__ may remove it meanwhile.
   Ref<> hold = borrow(fallback);
+  auto call_fallback = [&]() -> PyObject* {
+    SpecialMethod method = bind_special(self, fallback);
+    return method ? call_special(method, self, attribute).release() : nullptr;
+  };
   PyObject* primary = type_lookup(type, name<"__getattribute__">);
   auto* wrapper = reinterpret_cast<PyWrapperDescrObject*>(primary);
   PyObject* result;
   if (!primary || (Py_IS_TYPE(primary, &PyWrapperDescr_Type) &&
                    wrapper->d_wrapped == (void*)PyObject_GenericGetAttr)) {
     result = _PyObject_GenericGetAttrWithDict(self, attribute, nullptr, 1);
-    if (!result && !PyErr_Occurred()) {
-      return call_special(lookup_special(self, name<"__getattr__">), self, attribute).release();
-    }
+    if (!result && !PyErr_Occurred()) return call_fallback();
   } else {
     SpecialMethod method = lookup_special(self, name<"__getattribute__">);
     if (!method) return nullptr;
@@ -64,9 +67,7 @@ PyObject* attribute_hook(PyObject* self, PyObject* attribute) {
   }
   if (result || !PyErr_ExceptionMatches(PyExc_AttributeError)) return result;
   PyErr_Clear();
-  SpecialMethod method = lookup_special(self, name<"__getattr__">);
-  if (!method) return nullptr;
-  return call_special(method, self, attribute).release();
+  return call_fallback();
 }
 
 int set_attribute(PyObject* self, PyObject* attribute, PyObject* value) {
@@ -116,7 +117,12 @@ Py_hash_t hash(PyObject* self) {
 
 PyObject* rich_compare(PyObject* self, PyObject* other, int operation) {
   static PyObject* const kMethods[] = {name<"__lt__">, name<"__le__">, name<"__eq__">, name<"__ne__">, name<"__gt__">, name<"__ge__">};
-  return call_or_not_implemented(self, kMethods[operation], other);
+  SpecialMethod method = lookup_special(self, kMethods[operation]);
+  if (!method) {
+    PyErr_Clear();
+    return borrow(Py_NotImplemented).release();
+  }
+  return call_special(method, self, other).release();
 }
 
 int truth(PyObject* self) {

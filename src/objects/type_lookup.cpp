@@ -124,14 +124,16 @@ PyObject* type_lookup_uncached(PyTypeObject* type, PyObject* name) {
 }
 
 SpecialMethod lookup_special(PyObject* self, PyObject* name) {
-  PyTypeObject* type = Py_TYPE(self);
-  PyObject* found = type_lookup(type, name);
-  if (!found) return {};
+  PyObject* found = type_lookup(Py_TYPE(self), name);
+  return found ? bind_special(self, found) : SpecialMethod{};
+}
+
+SpecialMethod bind_special(PyObject* self, PyObject* found) {
   if (PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR)) return {borrow(found), true};
   descrgetfunc get = Py_TYPE(found)->tp_descr_get;
   if (!get) return {borrow(found), false};
   Ref<> hold = borrow(found);
-  return {steal(get(found, self, as_object(type))), false};
+  return {steal(get(found, self, as_object(Py_TYPE(self)))), false};
 }
 
 void finalize_types(Interpreter* interpreter) {
