@@ -89,7 +89,7 @@ Py_complex _Py_c_pow(Py_complex a, Py_complex b) {
   double angle = std::atan2(a.imag, a.real);
   double phase = angle * b.real;
   if (b.imag != 0.0) {
-    length *= std::exp(-angle * b.imag);
+    length /= std::exp(angle * b.imag);
     phase += b.imag * std::log(magnitude);
   }
   Py_complex result = {length * std::cos(phase), length * std::sin(phase)};

@@ -235,6 +235,7 @@ Ref<> floor_divide(PyObject* a, PyObject* b) {
   return q;
 }
 Ref<> modulo(PyObject* a, PyObject* b) {
+  if (int_size(b) == 0) return raise(PyExc_ZeroDivisionError, "integer modulo by zero");
   Ref<> r;
   TRY(int_divmod(a, b, nullptr, &r));
   return r;
