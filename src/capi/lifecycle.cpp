@@ -46,9 +46,9 @@ Status create_core_modules(Interpreter* interpreter) {
   interpreter->modules = TRY(steal(PyDict_New())).release();
   Ref<> builtins = TRY(create_builtins());
   interpreter->builtins = borrow(PyModule_GetDict(builtins.get())).release();
-  TRY(status_of(PyDict_SetItemString(interpreter->modules, "builtins", builtins.get())));
   Ref<> sys = TRY(create_sys(interpreter));
   TRY(status_of(PyDict_SetItemString(interpreter->modules, "sys", sys.get())));
+  TRY(status_of(PyDict_SetItemString(interpreter->modules, "builtins", builtins.get())));
   interpreter->builtins_copy = TRY(steal(PyDict_Copy(interpreter->builtins))).release();
   return update_sys_from_config(interpreter->sysdict, &interpreter->config);
 }
@@ -136,11 +136,11 @@ PyStatus start_interpreter(Interpreter* interpreter) {
     CHECK(step(signals ? Status::ok : Status::error, "can't import signal"));
   }
   if (interpreter == g_runtime.main_interpreter) warn_of_legacy_locale();
-  CHECK(step(create_main_module(interpreter), "Failed to initialize __main__"));
   CHECK(step(add_open(interpreter), "can't initialize open"));
   CHECK(name_stdio_encoding(&interpreter->config));
   CHECK(step(create_standard_streams(config), "can't initialize sys standard streams"));
   if (config->faulthandler && interpreter == g_runtime.main_interpreter) CHECK(step(enable_faulthandler(), "can't enable faulthandler"));
+  CHECK(step(create_main_module(interpreter), "Failed to initialize __main__"));
   CHECK(step(import_warnings(), "can't import warnings"));
   g_runtime.initialized = true;
   if (config->site_import) CHECK(step(import_site(), "Failed to import the site module"));

@@ -172,6 +172,7 @@ void finish_imports(Interpreter* interpreter) {
 
 Status bootstrap_importlib(Interpreter* interpreter) {
   PyObject* bootstrap_name = name<"_frozen_importlib">;
+  if (interpreter->config.verbose) PySys_FormatStderr("import %U # frozen\n", bootstrap_name);
   Ref<> code = TRY(frozen_code(bootstrap_name));
   Ref<> module = TRY(steal(PyModule_NewObject(bootstrap_name)));
   PyObject* dict = PyModule_GetDict(module.get());
@@ -186,6 +187,7 @@ Status bootstrap_importlib(Interpreter* interpreter) {
   interpreter->import_function = borrow(PyDict_GetItemString(interpreter->builtins, "__import__")).release();
   // `_imp` cannot be imported before there are importers.
   Ref<> imp_name = borrow(name<"_imp">);
+  if (interpreter->config.verbose) PySys_WriteStderr("import _imp # builtin\n");
   Ref<> namespace_spec = TRY(steal(_PyNamespace_New(nullptr)));
   TRY(status_of(PyObject_SetAttrString(namespace_spec.get(), "name", imp_name.get())));
   Ref<> imp = TRY(create_builtin_module(imp_name.get(), namespace_spec.get()));
@@ -201,11 +203,18 @@ Status bootstrap_importlib(Interpreter* interpreter) {
 Status bootstrap_external_importers(Interpreter* interpreter) {
   Ref<> done = TRY(steal(PyObject_CallMethod(interpreter->importlib, "_install_external_importers", nullptr)));
   // zipimport's importer goes in front of the one for directories.
+  bool verbose = interpreter->config.verbose > 0;
+  if (verbose) PySys_WriteStderr("# installing zipimport hook\n");
   Ref<> hooks = borrow(PySys_GetObject("path_hooks"));
   Ref<> zipimport = steal(PyImport_ImportModule("zipimport"));
   Ref<> importer = zipimport ? steal(PyObject_GetAttrString(zipimport.get(), "zipimporter")) : Ref<>();
-  if (!importer) PyErr_Clear();
-  else if (hooks) TRY(status_of(PyList_Insert(hooks.get(), 0, importer.get())));
+  if (!importer) {
+    PyErr_Clear();
+    if (verbose) PySys_WriteStderr("# can't import zipimport.zipimporter\n");
+    return Status::ok;
+  }
+  if (hooks) TRY(status_of(PyList_Insert(hooks.get(), 0, importer.get())));
+  if (verbose) PySys_WriteStderr("# installed zipimport hook\n");
   return Status::ok;
 }
 

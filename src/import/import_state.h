@@ -16,6 +16,10 @@ struct ImportState {
   int dlopen_flags = 0;
   PyObject* find_and_load = nullptr;  // importlib._bootstrap._find_and_load
   const char* package_context = nullptr;
+  // -X importtime: how deep the imports are nested, and the time that was spent below the one that runs.
+  int time_depth = 0;
+  int64_t time_below = 0;
+  bool time_header_shown = false;
 };
 
 Status create_import_state(Interpreter* interpreter);
