@@ -49,6 +49,12 @@ Maybe<double> binary(PyObject*, double x, double y) {
   return result;
 }
 
+// The C library's zero may have the wrong sign where y is subnormal.
+double remainder(double x, double y) {
+  double result = std::remainder(x, y);
+  return result == 0.0 ? std::copysign(result, x) : result;
+}
+
 Maybe<double> nextafter(PyObject*, double x, double y) { return std::nextafter(x, y); }
 
 Maybe<double> power(PyObject*, double x, double y) {
@@ -135,10 +141,11 @@ Ref<> logarithm(PyObject*, PyObject* x) {
   double fraction = TRY(checked(_PyLong_Frexp(reinterpret_cast<PyLongObject*>(x), &exponent)));
   return steal(PyFloat_FromDouble(F(fraction) + F(2.0) * static_cast<double>(exponent)));
 }
-Ref<> log(PyObject* module, PyObject* x, PyObject* base) {
-  Ref<> numerator = TRY(logarithm<::log>(module, x));
-  if (!base) return numerator;
-  Ref<> denominator = TRY(logarithm<::log>(module, base));
+Ref<> log(PyObject* module, Args arguments) {
+  if (arguments.count < 1 || arguments.count > 2) return raise(PyExc_TypeError, "math.log requires 1 to 2 arguments");
+  Ref<> numerator = TRY(logarithm<::log>(module, arguments[0]));
+  if (arguments.count == 1) return numerator;
+  Ref<> denominator = TRY(logarithm<::log>(module, arguments[1]));
   return steal(PyNumber_TrueDivide(numerator.get(), denominator.get()));
 }
 
@@ -194,14 +201,14 @@ const PyMethodDef kFunctions[] = {
     METHOD("lcm($module, *integers)", lcm, "Least Common Multiple."),
     METHOD("ldexp($module, x, i, /)", ldexp, "Return x * (2**i).\n\nThis is essentially the inverse of frexp()."),
     METHOD("lgamma($module, x, /)", with_errno<log_gamma>, "Natural logarithm of absolute value of Gamma function at x."),
-    METHOD_UNSIGNED("log($module, x, base=<unrepresentable>, /)", log, "log(x, [base=math.e])\nReturn the logarithm of x to the given base.\n\nWithout a base it is the natural logarithm."),
+    METHOD_UNSIGNED("log($module, *arguments)", log, "log(x, [base=math.e])\nReturn the logarithm of x to the given base.\n\nWithout a base it is the natural logarithm."),
     METHOD("log1p($module, x, /)", unary<::log1p>, "Return the natural logarithm of 1+x (base e), accurate for x near zero."),
     METHOD("log10($module, x, /)", logarithm<::log10>, "Return the base 10 logarithm of x."),
     METHOD("log2($module, x, /)", logarithm<::log2>, "Return the base 2 logarithm of x."),
     METHOD("modf($module, x, /)", modf, "Return the fractional and integer parts of x.\n\nBoth results carry the sign of x and are floats."),
     METHOD("pow($module, x, y, /)", power, "Return x**y (x to the power of y)."),
     METHOD("radians($module, x, /)", radians, "Convert angle x from degrees to radians."),
-    METHOD("remainder($module, x, y, /)", binary<::remainder>, "Difference between x and the closest integer multiple of y; of two, the even one."),
+    METHOD("remainder($module, x, y, /)", binary<remainder>, "Difference between x and the closest integer multiple of y; of two, the even one."),
     METHOD("sin($module, x, /)", unary<::sin>, "Return the sine of x (measured in radians)."),
     METHOD("sinh($module, x, /)", unbounded<::sinh>, "Return the hyperbolic sine of x."),
     METHOD("sqrt($module, x, /)", unary<::sqrt>, "Return the square root of x."),
