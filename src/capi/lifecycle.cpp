@@ -18,6 +18,7 @@
 #include "modules/faulthandler_module.h"
 #include "modules/gc_module.h"
 #include "modules/sys_module.h"
+#include "modules/tracemalloc/module.h"
 #include "objects/codec_state.h"
 #include "objects/type_state.h"
 #include "runtime/runtime.h"
@@ -136,6 +137,7 @@ PyStatus start_interpreter(Interpreter* interpreter) {
     CHECK(step(signals ? Status::ok : Status::error, "can't import signal"));
   }
   if (interpreter == g_runtime.main_interpreter) warn_of_legacy_locale();
+  if (interpreter == g_runtime.main_interpreter) CHECK(step(start_tracemalloc(config->tracemalloc), "can't start tracemalloc"));
   CHECK(step(add_open(interpreter), "can't initialize open"));
   CHECK(name_stdio_encoding(&interpreter->config));
   CHECK(step(create_standard_streams(config), "can't initialize sys standard streams"));
@@ -237,6 +239,7 @@ int Py_FinalizeEx(void) {
   PyGC_Collect();
   finish_modules(interpreter);
   if (flush_standard_streams() < 0) result = -1;
+  finish_tracemalloc();
   finish_faulthandler();
   finish_interpreter(interpreter);
   PyThreadState_Clear(thread);

@@ -141,7 +141,8 @@ void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* allocator
 }
 [[gnu::visibility("default")]] int _PyMem_SetDefaultAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* old) {
   if (old) PyMem_GetAllocator(domain, old);
-  g_allocators.domains[domain] = domain == PYMEM_DOMAIN_RAW ? kRaw : kHeap;
+  PyMemAllocatorEx wanted = domain == PYMEM_DOMAIN_RAW ? kRaw : kHeap;
+  PyMem_SetAllocator(domain, &wanted);
   return 0;
 }
 void PyObject_GetArenaAllocator(PyObjectArenaAllocator* out) { *out = g_allocators.arena; }

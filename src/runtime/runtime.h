@@ -46,6 +46,7 @@ struct GivenPaths {
 };
 
 struct Faulthandler;
+struct Tracemalloc;
 
 struct Runtime {
   // Guards the lists of interpreters and thread states. Never held while Python code may run.
@@ -61,6 +62,7 @@ struct Runtime {
   PendingCalls pending;
   Signals signals;
   Faulthandler* faulthandler = nullptr;  // modules/faulthandler: for its signal handlers
+  Tracemalloc* tracemalloc = nullptr;    // modules/tracemalloc
 
   // Each PyModuleDef gets a number of its own: its place in Interpreter::modules_by_index.
   std::atomic<Py_ssize_t> last_module_index = 0;

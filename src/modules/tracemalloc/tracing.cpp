@@ -1,0 +1,376 @@
+// Tracing of allocations: the hooks in the allocators, and what is noted for each block.
+//
+// The hooks stand in front of all three domains of allocators (PyMem_SetAllocator). A block of the raw domain may be asked for
+// without the interpreter's lock; the tables have a lock of their own, and the hook takes the interpreter's lock to look at the
+// frames where the thread has a state. Within a hook of a thread nothing is traced.
+#include "modules/tracemalloc/tracing.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "base/names.h"
+#include "objects/frame.h"
+#include "runtime/runtime.h"
+
+namespace gill {
+
+struct Tracemalloc {
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  bool tracing = false;
+  int frame_limit = 1;
+  PyMemAllocatorEx raw = {}, mem = {}, object = {};  // what stood there before
+  tracemalloc::Totals totals;
+  tracemalloc::Table<tracemalloc::Block> blocks;
+  tracemalloc::Table<tracemalloc::TracebackEntry> tracebacks;
+  tracemalloc::Table<tracemalloc::FileName> file_names;
+  size_t traceback_bytes = 0;
+};
+
+namespace tracemalloc {
+namespace {
+
+inline constexpr unsigned kDefaultDomain = 0;
+
+thread_local constinit bool t_in_hook = false;
+
+class InHook {
+ public:
+  InHook() { t_in_hook = true; }
+  ~InHook() { t_in_hook = false; }
+};
+
+class Guard {
+ public:
+  explicit Guard(Tracemalloc* self) : self_(self) { pthread_mutex_lock(&self->mutex); }
+  ~Guard() { pthread_mutex_unlock(&self_->mutex); }
+
+ private:
+  Tracemalloc* self_;
+};
+
+Tracemalloc* active() {
+  Tracemalloc* self = g_runtime.tracemalloc;
+  return self && self->tracing ? self : nullptr;
+}
+
+// ---- tracebacks -----------------------------------------------------------------------------------------
+
+// Keeps the name alive. Needs both locks.
+PyObject* enter_file_name(Tracemalloc* self, PyObject* text) {
+  if (!text || !PyUnicode_Check(text) || !PyUnicode_IS_READY(text)) text = name<"<unknown>">;
+  if (!self->file_names.reserve()) return nullptr;
+  FileName* entry = self->file_names.find(mix(reinterpret_cast<uintptr_t>(text)), [&](const FileName& e) { return e.text == text; });
+  if (entry->is_empty()) {
+    entry->text = borrow(text).release();
+    self->file_names.note_added();
+  }
+  return text;
+}
+
+const Traceback* enter_traceback(Tracemalloc* self, Traceback* given) {
+  size_t hash = given->total;
+  for (int i = 0; i < given->count; ++i) {
+    hash = mix(hash * 31 + reinterpret_cast<uintptr_t>(given->frames[i].file_name)) + given->frames[i].line;
+  }
+  given->hash = mix(hash);
+  if (!self->tracebacks.reserve()) return nullptr;
+  TracebackEntry* entry = self->tracebacks.find(given->hash, [&](const TracebackEntry& e) {
+    return e.traceback->hash == given->hash && e.traceback->count == given->count && e.traceback->total == given->total &&
+           std::equal(given->frames, given->frames + given->count, e.traceback->frames);
+  });
+  if (!entry->is_empty()) return entry->traceback;
+  size_t bytes = sizeof(Traceback) + given->count * sizeof(TracedFrame);
+  auto* copy = static_cast<Traceback*>(std::malloc(bytes));
+  if (!copy) return nullptr;
+  std::memcpy(copy, given, bytes);
+  entry->traceback = copy;
+  self->tracebacks.note_added();
+  self->traceback_bytes += bytes;
+  return copy;
+}
+
+// Where this thread is; `thread` is null for one without a state, whose place is unknown.
+const Traceback* current_traceback(Tracemalloc* self, PyThreadState* thread) {
+  constexpr int kInline = 32;
+  alignas(Traceback) char storage[sizeof(Traceback) + kInline * sizeof(TracedFrame)];
+  int limit = self->frame_limit;
+  void* memory = limit <= kInline ? storage : std::malloc(sizeof(Traceback) + static_cast<size_t>(limit) * sizeof(TracedFrame));
+  if (!memory) return nullptr;
+  auto* traceback = new (memory) Traceback{};
+  bool ok = true;
+  int count = 0, total = 0;
+  const Frame* frame = thread && thread->cframe ? thread->cframe->current_frame : nullptr;
+  for (; frame; frame = frame->previous) {
+    if (is_incomplete(frame)) continue;
+    if (total < kMostFrames) ++total;
+    if (count >= limit) continue;
+    PyObject* file_name = enter_file_name(self, frame->f_code->co_filename);
+    ok = ok && file_name;
+    int line = frame_line(frame);
+    traceback->frames[count++] = {file_name, line < 0 ? 0u : static_cast<unsigned>(line)};
+  }
+  if (count == 0) {
+    traceback->frames[0] = {name<"<unknown>">, 0};
+    count = total = 1;
+  }
+  traceback->count = static_cast<uint16_t>(count);
+  traceback->total = static_cast<uint16_t>(total);
+  const Traceback* result = ok ? enter_traceback(self, traceback) : nullptr;
+  if (memory != storage) std::free(memory);
+  return result;
+}
+
+// ---- blocks ---------------------------------------------------------------------------------------------
+
+Block* find_block(Tracemalloc* self, unsigned domain, uintptr_t address) {
+  Block key;
+  key.address = address;
+  key.domain = domain;
+  return self->blocks.find(key.hash(), [&](const Block& b) { return b.address == address && b.domain == domain; });
+}
+
+// False when there is no memory. The guard is held.
+bool add(Tracemalloc* self, unsigned domain, uintptr_t address, size_t size, PyThreadState* thread) {
+  const Traceback* traceback = current_traceback(self, thread);
+  if (!traceback || !self->blocks.reserve()) return false;
+  Block* block = find_block(self, domain, address);
+  if (block->used) {
+    self->totals.current -= block->trace.size;
+  } else {
+    self->blocks.note_added();
+  }
+  block->address = address;
+  block->domain = domain;
+  block->used = true;
+  block->trace = {size, traceback};
+  self->totals.current += size;
+  self->totals.peak = std::max(self->totals.peak, self->totals.current);
+  return true;
+}
+
+void remove(Tracemalloc* self, unsigned domain, uintptr_t address) {
+  Block* block = find_block(self, domain, address);
+  if (!block || !block->used) return;
+  self->totals.current -= block->trace.size;
+  self->blocks.remove(block);
+}
+
+// Looks at the frames with the interpreter's lock where this thread can have it.
+bool note(Tracemalloc* self, void* p, size_t size) {
+  ThreadState* own = current_thread();
+  if (own || !PyGILState_GetThisThreadState()) {
+    Guard guard(self);
+    return !self->tracing || add(self, kDefaultDomain, reinterpret_cast<uintptr_t>(p), size, own);
+  }
+  PyGILState_STATE lock = PyGILState_Ensure();
+  bool ok;
+  {
+    Guard guard(self);
+    ok = !self->tracing || add(self, kDefaultDomain, reinterpret_cast<uintptr_t>(p), size, current_thread());
+  }
+  PyGILState_Release(lock);
+  return ok;
+}
+
+void forget(void* p) {
+  Tracemalloc* self = active();
+  if (!self || !p) return;
+  Guard guard(self);
+  remove(self, kDefaultDomain, reinterpret_cast<uintptr_t>(p));
+}
+
+// ---- hooks ----------------------------------------------------------------------------------------------
+
+void* noted(const PyMemAllocatorEx* original, void* p, size_t size) {
+  Tracemalloc* self = active();
+  if (!p || !self || t_in_hook) return p;
+  InHook in_hook;
+  if (note(self, p, size)) return p;
+  original->free(original->ctx, p);
+  return nullptr;
+}
+
+void* hooked_malloc(void* context, size_t size) {
+  auto* original = static_cast<PyMemAllocatorEx*>(context);
+  return noted(original, original->malloc(original->ctx, size), size);
+}
+void* hooked_calloc(void* context, size_t count, size_t size) {
+  auto* original = static_cast<PyMemAllocatorEx*>(context);
+  return noted(original, original->calloc(original->ctx, count, size), count * size);
+}
+void* hooked_realloc(void* context, void* p, size_t size) {
+  auto* original = static_cast<PyMemAllocatorEx*>(context);
+  Tracemalloc* self = active();
+  Block before;
+  if (p && self) {
+    // Before the address can be another thread's.
+    Guard guard(self);
+    if (Block* block = find_block(self, kDefaultDomain, reinterpret_cast<uintptr_t>(p)); block && block->used) {
+      before = *block;
+      remove(self, kDefaultDomain, before.address);
+    }
+  }
+  void* moved = original->realloc(original->ctx, p, size);
+  if (moved && p) {
+    // Its contents may have moved already, so the caller gets it even where the trace cannot be kept.
+    if (self && !t_in_hook) {
+      InHook in_hook;
+      (void)note(self, moved, size);
+    }
+    return moved;
+  }
+  if (!moved && before.used) {
+    Guard guard(self);
+    if (self->tracing && self->blocks.reserve()) {
+      *find_block(self, kDefaultDomain, before.address) = before;
+      self->blocks.note_added();
+      self->totals.current += before.trace.size;
+    }
+  }
+  return noted(original, moved, size);
+}
+void hooked_free(void* context, void* p) {
+  auto* original = static_cast<PyMemAllocatorEx*>(context);
+  forget(p);
+  original->free(original->ctx, p);
+}
+
+void install(PyMemAllocatorDomain domain, PyMemAllocatorEx* original) {
+  PyMem_GetAllocator(domain, original);
+  PyMemAllocatorEx hooks = {original, hooked_malloc, hooked_calloc, hooked_realloc, hooked_free};
+  PyMem_SetAllocator(domain, &hooks);
+}
+
+}  // namespace
+
+// ---- control ----------------------------------------------------------------------------------------------
+
+bool is_tracing() { return active() != nullptr; }
+int frame_limit() { return g_runtime.tracemalloc ? g_runtime.tracemalloc->frame_limit : 1; }
+
+Status start(int frames) {
+  if (frames < 1 || frames > kMostFrames) return raise(PyExc_ValueError, "the number of frames must be in range [1; %i]", kMostFrames);
+  if (!g_runtime.tracemalloc) {
+    void* memory = std::malloc(sizeof(Tracemalloc));
+    if (!memory) return PyErr_NoMemory(), failure;
+    g_runtime.tracemalloc = new (memory) Tracemalloc();
+  }
+  Tracemalloc* self = g_runtime.tracemalloc;
+  if (self->tracing) return Status::ok;
+  self->frame_limit = frames;
+  self->tracing = true;
+  install(PYMEM_DOMAIN_RAW, &self->raw);
+  install(PYMEM_DOMAIN_MEM, &self->mem);
+  install(PYMEM_DOMAIN_OBJ, &self->object);
+  return Status::ok;
+}
+
+void clear_traces() {
+  Tracemalloc* self = g_runtime.tracemalloc;
+  if (!self) return;
+  {
+    Guard guard(self);
+    self->blocks.clear();
+    self->tracebacks.for_each([](const TracebackEntry& entry) { std::free(entry.traceback); });
+    self->tracebacks.clear();
+    self->traceback_bytes = 0;
+    self->totals = {};
+  }
+  // Freeing a name goes through the hooks.
+  InHook in_hook;
+  self->file_names.for_each([](const FileName& entry) { release(entry.text); });
+  self->file_names.clear();
+}
+
+void stop() {
+  Tracemalloc* self = active();
+  if (!self) return;
+  self->tracing = false;
+  PyMem_SetAllocator(PYMEM_DOMAIN_RAW, &self->raw);
+  PyMem_SetAllocator(PYMEM_DOMAIN_MEM, &self->mem);
+  PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &self->object);
+  clear_traces();
+}
+
+Totals totals() { return active() ? g_runtime.tracemalloc->totals : Totals{}; }
+void reset_peak() {
+  Tracemalloc* self = active();
+  if (!self) return;
+  Guard guard(self);
+  self->totals.peak = self->totals.current;
+}
+size_t own_memory() {
+  Tracemalloc* self = g_runtime.tracemalloc;
+  if (!self) return 0;
+  Guard guard(self);
+  return self->blocks.memory() + self->tracebacks.memory() + self->file_names.memory() + self->traceback_bytes;
+}
+
+// ---- asking -----------------------------------------------------------------------------------------------
+
+Ref<> traceback_tuple(const Traceback* traceback) {
+  Ref<> result = TRY(steal(PyTuple_New(traceback->count)));
+  for (int i = 0; i < traceback->count; ++i) {
+    const TracedFrame& frame = traceback->frames[i];
+    PyObject* pair = TRY(Py_BuildValue("(OI)", frame.file_name, frame.line));
+    PyTuple_SET_ITEM(result.get(), i, pair);
+  }
+  return result;
+}
+
+Ref<> traceback_of(unsigned domain, uintptr_t address) {
+  Tracemalloc* self = active();
+  const Traceback* traceback = nullptr;
+  if (self) {
+    Guard guard(self);
+    Block* block = find_block(self, domain, address);
+    if (block && block->used) traceback = block->trace.traceback;
+  }
+  return traceback ? traceback_tuple(traceback) : none();
+}
+
+bool take_snapshot(Snapshot* out) {
+  Tracemalloc* self = active();
+  if (!self) return true;
+  Guard guard(self);
+  out->blocks = static_cast<Block*>(std::malloc((self->blocks.count() + 1) * sizeof(Block)));
+  if (!out->blocks) return false;
+  self->blocks.for_each([&](const Block& block) { out->blocks[out->count++] = block; });
+  return true;
+}
+
+}  // namespace tracemalloc
+}  // namespace gill
+
+using namespace gill;
+
+// The header that declares these does not say that they are C functions.
+extern "C" {
+[[gnu::visibility("default")]] int gill_track_memory(unsigned domain, uintptr_t address, size_t size) asm("PyTraceMalloc_Track");
+[[gnu::visibility("default")]] int gill_untrack_memory(unsigned domain, uintptr_t address) asm("PyTraceMalloc_Untrack");
+[[gnu::visibility("default")]] PyObject* gill_memory_traceback(unsigned domain, uintptr_t address) asm("_PyTraceMalloc_GetTraceback");
+
+// -2: not tracing; -1: no memory.
+int gill_track_memory(unsigned domain, uintptr_t address, size_t size) {
+  if (!tracemalloc::is_tracing()) return -2;
+  PyGILState_STATE lock = PyGILState_Ensure();
+  tracemalloc::InHook in_hook;
+  bool ok = true;
+  if (Tracemalloc* self = tracemalloc::active()) {
+    tracemalloc::Guard guard(self);
+    ok = tracemalloc::add(self, domain, address, size, current_thread());
+  }
+  PyGILState_Release(lock);
+  return ok ? 0 : -1;
+}
+int gill_untrack_memory(unsigned domain, uintptr_t address) {
+  Tracemalloc* self = tracemalloc::active();
+  if (!self) return -2;
+  tracemalloc::Guard guard(self);
+  tracemalloc::remove(self, domain, address);
+  return 0;
+}
+PyObject* gill_memory_traceback(unsigned domain, uintptr_t address) { return tracemalloc::traceback_of(domain, address).release(); }
+
+}  // extern "C"
