@@ -5,6 +5,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "runtime/runtime.h"
 
 using namespace gill;
 
@@ -99,7 +100,20 @@ char* Py_UniversalNewlineFgets(char* buffer, int size, FILE* file, PyObject* obj
   return out == buffer ? nullptr : buffer;
 }
 
+// Code to import is opened by the embedding program where it wants to see it first.
+int PyFile_SetOpenCodeHook(Py_OpenCodeHookFunction hook, void* data) {
+  if (Py_IsInitialized() && PySys_Audit("setopencodehook", nullptr) < 0) return -1;
+  if (g_runtime.open_code_hook) {
+    if (Py_IsInitialized()) PyErr_SetString(PyExc_SystemError, "failed to change existing open_code hook");
+    return -1;
+  }
+  g_runtime.open_code_hook = hook;
+  g_runtime.open_code_hook_data = data;
+  return 0;
+}
 PyObject* PyFile_OpenCodeObject(PyObject* path) {
+  if (!PyUnicode_Check(path)) return raise(PyExc_TypeError, "'path' must be 'str', not '%.200s'", Py_TYPE(path)->tp_name);
+  if (Py_OpenCodeHookFunction hook = g_runtime.open_code_hook) return hook(path, g_runtime.open_code_hook_data);
   Ref<> open = TRY(steal(_PyImport_GetModuleAttrString("_io", "open")));
   return PyObject_CallFunction(open.get(), "Os", path, "rb");
 }

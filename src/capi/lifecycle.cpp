@@ -119,16 +119,9 @@ PyStatus name_stdio_encoding(PyConfig* config) {
   return error_in("init_stdio_encoding", "failed to get the Python codec name of the stdio encoding");
 }
 
-// The floors above the heap, for the interpreter whose lock this thread holds.
-PyStatus start_interpreter(Interpreter* interpreter) {
+// What needs importers that read files: a program that wants to run code before that calls it by itself.
+PyStatus start_main(Interpreter* interpreter) {
   const PyConfig* config = &interpreter->config;
-  CHECK(step(initialize_types(interpreter), "can't initialize types"));
-  CHECK(step(create_import_state(interpreter), "can't initialize imports"));
-  CHECK(step(create_core_modules(interpreter), "can't create builtins and sys"));
-  CHECK(step(create_early_stderr(), "can't set preliminary stderr"));
-  g_runtime.core_initialized = true;
-  if (!config->_install_importlib) return PyStatus_Ok();
-  CHECK(step(bootstrap_importlib(interpreter), "failed to initialize importlib"));
   CHECK(step(bootstrap_external_importers(interpreter), "external importer setup failed"));
   CHECK(name_encodings(interpreter));
   if (config->install_signal_handlers && interpreter == g_runtime.main_interpreter) {
@@ -147,6 +140,19 @@ PyStatus start_interpreter(Interpreter* interpreter) {
   g_runtime.initialized = true;
   if (config->site_import) CHECK(step(import_site(), "Failed to import the site module"));
   return PyStatus_Ok();
+}
+
+// The floors above the heap, for the interpreter whose lock this thread holds.
+PyStatus start_interpreter(Interpreter* interpreter) {
+  const PyConfig* config = &interpreter->config;
+  CHECK(step(initialize_types(interpreter), "can't initialize types"));
+  CHECK(step(create_import_state(interpreter), "can't initialize imports"));
+  CHECK(step(create_core_modules(interpreter), "can't create builtins and sys"));
+  CHECK(step(create_early_stderr(), "can't set preliminary stderr"));
+  g_runtime.core_initialized = true;
+  if (!config->_install_importlib) return PyStatus_Ok();
+  CHECK(step(bootstrap_importlib(interpreter), "failed to initialize importlib"));
+  return config->_init_main ? start_main(interpreter) : PyStatus_Ok();
 }
 
 // ---- shutdown ---------------------------------------------------------------------------------------
@@ -205,6 +211,13 @@ PyStatus PyConfig_Read(PyConfig* config) {
   CHECK(read_command_line(config));
   CHECK(compute_paths(config));
   return read_encodings(config);
+}
+
+PyStatus _Py_InitializeMain(void) {
+  ThreadState* thread = current_thread();
+  if (!thread || !g_runtime.core_initialized) return PyStatus_Error("runtime core not initialized");
+  if (g_runtime.initialized) return PyStatus_Error("main interpreter already initialized");
+  return start_main(thread->interpreter());
 }
 
 void Py_InitializeEx(int install_signal_handlers) {

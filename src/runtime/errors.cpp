@@ -507,8 +507,10 @@ void PyErr_SyntaxLocationEx(const char* filename, int line, int column) {
 }
 void PyErr_SyntaxLocation(const char* filename, int line) { PyErr_SyntaxLocationEx(filename, line, -1); }
 
-// The text of one line of a file, or null without an exception.
-PyObject* PyErr_ProgramTextObject(PyObject* filename, int line) {
+// The text of one line of a file, or null without an exception. Without an encoding it is UTF-8.
+[[gnu::visibility("default")]] PyObject* _PyErr_ProgramDecodedTextObject(PyObject* filename, int line, const char* encoding);
+PyObject* PyErr_ProgramTextObject(PyObject* filename, int line) { return _PyErr_ProgramDecodedTextObject(filename, line, nullptr); }
+PyObject* _PyErr_ProgramDecodedTextObject(PyObject* filename, int line, const char* encoding) {
   if (!filename || line <= 0) return nullptr;
   FILE* file = _Py_fopen_obj(filename, "r");
   if (!file) {
@@ -521,7 +523,7 @@ PyObject* PyErr_ProgramTextObject(PyObject* filename, int line) {
   for (int i = 0; i < line && (length = getline(&text, &capacity, file)) >= 0; ++i) {
   }
   fclose(file);
-  PyObject* result = length >= 0 ? PyUnicode_DecodeUTF8(text, length, "replace") : nullptr;
+  PyObject* result = length >= 0 ? PyUnicode_Decode(text, length, encoding ? encoding : "utf-8", "replace") : nullptr;
   free(text);
   if (!result) PyErr_Clear();
   return result;
