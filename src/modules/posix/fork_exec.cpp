@@ -96,7 +96,7 @@ bool place(int fd, int wanted) {
 // A descriptor in the way of a standard stream moves up.
 bool move_up(int* fd, int below) {
   if (*fd < 0 || *fd >= below) return true;
-  *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, 0);
+  *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, 3);
   return *fd >= 0;
 }
 
