@@ -157,12 +157,14 @@ Ref<> int_multiply(PyObject* a, PyObject* b) {
   return normalized(std::move(product), negative);
 }
 
-Failure divided_by_zero() { return raise(PyExc_ZeroDivisionError, "integer division or modulo by zero"); }
+Failure divided_by_zero(bool modulo) {
+  return raise(PyExc_ZeroDivisionError, modulo ? "integer modulo by zero" : "integer division or modulo by zero");
+}
 
 }  // namespace
 
 Status int_divmod(PyObject* a, PyObject* b, Ref<>* quotient, Ref<>* remainder) {
-  if (int_size(b) == 0) return divided_by_zero();
+  if (int_size(b) == 0) return divided_by_zero(!quotient);
   if (is_one_digit(a) && is_one_digit(b)) {
     int64_t x = one_digit_value(a), y = one_digit_value(b);
     int64_t q = x / y, r = x % y;

@@ -16,15 +16,25 @@ inline bool takes_exactly(PyFunctionObject* function, int count) {
          code->co_argcount == count;
 }
 
-// A frame whose first variables are the given arguments; takes over the function and the arguments. Null with an exception,
-// nothing taken over.
-[[gnu::always_inline]] inline Frame* push_exact(ThreadState* thread, PyFunctionObject* function, PyObject** args, Py_ssize_t count) {
+// Room for a call on the data stack's present chunk; null where another chunk is needed, or the eval-frame hook wants the call.
+[[gnu::always_inline]] inline Frame* push_quickly(ThreadState* thread, PyFunctionObject* function) {
+  if (has_eval_hook(thread->interpreter())) [[unlikely]] return nullptr;
+  int slots = frame_slots(reinterpret_cast<PyCodeObject*>(function->func_code));
+  PyObject** base = thread->datastack_top;
+  if (thread->datastack_limit - base <= slots) [[unlikely]] return nullptr;
+  thread->datastack_top = base + slots;
+  return reinterpret_cast<Frame*>(base);
+}
+
+// Fills a frame whose first variables are the given arguments; takes over the function and the arguments.
+[[gnu::always_inline]] inline void fill_frame(Frame* frame, PyFunctionObject* function, PyObject** args, Py_ssize_t count) {
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
-  Frame* frame = push_frame(thread, frame_slots(code));
-  if (!frame) [[unlikely]] return nullptr;
-  initialize_frame(frame, function, nullptr, code, static_cast<int>(count));
-  for (Py_ssize_t i = 0; i < count; ++i) frame->localsplus[i] = args[i];
-  return frame;
+  initialize_frame(frame, function, nullptr, code, code->co_nlocalsplus);
+  Py_ssize_t i = 0;
+#pragma clang loop vectorize(disable) unroll(disable)
+  for (; i < count; ++i) frame->localsplus[i] = args[i];
+#pragma clang loop vectorize(disable) unroll(disable)
+  for (; i < code->co_nlocalsplus; ++i) frame->localsplus[i] = nullptr;
 }
 
 // The operands of a call: [null, callable] or [callable, self], then arguments.
@@ -40,14 +50,19 @@ struct Operands {
   PyObject* callable() const { return args[-1]; }
 };
 
-// Goes on in a callee's frame. `next` is where the caller goes on, `sp` its stack without the call's operands.
-#define END_CALL(CALLEE)            \
-  do {                              \
-    frame->prev_instr = next - 1;   \
-    save_stack(frame, sp);          \
-    (CALLEE)->previous = frame;     \
-    frame = (CALLEE);               \
-    TAIL(start_frame);              \
+// Goes on in a callee's fresh frame. `next` is where the caller goes on, `sp` its stack without the call's operands.
+#define END_CALL(CALLEE)                                                      \
+  do {                                                                        \
+    frame->prev_instr = next - 1;                                             \
+    save_stack(frame, sp);                                                    \
+    (CALLEE)->previous = frame;                                               \
+    frame = (CALLEE);                                                         \
+    if (thread->recursion_remaining <= 0) [[unlikely]] TAIL(start_frame);     \
+    --thread->recursion_remaining;                                            \
+    ctx->cframe.current_frame = frame;                                        \
+    sp = take_stack(frame);                                                   \
+    next = first_instruction(frame->f_code);                                  \
+    END_DISPATCH();                                                           \
   } while (0)
 
 }  // namespace gill::vm

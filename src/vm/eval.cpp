@@ -62,8 +62,27 @@ VM_CALL PyObject* start_frame(VM_PARAMETERS) {
   END_DISPATCH();
 }
 
+VM_CALL PyObject* drop_one(VM_PARAMETERS) {
+  PyObject* object = ctx->dying;
+  Py_TYPE(object)->tp_dealloc(object);
+  END_DISPATCH();
+}
+
+VM_CALL PyObject* drop_two(VM_PARAMETERS) {
+  // The first may run code that uses the loop again, but with a context of its own.
+  PyObject *one = ctx->dying, *other = ctx->dying_too;
+  if (one) Py_TYPE(one)->tp_dealloc(one);
+  if (other) Py_TYPE(other)->tp_dealloc(other);
+  END_DISPATCH();
+}
+
+VM_CALL PyObject* unbound_local(VM_PARAMETERS) {
+  raise_unbound(frame, static_cast<int>(oparg));
+  TAIL(unwind);
+}
+
+// What is raised here belongs to the instruction that ended in this step, wherever that has jumped.
 VM_CALL PyObject* answer_requests(VM_PARAMETERS) {
-  SAVE_PLACE();
   if (handle_eval_requests(thread) < 0) END_ERROR();
   END_FRESH();
 }

@@ -1,5 +1,6 @@
 // Operators, comparison, subscription, formatting.
 #include "vm/handlers.h"
+#include "vm/numbers.h"
 
 namespace gill::vm {
 
@@ -17,18 +18,9 @@ constexpr binaryfunc kOperators[] = {
     PyNumber_InPlaceTrueDivide, PyNumber_InPlaceXor,
 };
 
-bool is_small(PyObject* value) {
-  Py_ssize_t size = Py_SIZE(value);
-  return size >= -1 && size <= 1;
-}
-long small_value(PyObject* value) {
-  return static_cast<long>(Py_SIZE(value)) * static_cast<long>(reinterpret_cast<PyLongObject*>(value)->ob_digit[0]);
-}
-
 // `left += right` where the only other holder of `left` is the variable that the sum goes to: grows in place.
 PyObject* append_in_place(Frame* frame, CodeUnit* after, PyObject* left, PyObject* right) {
-  PyObject** variable = nullptr;
-  if (static_cast<Op>(_Py_OPCODE(*after)) == Op::STORE_FAST) variable = &frame->localsplus[_Py_OPARG(*after)];
+  PyObject** variable = stored_variable(frame, after);
   if (variable && *variable == left) {
     *variable = nullptr;
     Py_DECREF(left);
@@ -39,45 +31,121 @@ PyObject* append_in_place(Frame* frame, CodeUnit* after, PyObject* left, PyObjec
 
 }  // namespace
 
-HANDLER(BINARY_OP) {
-  SAVE_PLACE();
-  PyObject* right = sp[-1];
-  PyObject* left = sp[-2];
-  auto op = static_cast<BinaryOp>(oparg);
-  PyObject* result;
-  next += info_of(Op::BINARY_OP).caches;
-  if (PyLong_CheckExact(left) && PyLong_CheckExact(right) && is_small(left) && is_small(right)) {
-    long a = small_value(left), b = small_value(right);
-    switch (op) {
-      case BinaryOp::add: case BinaryOp::inplace_add: result = PyLong_FromLong(a + b); break;
-      case BinaryOp::subtract: case BinaryOp::inplace_subtract: result = PyLong_FromLong(a - b); break;
-      case BinaryOp::multiply: case BinaryOp::inplace_multiply: result = PyLong_FromLong(a * b); break;
-      default: result = kOperators[oparg](left, right);
-    }
-  } else if (PyFloat_CheckExact(left) && PyFloat_CheckExact(right)) {
-    double a = PyFloat_AS_DOUBLE(left), b = PyFloat_AS_DOUBLE(right);
-    switch (op) {
-      case BinaryOp::add: case BinaryOp::inplace_add: result = PyFloat_FromDouble(a + b); break;
-      case BinaryOp::subtract: case BinaryOp::inplace_subtract: result = PyFloat_FromDouble(a - b); break;
-      case BinaryOp::multiply: case BinaryOp::inplace_multiply: result = PyFloat_FromDouble(a * b); break;
-      default: result = kOperators[oparg](left, right);
-    }
-  } else if (PyUnicode_CheckExact(left) && PyUnicode_CheckExact(right) && (op == BinaryOp::add || op == BinaryOp::inplace_add)) {
-    result = append_in_place(frame, next, left, right);
-    Py_DECREF(right);
-    sp -= 2;
-    if (!result) END_ERROR();
-    *sp++ = result;
-    END_DISPATCH();
-  } else {
-    result = kOperators[oparg](left, right);
-  }
+// ---- BINARY_OP -----------------------------------------------------------------------------------------
+
+namespace {
+
+VM_CALL PyObject* operate(VM_PARAMETERS) {
+  PyObject *right = sp[-1], *left = sp[-2];
+  PyObject* result = kOperators[oparg](left, right);
   sp -= 2;
   release(right);
   release(left);
   if (!result) [[unlikely]] END_ERROR();
   *sp++ = result;
+  next += kBinaryOpCaches;
   END_DISPATCH();
+}
+
+VM_CALL PyObject* concatenate(VM_PARAMETERS) {
+  PyObject *right = sp[-1], *left = sp[-2];
+  next += kBinaryOpCaches;
+  PyObject* result = append_in_place(frame, next, left, right);
+  sp -= 2;
+  release(right);
+  if (!result) END_ERROR();
+  *sp++ = result;
+  END_DISPATCH();
+}
+
+// Rounds towards minus infinity.
+inline int64_t floor_quotient(int64_t a, int64_t b) {
+  int64_t quotient = a / b;
+  return quotient - ((a % b != 0) & ((a < 0) != (b < 0)));
+}
+inline int64_t floor_remainder(int64_t a, int64_t b) {
+  int64_t remainder = a % b;
+  return remainder + (remainder != 0 && (remainder < 0) != (b < 0) ? b : 0);
+}
+
+VM_CALL PyObject* operate_on_ints(VM_PARAMETERS) {
+  PyObject *right = sp[-1], *left = sp[-2];
+  if (!is_word(left) || !is_word(right)) TAIL(operate);
+  int64_t a = word_value(left), b = word_value(right), value;
+  switch (static_cast<BinaryOp>(oparg)) {
+    case BinaryOp::add: case BinaryOp::inplace_add: END_INT(a + b);
+    case BinaryOp::subtract: case BinaryOp::inplace_subtract: END_INT(a - b);
+    case BinaryOp::multiply: case BinaryOp::inplace_multiply:
+      if (__builtin_mul_overflow(a, b, &value)) TAIL(operate);
+      END_INT(value);
+    case BinaryOp::and_: case BinaryOp::inplace_and: END_INT(a & b);
+    case BinaryOp::or_: case BinaryOp::inplace_or: END_INT(a | b);
+    case BinaryOp::xor_: case BinaryOp::inplace_xor: END_INT(a ^ b);
+    case BinaryOp::rshift: case BinaryOp::inplace_rshift:
+      if (b < 0) TAIL(operate);
+      END_INT(a >> (b < 63 ? b : 63));
+    case BinaryOp::lshift: case BinaryOp::inplace_lshift:
+      if (b < 0 || b > 30 || a > INT32_MAX || a < -INT32_MAX) TAIL(operate);
+      END_INT(a * (int64_t{1} << b));
+    case BinaryOp::floor_divide: case BinaryOp::inplace_floor_divide:
+      if (b == 0) TAIL(operate);
+      END_INT(floor_quotient(a, b));
+    case BinaryOp::remainder: case BinaryOp::inplace_remainder:
+      if (b == 0) TAIL(operate);
+      END_INT(floor_remainder(a, b));
+    default: TAIL(operate);
+  }
+}
+
+VM_CALL PyObject* operate_on_floats(VM_PARAMETERS) {
+  PyObject *right = sp[-1], *left = sp[-2];
+  double a = PyFloat_AS_DOUBLE(left), b = PyFloat_AS_DOUBLE(right);
+  switch (static_cast<BinaryOp>(oparg)) {
+    case BinaryOp::add: case BinaryOp::inplace_add: END_FLOAT(a + b);
+    case BinaryOp::subtract: case BinaryOp::inplace_subtract: END_FLOAT(a - b);
+    case BinaryOp::multiply: case BinaryOp::inplace_multiply: END_FLOAT(a * b);
+    case BinaryOp::true_divide: case BinaryOp::inplace_true_divide:
+      if (b == 0) TAIL(operate);
+      END_FLOAT(a / b);
+    default: TAIL(operate);
+  }
+}
+
+}  // namespace
+
+VM_CALL PyObject* finish_with_new_int(VM_PARAMETERS) {
+  SAVE_PLACE();
+  PyObject* result = int_from(ctx->integer).release();
+  if (!result) [[unlikely]] END_ERROR();
+  PyObject *right = sp[-1], *left = sp[-2];
+  sp[-2] = result;
+  --sp;
+  next += kBinaryOpCaches;
+  END_DROP_BOTH(left, right);
+}
+
+VM_CALL PyObject* finish_with_new_float(VM_PARAMETERS) {
+  SAVE_PLACE();
+  PyObject* result = PyFloat_FromDouble(ctx->real);
+  if (!result) [[unlikely]] END_ERROR();
+  PyObject *right = sp[-1], *left = sp[-2];
+  sp[-2] = result;
+  --sp;
+  next += kBinaryOpCaches;
+  END_DROP_BOTH(left, right);
+}
+
+HANDLER(BINARY_OP) {
+  SAVE_PLACE();
+  PyObject *right = sp[-1], *left = sp[-2];
+  // A variable's store is a step of its own for a tracer.
+  if (table == &kPlainTable) [[likely]] {
+    if (both_int(left, right)) TAIL(operate_on_ints);
+    if (both_float(left, right)) TAIL(operate_on_floats);
+  }
+  auto op = static_cast<BinaryOp>(oparg);
+  if ((op == BinaryOp::add || op == BinaryOp::inplace_add) && both_str(left, right)) TAIL(concatenate);
+  TAIL(operate);
 }
 
 #define UNARY(NAME, FUNCTION)                  \
@@ -107,21 +175,20 @@ HANDLER(UNARY_NOT) {
 
 HANDLER(COMPARE_OP) {
   SAVE_PLACE();
-  PyObject* right = sp[-1];
-  PyObject* left = sp[-2];
+  PyObject *right = sp[-1], *left = sp[-2];
   PyObject* result;
-  if (PyLong_CheckExact(left) && PyLong_CheckExact(right) && is_small(left) && is_small(right)) {
-    long a = small_value(left), b = small_value(right);
+  if (both_int(left, right)) {
+    int order = order_of_ints(left, right);
     bool truth = false;
     switch (oparg) {
-      case Py_LT: truth = a < b; break;
-      case Py_LE: truth = a <= b; break;
-      case Py_EQ: truth = a == b; break;
-      case Py_NE: truth = a != b; break;
-      case Py_GT: truth = a > b; break;
-      default: truth = a >= b; break;
+      case Py_LT: truth = order < 0; break;
+      case Py_LE: truth = order <= 0; break;
+      case Py_EQ: truth = order == 0; break;
+      case Py_NE: truth = order != 0; break;
+      case Py_GT: truth = order > 0; break;
+      default: truth = order >= 0; break;
     }
-    result = Py_NewRef(truth ? Py_True : Py_False);
+    result = truth ? Py_True : Py_False;
   } else {
     result = PyObject_RichCompare(left, right, static_cast<int>(oparg));
   }
@@ -159,18 +226,8 @@ HANDLER(CONTAINS_OP) {
 
 HANDLER(BINARY_SUBSCR) {
   SAVE_PLACE();
-  PyObject* key = sp[-1];
-  PyObject* container = sp[-2];
-  PyObject* result = nullptr;
-  if (PyLong_CheckExact(key) && Py_SIZE(key) >= 0 && Py_SIZE(key) <= 1) {
-    long index = small_value(key);
-    if (PyList_CheckExact(container)) {
-      if (index < PyList_GET_SIZE(container)) result = Py_NewRef(PyList_GET_ITEM(container, index));
-    } else if (PyTuple_CheckExact(container)) {
-      if (index < PyTuple_GET_SIZE(container)) result = Py_NewRef(PyTuple_GET_ITEM(container, index));
-    }
-  }
-  if (!result) result = PyObject_GetItem(container, key);
+  PyObject *key = sp[-1], *container = sp[-2];
+  PyObject* result = PyObject_GetItem(container, key);
   sp -= 2;
   release(container);
   release(key);

@@ -118,7 +118,10 @@ HANDLER(CALL_FUNCTION_EX) {
   END_CHECKED();
 }
 
-HANDLER(RETURN_VALUE) {
+namespace {
+
+// The general way: the frame may be seen by a tracer, end the activation, be a generator's or have an object.
+VM_CALL PyObject* return_in_general(VM_PARAMETERS) {
   SAVE_PLACE();
   PyObject* result = *--sp;
   save_stack(frame, sp);
@@ -138,6 +141,37 @@ HANDLER(RETURN_VALUE) {
     TAIL(return_from_generator);
   }
   leave_frame(thread, finished);
+  sp = take_stack(frame);
+  next = frame->prev_instr + 1;
+  *sp++ = result;
+  END_FRESH();
+}
+
+// Gives back what a frame without an object holds, its stack being empty, and then its room.
+[[gnu::noinline]] void leave_plain_frame(ThreadState* thread, Frame* frame) {
+  PyCodeObject* code = frame->f_code;
+  PyObject** variable = frame->localsplus;
+  for (PyObject** end = variable + code->co_nlocalsplus; variable < end; ++variable) {
+    if (*variable) release(*variable);
+  }
+  release(as_object(frame->f_func));
+  release(as_object(code));
+  pop_frame(thread, frame);
+}
+
+}  // namespace
+
+HANDLER(RETURN_VALUE) {
+  if (ctx->cframe.use_tracing || frame->is_entry || frame->owner != FrameOwner::thread || frame->frame_obj || frame->f_locals) TAIL(return_in_general);
+  SAVE_PLACE();
+  // What the variables' finalizers look at is complete but for the value that is returned.
+  frame->stacktop = frame->f_code->co_nlocalsplus;
+  PyObject* result = sp[-1];
+  ++thread->recursion_remaining;
+  Frame* finished = frame;
+  frame = finished->previous;
+  ctx->cframe.current_frame = frame;
+  leave_plain_frame(thread, finished);
   sp = take_stack(frame);
   next = frame->prev_instr + 1;
   *sp++ = result;

@@ -15,27 +15,41 @@ HANDLER(JUMP_BACKWARD_NO_INTERRUPT) {
   END_DISPATCH();
 }
 
-// Pops and jumps when the truth of the top is as wanted.
-#define CONDITIONAL(NAME, SIGN, WANTED)                                      \
-  HANDLER(NAME) {                                                            \
+// Ends a jump backwards, which answers requests as any loop does; SAVE_PLACE() comes before.
+#define END_JUMP_BACK()                                                                                              \
+  do {                                                                                                               \
+    if (thread->interpreter()->eval_requests.load(std::memory_order_relaxed)) [[unlikely]] TAIL(answer_requests);    \
+    END_DISPATCH();                                                                                                  \
+  } while (0)
+
+// Pops and jumps when the truth of the top is as wanted. Truth other than that of bools is a step of its own.
+#define CONDITIONAL(NAME, SIGN, WANTED, END_JUMP)                            \
+  namespace {                                                                \
+  VM_CALL PyObject* NAME##_by_truth(VM_PARAMETERS) {                         \
     PyObject* condition = *--sp;                                             \
-    if (condition == (WANTED ? Py_True : Py_False)) {                        \
-      next SIGN oparg;                                                       \
-    } else if (condition != (WANTED ? Py_False : Py_True)) {                 \
-      SAVE_PLACE();                                                          \
-      int truth = PyObject_IsTrue(condition);                                \
-      Py_DECREF(condition);                                                  \
-      if (truth < 0) END_ERROR();                                            \
-      if ((truth != 0) == WANTED) next SIGN oparg;                           \
-    } else {                                                                 \
+    int truth = PyObject_IsTrue(condition);                                  \
+    release(condition);                                                      \
+    if (truth < 0) END_ERROR();                                              \
+    if ((truth != 0) == WANTED) next SIGN oparg;                             \
+    END_CHECKED();                                                           \
+  }                                                                          \
+  }                                                                          \
+  HANDLER(NAME) {                                                            \
+    PyObject* condition = sp[-1];                                            \
+    SAVE_PLACE();                                                            \
+    if (condition == (WANTED ? Py_False : Py_True)) {                        \
+      --sp;                                                                  \
       END_DISPATCH();                                                        \
     }                                                                        \
-    END_CHECKED();                                                           \
+    if (condition != (WANTED ? Py_True : Py_False)) TAIL(NAME##_by_truth);   \
+    --sp;                                                                    \
+    next SIGN oparg;                                                         \
+    END_JUMP();                                                              \
   }
-CONDITIONAL(POP_JUMP_FORWARD_IF_FALSE, +=, false)
-CONDITIONAL(POP_JUMP_FORWARD_IF_TRUE, +=, true)
-CONDITIONAL(POP_JUMP_BACKWARD_IF_FALSE, -=, false)
-CONDITIONAL(POP_JUMP_BACKWARD_IF_TRUE, -=, true)
+CONDITIONAL(POP_JUMP_FORWARD_IF_FALSE, +=, false, END_DISPATCH)
+CONDITIONAL(POP_JUMP_FORWARD_IF_TRUE, +=, true, END_DISPATCH)
+CONDITIONAL(POP_JUMP_BACKWARD_IF_FALSE, -=, false, END_JUMP_BACK)
+CONDITIONAL(POP_JUMP_BACKWARD_IF_TRUE, -=, true, END_JUMP_BACK)
 #undef CONDITIONAL
 
 #define NONE_TEST(NAME, SIGN, WANTED)                          \
@@ -43,20 +57,29 @@ CONDITIONAL(POP_JUMP_BACKWARD_IF_TRUE, -=, true)
     SAVE_PLACE();                                              \
     PyObject* value = *--sp;                                   \
     if ((value == Py_None) == WANTED) next SIGN oparg;         \
-    Py_DECREF(value);                                          \
-    END_CHECKED();                                             \
+    END_DROP(value);                                           \
   }
 NONE_TEST(POP_JUMP_FORWARD_IF_NONE, +=, true)
 NONE_TEST(POP_JUMP_FORWARD_IF_NOT_NONE, +=, false)
-NONE_TEST(POP_JUMP_BACKWARD_IF_NONE, -=, true)
-NONE_TEST(POP_JUMP_BACKWARD_IF_NOT_NONE, -=, false)
 #undef NONE_TEST
+
+#define NONE_TEST_BACK(NAME, WANTED)                           \
+  HANDLER(NAME) {                                              \
+    SAVE_PLACE();                                              \
+    PyObject* value = *--sp;                                   \
+    if ((value == Py_None) == WANTED) next -= oparg;           \
+    release(value);                                            \
+    END_CHECKED();                                             \
+  }
+NONE_TEST_BACK(POP_JUMP_BACKWARD_IF_NONE, true)
+NONE_TEST_BACK(POP_JUMP_BACKWARD_IF_NOT_NONE, false)
+#undef NONE_TEST_BACK
 
 #define JUMP_OR_POP(NAME, WANTED)                       \
   HANDLER(NAME) {                                       \
     SAVE_PLACE();                                       \
     PyObject* condition = sp[-1];                       \
-    int truth = PyObject_IsTrue(condition);             \
+    int truth = condition == Py_True ? 1 : condition == Py_False ? 0 : PyObject_IsTrue(condition); \
     if (truth < 0) END_ERROR();                         \
     if ((truth != 0) == WANTED) {                       \
       next += oparg;                                    \

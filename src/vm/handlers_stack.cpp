@@ -17,8 +17,7 @@ HANDLER(EXTENDED_ARG) {
 
 HANDLER(POP_TOP) {
   SAVE_PLACE();
-  release(*--sp);
-  END_DISPATCH();
+  END_DROP(*--sp);
 }
 
 HANDLER(PUSH_NULL) {
@@ -49,8 +48,7 @@ HANDLER(LOAD_FAST) {
   PyObject* value = frame->localsplus[oparg];
   if (!value) [[unlikely]] {
     SAVE_PLACE();
-    raise_unbound(frame, static_cast<int>(oparg));
-    END_ERROR();
+    TAIL(unbound_local);
   }
   retain(value);
   *sp++ = value;
@@ -60,8 +58,8 @@ HANDLER(LOAD_FAST) {
 HANDLER(STORE_FAST) {
   SAVE_PLACE();
   PyObject* old = std::exchange(frame->localsplus[oparg], *--sp);
-  if (old) release(old);
-  END_DISPATCH();
+  if (!old) END_DISPATCH();
+  END_DROP(old);
 }
 
 HANDLER(DELETE_FAST) {
@@ -100,8 +98,7 @@ HANDLER(LOAD_CLOSURE) {
   SAVE_PLACE();
   PyObject* cell = frame->localsplus[oparg];
   if (!cell) {
-    raise_unbound(frame, static_cast<int>(oparg));
-    END_ERROR();
+    TAIL(unbound_local);
   }
   retain(cell);
   *sp++ = cell;
@@ -112,8 +109,7 @@ HANDLER(LOAD_DEREF) {
   PyObject* value = PyCell_GET(frame->localsplus[oparg]);
   if (!value) [[unlikely]] {
     SAVE_PLACE();
-    raise_unbound(frame, static_cast<int>(oparg));
-    END_ERROR();
+    TAIL(unbound_local);
   }
   retain(value);
   *sp++ = value;
@@ -125,8 +121,8 @@ HANDLER(STORE_DEREF) {
   PyObject* cell = frame->localsplus[oparg];
   PyObject* old = PyCell_GET(cell);
   PyCell_SET(cell, *--sp);
-  Py_XDECREF(old);
-  END_DISPATCH();
+  if (!old) END_DISPATCH();
+  END_DROP(old);
 }
 
 HANDLER(DELETE_DEREF) {

@@ -30,6 +30,11 @@ struct HandlerTable;
 struct EvalContext {
   _PyCFrame cframe;
   PyObject* kw_names = nullptr;  // of the call that comes next, borrowed from co_consts
+  // What a handler leaves to the step that it ends in.
+  PyObject* dying = nullptr;
+  PyObject* dying_too = nullptr;
+  int64_t integer = 0;
+  double real = 0;
 };
 
 #define VM_PARAMETERS                                                                                                          \
@@ -60,6 +65,10 @@ VM_CALL PyObject* start_frame(VM_PARAMETERS);
 VM_CALL PyObject* enter_generator(VM_PARAMETERS);
 // The same generator returned; its value is on top of its own stack. `frame` is the one that went on with it.
 VM_CALL PyObject* return_from_generator(VM_PARAMETERS);
+// What is rare in a handler that does without a native frame otherwise: it ends in one of these.
+VM_CALL PyObject* drop_one(VM_PARAMETERS);       // ctx->dying, whose count is zero, then dispatches
+VM_CALL PyObject* drop_two(VM_PARAMETERS);       // the same for ctx->dying_too as well; each may be null
+VM_CALL PyObject* unbound_local(VM_PARAMETERS);  // raises for the variable `oparg`
 // Answers Interpreter::eval_requests, then dispatches.
 VM_CALL PyObject* answer_requests(VM_PARAMETERS);
 
@@ -80,12 +89,36 @@ VM_CALL PyObject* answer_requests(VM_PARAMETERS);
     END_DISPATCH(); \
   } while (0)
 #define END_ERROR() TAIL(unwind)
+// Gives references back, then dispatches. SAVE_PLACE() comes before.
+#define END_DROP(OBJECT)                         \
+  do {                                           \
+    PyObject* dropped_ = (OBJECT);               \
+    if (drops_to_zero(dropped_)) {               \
+      ctx->dying = dropped_;                     \
+      TAIL(drop_one);                            \
+    }                                            \
+    END_DISPATCH();                              \
+  } while (0)
+#define END_DROP_BOTH(ONE, OTHER)                \
+  do {                                           \
+    PyObject *one_ = (ONE), *other_ = (OTHER);   \
+    bool dies_ = drops_to_zero(one_);            \
+    bool dies_too_ = drops_to_zero(other_);      \
+    if (dies_ || dies_too_) {                    \
+      ctx->dying = dies_ ? one_ : nullptr;       \
+      ctx->dying_too = dies_too_ ? other_ : nullptr; \
+      TAIL(drop_two);                            \
+    }                                            \
+    END_DISPATCH();                              \
+  } while (0)
 #define END_CHECKED()                                                                                                        \
   do {                                                                                                                       \
     if (thread->interpreter()->eval_requests.load(std::memory_order_relaxed)) [[unlikely]] TAIL(answer_requests);          \
     END_FRESH();                                                                                                             \
   } while (0)
 #define SKIP_CACHES(OP) (next += info_of(Op::OP).caches)
+
+[[gnu::always_inline]] inline bool drops_to_zero(PyObject* object) { return !is_immortal(object) && --object->ob_refcnt == 0; }
 
 inline PyObject* constant_at(Frame* frame, uint32_t i) { return PyTuple_GET_ITEM(frame->f_code->co_consts, i); }
 inline PyObject* name_at(Frame* frame, uint32_t i) { return PyTuple_GET_ITEM(frame->f_code->co_names, i); }

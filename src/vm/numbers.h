@@ -56,4 +56,71 @@ inline int order_of_ints(PyObject* a, PyObject* b) {
   return 0;
 }
 
+// ---- results of BINARY_OP ----------------------------------------------------------------------------
+//
+// An operand that only the stack holds is given the result's value in place of making a new object, and so is a variable
+// that the next instruction would store the result to (that instruction is done with it, then).
+
+inline constexpr int kBinaryOpCaches = info_of(Op::BINARY_OP).caches;
+
+// Steps: ctx->integer or ctx->real becomes a new object in the operands' place.
+VM_CALL PyObject* finish_with_new_int(VM_PARAMETERS);
+VM_CALL PyObject* finish_with_new_float(VM_PARAMETERS);
+
+// Whether the next instruction stores to the variable that holds `left`, besides the stack the only one to do so.
+inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
+  if (left->ob_refcnt != 2) return false;
+  PyObject** variable = stored_variable(frame, next + kBinaryOpCaches);
+  return variable && *variable == left;
+}
+
+// Ends BINARY_OP with `left` and `right` on the stack; SET gives an object its new value.
+#define END_REUSING(SET, NEW)                               \
+  do {                                                      \
+    if (left->ob_refcnt == 1) {                             \
+      SET(left);                                            \
+      --sp;                                                 \
+      next += kBinaryOpCaches;                              \
+      END_DROP(right);                                      \
+    }                                                       \
+    if (grows_variable(frame, next, left)) {                \
+      SET(left);                                            \
+      --left->ob_refcnt;                                    \
+      sp -= 2;                                              \
+      next += kBinaryOpCaches + 1;                          \
+      END_DROP(right);                                      \
+    }                                                       \
+    if (right->ob_refcnt == 1) {                            \
+      SET(right);                                           \
+      sp[-2] = right;                                       \
+      --sp;                                                 \
+      next += kBinaryOpCaches;                              \
+      END_DROP(left);                                       \
+    }                                                       \
+    TAIL(NEW);                                              \
+  } while (0)
+
+#define END_INT(VALUE)                                      \
+  do {                                                      \
+    int64_t value_ = (VALUE);                               \
+    if (is_small(value_)) {                                 \
+      sp[-2] = small_int(value_);                           \
+      --sp;                                                 \
+      next += kBinaryOpCaches;                              \
+      END_DROP_BOTH(left, right);                           \
+    }                                                       \
+    ctx->integer = value_;                                  \
+    if (!fits_word(value_)) [[unlikely]] TAIL(finish_with_new_int); \
+    END_REUSING(GILL_SET_WORD, finish_with_new_int);        \
+  } while (0)
+#define GILL_SET_WORD(OBJECT) set_word(OBJECT, value_)
+
+#define END_FLOAT(VALUE)                                    \
+  do {                                                      \
+    double value_ = (VALUE);                                \
+    ctx->real = value_;                                     \
+    END_REUSING(GILL_SET_FLOAT, finish_with_new_float);     \
+  } while (0)
+#define GILL_SET_FLOAT(OBJECT) (reinterpret_cast<PyFloatObject*>(OBJECT)->ob_fval = value_)
+
 }  // namespace gill::vm

@@ -112,11 +112,11 @@ ADAPTIVE(LOAD_ATTR, specialize_load_attr(next, sp[-1], name_at(frame, oparg)))
 #define END_LOADED(VALUE)        \
   do {                           \
     PyObject* value_ = (VALUE);  \
+    SAVE_PLACE();                \
     retain(value_);              \
     sp[-1] = value_;             \
     SKIP_CACHES(LOAD_ATTR);      \
-    release(owner);              \
-    END_DISPATCH();              \
+    END_DROP(owner);             \
   } while (0)
 
 HANDLER(LOAD_ATTR_INSTANCE_VALUE) {
@@ -200,10 +200,9 @@ HANDLER(STORE_ATTR_INSTANCE_VALUE) {
   PyObject* old = std::exchange(place, sp[-2]);
   sp -= 2;
   SKIP_CACHES(STORE_ATTR);
-  if (old) release(old);
-  else values->order[values->size++] = static_cast<uint8_t>(slot);
-  release(owner);
-  END_DISPATCH();
+  if (old) END_DROP_BOTH(old, owner);
+  values->order[values->size++] = static_cast<uint8_t>(slot);
+  END_DROP(owner);
 }
 
 HANDLER(STORE_ATTR_WITH_HINT) {
@@ -218,9 +217,7 @@ HANDLER(STORE_ATTR_WITH_HINT) {
   reinterpret_cast<PyDictObject*>(dict)->ma_version_tag = dict_state().next_dict_version++;
   sp -= 2;
   SKIP_CACHES(STORE_ATTR);
-  release(old);
-  release(owner);
-  END_DISPATCH();
+  END_DROP_BOTH(old, owner);
 }
 
 HANDLER(STORE_ATTR_SLOT) {

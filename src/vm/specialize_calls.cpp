@@ -63,11 +63,11 @@ HANDLER(CALL_ADAPTIVE) {
 HANDLER(CALL_PY_EXACT_ARGS) {
   Operands call(sp, oparg);
   PyFunctionObject* function = versioned_function(call.callable(), next);
-  if (!function || ctx->kw_names || has_eval_hook(thread->interpreter())) [[unlikely]] END_MISS(CALL);
+  if (!function || ctx->kw_names) [[unlikely]] END_MISS(CALL);
   if (call.count != reinterpret_cast<PyCodeObject*>(function->func_code)->co_argcount) [[unlikely]] END_MISS(CALL);
-  SAVE_PLACE();
-  Frame* callee = push_exact(thread, function, call.args, call.count);
-  if (!callee) [[unlikely]] END_ERROR();
+  Frame* callee = push_quickly(thread, function);
+  if (!callee) [[unlikely]] TAIL(op_CALL);
+  fill_frame(callee, function, call.args, call.count);
   sp = call.base;
   SKIP_CACHES(CALL);
   END_CALL(callee);
@@ -76,12 +76,12 @@ HANDLER(CALL_PY_EXACT_ARGS) {
 HANDLER(CALL_PY_WITH_DEFAULTS) {
   Operands call(sp, oparg);
   PyFunctionObject* function = versioned_function(call.callable(), next);
-  if (!function || ctx->kw_names || has_eval_hook(thread->interpreter())) [[unlikely]] END_MISS(CALL);
+  if (!function || ctx->kw_names) [[unlikely]] END_MISS(CALL);
   Py_ssize_t required = next[3], total = reinterpret_cast<PyCodeObject*>(function->func_code)->co_argcount;
   if (call.count < required || call.count > total) [[unlikely]] END_MISS(CALL);
-  SAVE_PLACE();
-  Frame* callee = push_exact(thread, function, call.args, call.count);
-  if (!callee) [[unlikely]] END_ERROR();
+  Frame* callee = push_quickly(thread, function);
+  if (!callee) [[unlikely]] TAIL(op_CALL);
+  fill_frame(callee, function, call.args, call.count);
   for (Py_ssize_t i = call.count; i < total; ++i) {
     PyObject* value = PyTuple_GET_ITEM(function->func_defaults, i - required);
     retain(value);
@@ -106,6 +106,12 @@ HANDLER(PRECALL_ADAPTIVE) {
 }
 
 HANDLER(PRECALL_PYFUNC) {
+  constexpr int kCaches = info_of(Op::PRECALL).caches;
+  // CALL looks at the callable more closely.
+  if (static_cast<Op>(next[kCaches] & 255) == Op::CALL_PY_EXACT_ARGS) [[likely]] {
+    next += kCaches + 1;
+    TAIL(op_CALL_PY_EXACT_ARGS);
+  }
   Operands call(sp, oparg);
   if (!Py_IS_TYPE(call.callable(), &PyFunction_Type)) [[unlikely]] END_MISS(PRECALL);
   SKIP_CACHES(PRECALL);

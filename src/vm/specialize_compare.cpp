@@ -40,53 +40,57 @@ void specialize_compare_op(CodeUnit* next, uint32_t oparg, PyObject* left, PyObj
 
 ADAPTIVE(COMPARE_OP, specialize_compare_op(next, oparg, sp[-2], sp[-1]))
 
-// Ends in the jump: forwards goes straight on, backwards answers requests as any loop does.
-#define END_COMPARED(OUTCOME)                                                                                                \
-  do {                                                                                                                       \
-    bool jumps_ = next[1] & (OUTCOME);                                                                                       \
-    CodeUnit jump_ = next[kCaches];                                                                                          \
-    next += kCaches + 1;                                                                                                     \
-    if (!jumps_) END_DISPATCH();                                                                                             \
-    auto op_ = static_cast<Op>(jump_ & 255);                                                                                 \
-    if (op_ == Op::POP_JUMP_FORWARD_IF_FALSE || op_ == Op::POP_JUMP_FORWARD_IF_TRUE) [[likely]] {                            \
-      next += jump_ >> 8;                                                                                                    \
-      END_DISPATCH();                                                                                                        \
-    }                                                                                                                        \
-    SAVE_PLACE();                                                                                                            \
-    next -= jump_ >> 8;                                                                                                      \
-    if (thread->interpreter()->eval_requests.load(std::memory_order_relaxed)) [[unlikely]] TAIL(answer_requests);          \
-    END_DISPATCH();                                                                                                          \
+namespace {
+
+// A jump backwards answers requests, as any loop does.
+VM_CALL PyObject* jump_back(VM_PARAMETERS) {
+  SAVE_PLACE();
+  next -= next[-1] >> 8;
+  PyObject *left = ctx->dying, *right = ctx->dying_too;
+  release(left);
+  release(right);
+  if (thread->interpreter()->eval_requests.load(std::memory_order_relaxed)) [[unlikely]] TAIL(answer_requests);
+  END_DISPATCH();
+}
+
+}  // namespace
+
+// Ends in the jump with both operands given back.
+#define END_COMPARED(OUTCOME)                                                                                     \
+  do {                                                                                                            \
+    bool jumps_ = next[1] & (OUTCOME);                                                                            \
+    CodeUnit jump_ = next[kCaches];                                                                               \
+    sp -= 2;                                                                                                      \
+    next += kCaches + 1;                                                                                          \
+    if (jumps_) {                                                                                                 \
+      auto op_ = static_cast<Op>(jump_ & 255);                                                                    \
+      if (op_ != Op::POP_JUMP_FORWARD_IF_FALSE && op_ != Op::POP_JUMP_FORWARD_IF_TRUE) [[unlikely]] {             \
+        ctx->dying = left;                                                                                        \
+        ctx->dying_too = right;                                                                                   \
+        TAIL(jump_back);                                                                                          \
+      }                                                                                                           \
+      next += jump_ >> 8;                                                                                         \
+    }                                                                                                             \
+    END_DROP_BOTH(left, right);                                                                                   \
   } while (0)
 
 HANDLER(COMPARE_OP_INT_JUMP) {
   PyObject *right = sp[-1], *left = sp[-2];
   if (!both_int(left, right)) [[unlikely]] END_MISS(COMPARE_OP);
-  unsigned outcome = 1u << (order_of_ints(left, right) + 1);
-  sp -= 2;
-  release(left);
-  release(right);
-  END_COMPARED(outcome);
+  END_COMPARED(1u << (order_of_ints(left, right) + 1));
 }
 
 HANDLER(COMPARE_OP_FLOAT_JUMP) {
   PyObject *right = sp[-1], *left = sp[-2];
   if (!both_float(left, right)) [[unlikely]] END_MISS(COMPARE_OP);
   double x = PyFloat_AS_DOUBLE(left), y = PyFloat_AS_DOUBLE(right);
-  unsigned outcome = x < y ? kLess : x > y ? kGreater : x == y ? kEqual : kUnordered;
-  sp -= 2;
-  release(left);
-  release(right);
-  END_COMPARED(outcome);
+  END_COMPARED(x < y ? kLess : x > y ? kGreater : x == y ? kEqual : kUnordered);
 }
 
 HANDLER(COMPARE_OP_STR_JUMP) {
   PyObject *right = sp[-1], *left = sp[-2];
-  if (!both_str(left, right)) [[unlikely]] END_MISS(COMPARE_OP);
-  bool same = left == right || (PyUnicode_IS_READY(left) && PyUnicode_IS_READY(right) ? same_str(left, right) : _PyUnicode_EQ(left, right));
-  sp -= 2;
-  release(left);
-  release(right);
-  END_COMPARED(same ? kEqual : kLess);
+  if (!both_str(left, right) || !PyUnicode_IS_READY(left) || !PyUnicode_IS_READY(right)) [[unlikely]] END_MISS(COMPARE_OP);
+  END_COMPARED(left == right || same_str(left, right) ? kEqual : kLess);
 }
 
 }  // namespace gill::vm

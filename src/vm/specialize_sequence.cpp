@@ -33,9 +33,8 @@ HANDLER(UNPACK_SEQUENCE_TWO_TUPLE) {
   retain(second);
   sp[-1] = second;
   *sp++ = first;
-  release(sequence);
   SKIP_CACHES(UNPACK_SEQUENCE);
-  END_DISPATCH();
+  END_DROP(sequence);
 }
 
 HANDLER(UNPACK_SEQUENCE_TUPLE) {

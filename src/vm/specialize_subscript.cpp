@@ -67,10 +67,8 @@ ADAPTIVE(STORE_SUBSCR, specialize_store_subscr(next, sp[-2], sp[-1]))
     SAVE_PLACE();                                                                        \
     sp[-2] = item;                                                                       \
     --sp;                                                                                \
-    release(key);                                                                        \
-    release(container);                                                                  \
     SKIP_CACHES(BINARY_SUBSCR);                                                          \
-    END_DISPATCH();                                                                      \
+    END_DROP_BOTH(key, container);                                                       \
   }
 SEQUENCE_ITEM(BINARY_SUBSCR_LIST_INT, PyList_Type, PyList_GET_ITEM)
 SEQUENCE_ITEM(BINARY_SUBSCR_TUPLE_INT, PyTuple_Type, PyTuple_GET_ITEM)
@@ -106,23 +104,26 @@ HANDLER(BINARY_SUBSCR_GETITEM) {
   PyTypeObject* type = Py_TYPE(container);
   if (type->tp_version_tag != read32(next + 1)) [[unlikely]] END_MISS(BINARY_SUBSCR);
   auto* function = reinterpret_cast<PyFunctionObject*>(reinterpret_cast<PyHeapTypeObject*>(type)->_spec_cache.getitem);
-  if (!function || function->func_version != next[3] || has_eval_hook(thread->interpreter())) [[unlikely]] END_MISS(BINARY_SUBSCR);
-  SAVE_PLACE();
+  if (!function || function->func_version != next[3]) [[unlikely]] END_MISS(BINARY_SUBSCR);
+  Frame* callee = push_quickly(thread, function);
+  if (!callee) [[unlikely]] TAIL(op_BINARY_SUBSCR);
   retain(as_object(function));
-  Frame* callee = push_exact(thread, function, sp - 2, 2);
   sp -= 2;
-  if (!callee) [[unlikely]] {
-    release(as_object(function));
-    PyObject* key = sp[1];
-    release(container);
-    release(key);
-    END_ERROR();
-  }
+  fill_frame(callee, function, sp, 2);
   SKIP_CACHES(BINARY_SUBSCR);
   END_CALL(callee);
 }
 
 // ---- storing ----------------------------------------------------------------------------------------
+
+namespace {
+// The index dies; the old item and the list are above the stack.
+VM_CALL PyObject* drop_index(VM_PARAMETERS) {
+  PyObject *key = ctx->dying, *old = sp[0], *container = sp[1];
+  Py_TYPE(key)->tp_dealloc(key);
+  END_DROP_BOTH(old, container);
+}
+}  // namespace
 
 HANDLER(STORE_SUBSCR_LIST_INT) {
   PyObject *key = sp[-1], *container = sp[-2];
@@ -132,11 +133,14 @@ HANDLER(STORE_SUBSCR_LIST_INT) {
   SAVE_PLACE();
   PyObject* old = std::exchange(reinterpret_cast<PyListObject*>(container)->ob_item[index], sp[-3]);
   sp -= 3;
-  release(old);
-  release(key);
-  release(container);
   SKIP_CACHES(STORE_SUBSCR);
-  END_DISPATCH();
+  if (drops_to_zero(key)) [[unlikely]] {
+    ctx->dying = key;
+    sp[0] = old;
+    sp[1] = container;
+    TAIL(drop_index);
+  }
+  END_DROP_BOTH(old, container);
 }
 
 HANDLER(STORE_SUBSCR_DICT) {

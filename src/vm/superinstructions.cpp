@@ -17,31 +17,28 @@ Op joined_form(Op first, Op second) {
   }
 }
 
-#define UNBOUND(VARIABLE)                             \
-  do {                                                \
-    SAVE_PLACE();                                     \
-    raise_unbound(frame, static_cast<int>(VARIABLE)); \
-    END_ERROR();                                      \
-  } while (0)
+// A variable that `oparg` names; unbound, the handler ends.
+#define READ_LOCAL(VALUE)                          \
+  PyObject* VALUE = frame->localsplus[oparg];      \
+  if (!VALUE) [[unlikely]] {                       \
+    SAVE_PLACE();                                  \
+    TAIL(unbound_local);                           \
+  }                                                \
+  retain(VALUE)
+#define NEXT_OPERAND() (oparg = *next++ >> 8)
 
 HANDLER(LOAD_FAST__LOAD_FAST) {
-  PyObject* first = frame->localsplus[oparg];
-  if (!first) [[unlikely]] UNBOUND(oparg);
-  oparg = *next++ >> 8;
-  PyObject* second = frame->localsplus[oparg];
-  retain(first);
+  READ_LOCAL(first);
   *sp++ = first;
-  if (!second) [[unlikely]] UNBOUND(oparg);
-  retain(second);
+  NEXT_OPERAND();
+  READ_LOCAL(second);
   *sp++ = second;
   END_DISPATCH();
 }
 
 HANDLER(LOAD_FAST__LOAD_CONST) {
-  PyObject* first = frame->localsplus[oparg];
-  if (!first) [[unlikely]] UNBOUND(oparg);
-  PyObject* second = constant_at(frame, *next++ >> 8);
-  retain(first);
+  READ_LOCAL(first);
+  PyObject* second = constant_at(frame, NEXT_OPERAND());
   retain(second);
   sp[0] = first;
   sp[1] = second;
@@ -53,22 +50,22 @@ HANDLER(LOAD_CONST__LOAD_FAST) {
   PyObject* first = constant_at(frame, oparg);
   retain(first);
   *sp++ = first;
-  oparg = *next++ >> 8;
-  PyObject* second = frame->localsplus[oparg];
-  if (!second) [[unlikely]] UNBOUND(oparg);
-  retain(second);
+  NEXT_OPERAND();
+  READ_LOCAL(second);
   *sp++ = second;
   END_DISPATCH();
 }
 
+// Where the old value of a variable dies, the second instruction is left to a dispatch of its own.
 HANDLER(STORE_FAST__LOAD_FAST) {
   SAVE_PLACE();
   PyObject* old = std::exchange(frame->localsplus[oparg], *--sp);
-  if (old) release(old);
-  oparg = *next++ >> 8;
-  PyObject* value = frame->localsplus[oparg];
-  if (!value) [[unlikely]] UNBOUND(oparg);
-  retain(value);
+  if (old && drops_to_zero(old)) {
+    ctx->dying = old;
+    TAIL(drop_one);
+  }
+  NEXT_OPERAND();
+  READ_LOCAL(value);
   *sp++ = value;
   END_DISPATCH();
 }
@@ -76,11 +73,14 @@ HANDLER(STORE_FAST__LOAD_FAST) {
 HANDLER(STORE_FAST__STORE_FAST) {
   SAVE_PLACE();
   PyObject* old = std::exchange(frame->localsplus[oparg], *--sp);
-  if (old) release(old);
-  oparg = *next++ >> 8;
+  if (old && drops_to_zero(old)) {
+    ctx->dying = old;
+    TAIL(drop_one);
+  }
+  NEXT_OPERAND();
   old = std::exchange(frame->localsplus[oparg], *--sp);
-  if (old) release(old);
-  END_DISPATCH();
+  if (!old) END_DISPATCH();
+  END_DROP(old);
 }
 
 // The instruction behind the prefix in whatever form it has. Under tracing the plain EXTENDED_ARG stands in.
