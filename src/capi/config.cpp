@@ -301,6 +301,81 @@ PyStatus PyConfig_SetBytesArgv(PyConfig* config, Py_ssize_t argc, char* const* a
 
 namespace gill {
 
+// ---- from a dict -------------------------------------------------------------------------------------
+
+static Status set_list(PyWideStringList* list, const char* field_name, PyObject* value) {
+  if (!PyList_CheckExact(value) && !PyTuple_CheckExact(value)) return raise(PyExc_TypeError, "invalid config type: %s", field_name);
+  PyWideStringList items = {};
+  Status status = Status::ok;
+  for (Py_ssize_t i = 0; status == Status::ok && i < PySequence_Fast_GET_SIZE(value); ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(value, i);
+    if (!PyUnicode_CheckExact(item)) {
+      status = raise(PyExc_TypeError, "invalid config type: %s", field_name);
+      break;
+    }
+    wchar_t* wide = PyUnicode_AsWideCharString(item, nullptr);
+    if (!wide || PyStatus_Exception(PyWideStringList_Append(&items, wide))) status = wide ? (PyErr_NoMemory(), Status::error) : Status::error;
+    PyMem_Free(wide);
+  }
+  if (status == Status::error) {
+    _PyWideStringList_Clear(&items);
+    return status;
+  }
+  _PyWideStringList_Clear(list);
+  *list = items;
+  return status;
+}
+
+static Status set_field_from(PyConfig* config, const ConfigField& field, PyObject* value) {
+  switch (field.kind) {
+    case Field::integer: {
+      if (!PyLong_CheckExact(value)) return raise(PyExc_TypeError, "invalid config type: %s", field.name);
+      int number = _PyLong_AsInt(value);
+      if (number < 0) {
+        if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_OverflowError)) return failure;
+        return raise(PyExc_ValueError, "invalid config value: %s", field.name);
+      }
+      field_of<int>(config, field) = number;
+      return Status::ok;
+    }
+    case Field::unsigned_long: {
+      if (!PyLong_CheckExact(value)) return raise(PyExc_TypeError, "invalid config type: %s", field.name);
+      unsigned long number = PyLong_AsUnsignedLong(value);
+      if (number == static_cast<unsigned long>(-1) && PyErr_Occurred()) return raise(PyExc_ValueError, "invalid config value: %s", field.name);
+      field_of<unsigned long>(config, field) = number;
+      return Status::ok;
+    }
+    case Field::text: {
+      wchar_t*& place = field_of<wchar_t*>(config, field);
+      if (value == Py_None) {
+        PyMem_RawFree(place);
+        place = nullptr;
+        return Status::ok;
+      }
+      if (!PyUnicode_Check(value)) return raise(PyExc_TypeError, "invalid config type: %s", field.name);
+      wchar_t* wide = TRY(PyUnicode_AsWideCharString(value, nullptr));
+      wchar_t* copy = duplicate(wide);
+      PyMem_Free(wide);
+      if (!copy) return PyErr_NoMemory(), Status::error;
+      PyMem_RawFree(place);
+      place = copy;
+      return Status::ok;
+    }
+    case Field::list: return set_list(&field_of<PyWideStringList>(config, field), field.name, value);
+  }
+  return Status::ok;
+}
+
+Status config_from_dict(PyConfig* config, PyObject* dict) {
+  if (!PyDict_Check(dict)) return raise(PyExc_TypeError, "dict expected");
+  for (const ConfigField& field : kFields) {
+    PyObject* value = PyDict_GetItemString(dict, field.name);
+    if (!value) return raise(PyExc_ValueError, "missing config key: %s", field.name);
+    TRY(set_field_from(config, field, value));
+  }
+  return Status::ok;
+}
+
 PyStatus copy_config(PyConfig* to, const PyConfig* from) {
   PyConfig_Clear(to);
   for (const ConfigField& field : kFields) {

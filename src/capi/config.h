@@ -5,6 +5,8 @@
 
 #include <cstdio>
 
+#include "base/result.h"
+
 extern "C" {
 int _PyWideStringList_Copy(PyWideStringList* to, const PyWideStringList* from);
 void _PyWideStringList_Clear(PyWideStringList* list);
@@ -35,6 +37,8 @@ PyStatus error_in(const char* function, const char* message);
 PyStatus read_encodings(PyConfig* config);
 
 PyStatus copy_config(PyConfig* to, const PyConfig* from);
+
+Status config_from_dict(PyConfig* config, PyObject* dict);
 
 // Global flag variables (Py_VerboseFlag, ...) from the configuration, for those who still read them.
 void publish_flags(const PyConfig* config);
