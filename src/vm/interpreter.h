@@ -145,6 +145,7 @@ struct State {
   Py_ssize_t code_extra_count = 0;
   uint32_t next_function_version = 1;
   KnownCallables known;
+  bool setting_trace = false, setting_profile = false;
 };
 State* state_of(Interpreter* interpreter);
 inline bool has_eval_hook(Interpreter* interpreter) { return interpreter->vm && reinterpret_cast<State*>(interpreter->vm)->eval_frame; }

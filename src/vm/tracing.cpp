@@ -229,8 +229,13 @@ void update_tracing(PyThreadState* thread) {
   thread->cframe->use_tracing = wanted && thread->tracing == 0 ? 255 : 0;
 }
 
-// Replaces one of the two functions. The old object is dropped while none is set, so that its end is not traced by it.
-void set_function(PyThreadState* thread, Py_tracefunc* function, PyObject** object, Py_tracefunc new_function, PyObject* new_object) {
+// Replaces one of the two functions. The old object is dropped while none is set, so that its end is not traced by it;
+// its finalizer may not set another one.
+int set_function(PyThreadState* thread, bool* busy, const char* kind, Py_tracefunc* function, PyObject** object, Py_tracefunc new_function, PyObject* new_object) {
+  if (std::exchange(*busy, true)) {
+    *busy = false;
+    return raise(PyExc_RuntimeError, "Cannot install a %s function while another %s function is being installed", kind, kind);
+  }
   Ref<> kept = borrow(new_object);
   *function = nullptr;
   Ref<> old = steal(std::exchange(*object, nullptr));
@@ -239,6 +244,8 @@ void set_function(PyThreadState* thread, Py_tracefunc* function, PyObject** obje
   *object = kept.release();
   *function = new_function;
   update_tracing(thread);
+  *busy = false;
+  return 0;
 }
 
 }  // namespace
@@ -247,13 +254,13 @@ extern "C" {
 
 int _PyEval_SetTrace(PyThreadState* thread, Py_tracefunc function, PyObject* object) {
   if (PySys_Audit("sys.settrace", nullptr) < 0) return -1;
-  set_function(thread, &thread->c_tracefunc, &thread->c_traceobj, function, object);
-  return 0;
+  bool* busy = &vm::state_of(internal(thread->interp))->setting_trace;
+  return set_function(thread, busy, "trace", &thread->c_tracefunc, &thread->c_traceobj, function, object);
 }
 int _PyEval_SetProfile(PyThreadState* thread, Py_tracefunc function, PyObject* object) {
   if (PySys_Audit("sys.setprofile", nullptr) < 0) return -1;
-  set_function(thread, &thread->c_profilefunc, &thread->c_profileobj, function, object);
-  return 0;
+  bool* busy = &vm::state_of(internal(thread->interp))->setting_profile;
+  return set_function(thread, busy, "profile", &thread->c_profilefunc, &thread->c_profileobj, function, object);
 }
 
 void PyEval_SetTrace(Py_tracefunc function, PyObject* object) {
