@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "import/import_state.h"
 #include "modules/sys_module.h"
+#include "objects/type.h"
 #include "runtime/runtime.h"
 
 extern "C" {
@@ -174,18 +175,12 @@ int PySys_SetObject(const char* attribute, PyObject* value) {
 size_t _PySys_GetSizeOf(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
   if (PyType_Ready(type) < 0) return static_cast<size_t>(-1);
-  Ref<> method = borrow(_PyType_Lookup(type, name<"__sizeof__">));
+  SpecialMethod method = lookup_special(object, name<"__sizeof__">);
   if (!method) {
-    PyErr_Format(PyExc_TypeError, "Type %.100s doesn't define __sizeof__", type->tp_name);
+    if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "Type %.100s doesn't define __sizeof__", type->tp_name);
     return static_cast<size_t>(-1);
   }
-  Ref<> result = steal(PyObject_CallMethodNoArgs(object, name<"__sizeof__">));
-  if (PyType_Check(object)) {
-    // The class's own attribute would be the instances' method.
-    PyErr_Clear();
-    Ref<> own_type_method = steal(PyObject_GetAttr(as_object(type), name<"__sizeof__">));
-    result = own_type_method ? steal(PyObject_CallOneArg(own_type_method.get(), object)) : Ref<>();
-  }
+  Ref<> result = call_special(method, object);
   if (!result) return static_cast<size_t>(-1);
   Py_ssize_t size = PyLong_AsSsize_t(result.get());
   if (size == -1 && PyErr_Occurred()) return static_cast<size_t>(-1);

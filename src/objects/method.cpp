@@ -101,8 +101,6 @@ Ref<> method_reduce(PyMethodObject* self) {
   return steal(Py_BuildValue("N(ON)", getattr.release(), self->im_self, text.release()));
 }
 
-PyObject* method_get(PyObject* self, PyObject*, PyObject*) { return borrow(self).release(); }
-
 Ref<> method_doc(PyMethodObject* self) { return attribute(self->im_func, name<"__doc__">); }
 
 using MethodFields = OwnedFields<&PyMethodObject::im_func, &PyMethodObject::im_self>;
@@ -214,7 +212,6 @@ PyTypeObject PyMethod_Type = {
     .tp_methods = table(kMethods),
     .tp_members = table(kMembers),
     .tp_getset = table(kGetSets),
-    .tp_descr_get = method_get,
     .tp_new = method_new,
 };
 

@@ -142,7 +142,8 @@ PyTypeObject* best_base(PyObject* bases) {
     PyObject* object = PyTuple_GET_ITEM(bases, i);
     if (!PyType_Check(object)) return raise(PyExc_TypeError, "bases must be types");
     PyTypeObject* base = as_type(object);
-    if (!PyType_HasFeature(base, Py_TPFLAGS_READY) && PyType_Ready(base) < 0) return nullptr;
+    // A type that is just being made ready cannot be made so again; linearize() complains of it.
+    if (!(base->tp_flags & (Py_TPFLAGS_READY | Py_TPFLAGS_READYING)) && PyType_Ready(base) < 0) return nullptr;
     if (!PyType_HasFeature(base, Py_TPFLAGS_BASETYPE)) {
       return raise(PyExc_TypeError, "type '%.100s' is not an acceptable base type", base->tp_name);
     }
