@@ -125,7 +125,7 @@ Status merge_dict(PyDictObject* target, PyDictObject* source, Merge how) {
         _PyErr_SetKeyError(key);
         return failure;
       }
-      if (i < 0 && dict_insert(target, key, hash, value) < 0) return failure;
+      if (i < 0 && dict_insert_absent(target, key, hash, value) < 0) return failure;
     } else if (dict_insert(target, key, hash, value) < 0) {
       return failure;
     }
@@ -349,7 +349,7 @@ PyObject* PyDict_SetDefault(PyObject* dict, PyObject* key, PyObject* fallback) {
   Py_ssize_t i = dict_find(self, key, hash, &value);
   if (i == kLookupError) return nullptr;
   if (i >= 0) return value;
-  return dict_insert(self, key, hash, fallback) < 0 ? nullptr : fallback;
+  return dict_insert_absent(self, key, hash, fallback) < 0 ? nullptr : fallback;
 }
 
 int PyDict_Contains(PyObject* dict, PyObject* key) {

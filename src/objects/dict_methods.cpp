@@ -127,6 +127,16 @@ Ref<> dict_fromkeys(PyTypeObject* type, PyObject* iterable, PyObject* value) {
     }
     return result;
   }
+  if (plain && PyAnySet_CheckExact(iterable)) {
+    Py_ssize_t position = 0;
+    PyObject* key;
+    Py_hash_t hash;
+    while (_PySet_NextEntry(iterable, &position, &key, &hash)) {
+      Ref<> hold = borrow(key);
+      if (dict_insert(reinterpret_cast<PyDictObject*>(result.get()), key, hash, value) < 0) return failure;
+    }
+    return result;
+  }
   Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
   while (Ref<> key = steal(PyIter_Next(iterator.get()))) {
     TRY(status_of(plain ? PyDict_SetItem(result.get(), key.get(), value) : PyObject_SetItem(result.get(), key.get(), value)));

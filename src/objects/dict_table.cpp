@@ -210,6 +210,14 @@ int dict_insert(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject* val
     gill::release(old);
     return 0;
   }
+  return dict_insert_absent(dict, key, hash, value);
+}
+
+int dict_insert_absent(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject* value) {
+  Ref<> own_key = borrow(key);
+  Ref<> own_value = borrow(value);
+  track_for(dict, key, value);
+  Py_ssize_t i;
   bool exact = PyUnicode_CheckExact(key);
   DictKeys* keys = dict->ma_keys;
   if (keys->unicode && !exact) {

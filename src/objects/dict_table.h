@@ -132,6 +132,8 @@ DictState& dict_state();
 Py_ssize_t dict_find(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject** value);
 // Stores under a key whose hash is known.
 int dict_insert(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject* value);
+// The same for a key that the dict is known not to have: compares nothing.
+int dict_insert_absent(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject* value);
 // A new table of at least `capacity` entries; null with MemoryError. With `names_only` values stay unused.
 DictKeys* new_keys(Py_ssize_t capacity, bool unicode);
 void free_keys(DictKeys* keys);

@@ -14,23 +14,27 @@ inline constexpr Py_ssize_t kSmall = PySet_MINSIZE;
 
 // The sequence of places of a hash is the reference's, because programs print sets: from the hash's low bits, a short run of
 // neighbours where it fits before the table's end, then a jump that mixes in the higher bits.
+// The places where an entry may be: runs of neighbours, which share cache lines, then a jump that brings in more of the
+// hash. Programs see the order in which sets iterate, so that the sequence is the reference's.
 struct SetProbe {
-  static constexpr size_t kNeighbours = 9;
-  static constexpr int kPerturbShift = 5;
-  size_t mask, home, place, left;
-  size_t perturb;
-  SetProbe(Py_ssize_t table_mask, Py_hash_t hash)
-      : mask(static_cast<size_t>(table_mask)), home(static_cast<size_t>(hash) & mask), place(home), left(run()), perturb(static_cast<size_t>(hash)) {}
-  size_t run() const { return home + kNeighbours <= mask ? kNeighbours : 0; }
+  static constexpr size_t kRun = 9;
+  size_t mask, base, place, last, perturb;
+  SetProbe(Py_ssize_t table_mask, Py_hash_t hash) : mask(static_cast<size_t>(table_mask)), perturb(static_cast<size_t>(hash)) {
+    enter(perturb & mask);
+  }
   void next() {
-    if (left) {
-      --left;
+    if (place < last) {
       ++place;
       return;
     }
-    perturb >>= kPerturbShift;
-    place = home = (home * 5 + 1 + perturb) & mask;
-    left = run();
+    perturb >>= 5;
+    enter((base * 5 + 1 + perturb) & mask);
+  }
+
+ private:
+  void enter(size_t start) {
+    base = place = start;
+    last = start + kRun <= mask ? start + kRun : start;
   }
 };
 
@@ -125,6 +129,11 @@ Maybe<bool> set_discard(PySetObject* set, PyObject* key, Py_hash_t hash) {
   entry->hash = -1;
   --set->used;
   return true;
+}
+
+Status set_drop_deleted(PySetObject* set) {
+  if (set->fill - set->used <= set->mask / 4) return Status::ok;
+  return rebuild(set, set->used > 50000 ? set->used * 2 : set->used * 4);
 }
 
 void set_clear(PySetObject* set) {
