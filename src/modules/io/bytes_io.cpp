@@ -361,6 +361,8 @@ extern "C" PyTypeObject BytesIOBuffer_Type = {
     .tp_alloc = PyType_GenericAlloc,
     .tp_free = PyObject_GC_Del,
 };
+// The published name, by which _testcapi knows it.
+extern "C" [[gnu::visibility("default"), gnu::alias("BytesIOBuffer_Type")]] PyTypeObject _PyBytesIOBuffer_Type;
 GILL_STATIC_TYPE(BytesIOBuffer_Type);
 
 namespace {
