@@ -13,10 +13,6 @@ namespace gill::posix {
 
 // ---- errors ---------------------------------------------------------------------------------------------------
 
-Failure os_error() {
-  PyErr_SetFromErrno(PyExc_OSError);
-  return failure;
-}
 Failure path_error(const BasicPath& path) {
   PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path.object());
   return failure;

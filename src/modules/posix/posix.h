@@ -5,10 +5,9 @@
 #include <fcntl.h>
 #include <sys/types.h>
 
-#include <cerrno>
-
 #include "base/binding.h"
 #include "base/names.h"
+#include "modules/system_call.h"
 
 namespace gill::posix {
 
@@ -67,10 +66,6 @@ struct DirFd {
   bool given() const { return fd != AT_FDCWD; }
   Status read(PyObject* value);
 };
-// A descriptor, or an object with fileno().
-struct FileNumber {
-  int fd = -1;
-};
 struct UserId {
   uid_t id = 0;
 };
@@ -106,55 +101,16 @@ struct OptionalOffset {
 
 // ---- calls and errors ---------------------------------------------------------------------------------------
 
-// Runs a system call without the interpreter lock; errno stays as the call left it.
-template <class F>
-auto unlocked(F call) {
-  PyThreadState* thread = PyEval_SaveThread();
-  auto result = call();
-  int error = errno;
-  PyEval_RestoreThread(thread);
-  errno = error;
-  return result;
-}
-
-[[gnu::cold]] Failure os_error();
 [[gnu::cold]] Failure path_error(const BasicPath& path);
 [[gnu::cold]] Failure path_error(const BasicPath& from, const BasicPath& to);
 
-// Runs a call that signals interrupt, again until it is done or a signal's handler raises. Other errors are left in errno.
-template <class F>
-auto retrying(F call) -> Maybe<decltype(call())> {
-  for (;;) {
-    auto result = unlocked(call);
-    if (result != static_cast<decltype(result)>(-1) || errno != EINTR) return result;
-    if (PyErr_CheckSignals() < 0) return failure;
-  }
-}
-// The same; -1 raises OSError.
-template <class F>
-auto blocking(F call) -> Maybe<decltype(call())> {
-  auto result = TRY(retrying(call));
-  if (result == static_cast<decltype(result)>(-1)) return os_error();
-  return result;
-}
-// A call of one attempt; -1 raises OSError, with the path's name where there is one.
-template <class F>
-auto once(F call) -> Maybe<decltype(call())> {
-  auto result = unlocked(call);
-  if (result == static_cast<decltype(result)>(-1)) return os_error();
-  return result;
-}
+// A call of one attempt; -1 raises OSError with the path's name.
+using gill::once;
 template <class F>
 Status once(const BasicPath& path, F call) {
   if (unlocked(call) < 0) return path_error(path);
   return Status::ok;
 }
-// A call too short to give the lock away for.
-inline Status result_of(int result) {
-  if (result < 0) return os_error();
-  return Status::ok;
-}
-
 template <class... A>
 Status audit(const char* event, const char* format, A... arguments) {
   return status_of(PySys_Audit(event, format, arguments...));
@@ -248,14 +204,6 @@ template <>
 struct Argument<posix::DirFd> {
   static Status convert(PyObject* value, posix::DirFd& out, const ArgumentPlace&) { return out.read(value); }
   static posix::DirFd fallback(const Parameter&) { return {}; }
-};
-template <>
-struct Argument<posix::FileNumber> {
-  static Status convert(PyObject* value, posix::FileNumber& out, const ArgumentPlace&) {
-    out.fd = PyObject_AsFileDescriptor(value);
-    return out.fd < 0 ? Status::error : Status::ok;
-  }
-  static posix::FileNumber fallback(const Parameter&) { return {}; }
 };
 template <>
 struct Argument<posix::UserId> {
