@@ -51,6 +51,15 @@ Maybe<const char*> get_utf8(PyObject* value, const ArgumentPlace& place) {
   return text;
 }
 
+Maybe<long long> get_machine_integer(PyObject* value, long long least, long long most, const char* too_large) {
+  Ref<> number = PyLong_Check(value) ? borrow(value) : TRY(steal(PyNumber_Index(value)));
+  int overflow;
+  long long result = PyLong_AsLongLongAndOverflow(number.get(), &overflow);
+  if (result == -1 && !overflow && PyErr_Occurred()) return failure;
+  if (overflow || result < least || result > most) return raise(PyExc_OverflowError, too_large);
+  return result;
+}
+
 Maybe<long long> get_integer(PyObject* value, long long least, long long most, const char* too_small, const char* too_big) {
   Ref<> number = TRY(steal(PyNumber_Index(value)));
   int overflow;

@@ -77,6 +77,8 @@ using WritableBufferArgument = BasicBufferArgument<true>;
 Status get_buffer(PyObject* value, Py_buffer* view, bool writable, const ArgumentPlace& place);
 Maybe<double> get_double(PyObject* value);
 Maybe<const char*> get_utf8(PyObject* value, const ArgumentPlace& place);
+// With one message, and with PyArg_Parse's two.
+Maybe<long long> get_machine_integer(PyObject* value, long long least, long long most, const char* too_large);
 Maybe<long long> get_integer(PyObject* value, long long least, long long most, const char* too_small, const char* too_big);
 Maybe<unsigned long long> get_unsigned(PyObject* value, unsigned long long most, const char* type_text);
 
@@ -145,11 +147,8 @@ struct Argument<T> {
       Ref<> number = TRY(steal(PyNumber_Index(value)));
       out = TRY(checked(PyLong_AsSsize_t(number.get())));
     } else {
-      constexpr bool is_int = sizeof(T) == sizeof(int);
-      out = static_cast<T>(TRY(get_integer(
-          value, std::numeric_limits<T>::min(), std::numeric_limits<T>::max(),
-          is_int ? "signed integer is less than minimum" : "Python int too large to convert to C long",
-          is_int ? "signed integer is greater than maximum" : "Python int too large to convert to C long")));
+      constexpr const char* text = sizeof(T) == sizeof(int) ? "Python int too large to convert to C int" : "Python int too large to convert to C long";
+      out = static_cast<T>(TRY(get_machine_integer(value, std::numeric_limits<T>::min(), std::numeric_limits<T>::max(), text)));
     }
     return Status::ok;
   }

@@ -181,8 +181,8 @@ int initialize(PyObject* self, PyObject* args, PyObject* kwargs) {
   // A subclass may take keywords that we know nothing of.
   bool own = !PyType_HasFeature(Py_TYPE(self)->tp_base, Py_TPFLAGS_HEAPTYPE);
   if (own && kwargs && PyDict_GET_SIZE(kwargs)) return raise(PyExc_TypeError, "Random() takes no keyword arguments");
-  PyObject* n = nullptr;
-  if (!PyArg_UnpackTuple(args, "Random", 0, 1, &n)) return -1;
+  if (PyTuple_GET_SIZE(args) > 1) return raise(PyExc_TypeError, "Random() requires 0 or 1 argument");
+  PyObject* n = PyTuple_GET_SIZE(args) ? PyTuple_GET_ITEM(args, 0) : nullptr;
   return static_cast<int>(seed(reinterpret_cast<Random*>(self), n));
 }
 

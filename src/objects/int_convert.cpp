@@ -174,8 +174,9 @@ unsigned long PyLong_AsUnsignedLongMask(PyObject* object) {
 unsigned long long PyLong_AsUnsignedLongLongMask(PyObject* object) { return PyLong_AsUnsignedLongMask(object); }
 void* PyLong_AsVoidPtr(PyObject* object) {
   if (!check_int(object)) return nullptr;
-  if (int_size(object) < 0) return reinterpret_cast<void*>(PyLong_AsLong(object));
-  return reinterpret_cast<void*>(PyLong_AsUnsignedLong(object));
+  unsigned long value = int_size(object) < 0 ? static_cast<unsigned long>(PyLong_AsLong(object)) : PyLong_AsUnsignedLong(object);
+  if (value == static_cast<unsigned long>(-1) && PyErr_Occurred()) return nullptr;
+  return reinterpret_cast<void*>(value);
 }
 
 int _PyLong_UnsignedShort_Converter(PyObject* o, void* p) { return unsigned_converter<unsigned short>(o, p, "Python int too large for C unsigned short"); }
