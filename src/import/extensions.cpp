@@ -7,6 +7,9 @@
 #include "base/names.h"
 #include "import/import_state.h"
 
+// Unlike the public form it replaces what is there: a module may have added itself.
+extern "C" int _PyState_AddModule(PyThreadState*, PyObject* module, PyModuleDef* definition);
+
 namespace gill {
 namespace {
 
@@ -49,7 +52,7 @@ Ref<> module_again(PyObject* key, PyObject* module_name) {
   if (!definition->m_base.m_init) return nullptr;
   Ref<> made = TRY(steal(definition->m_base.m_init()));
   TRY(status_of(PyObject_SetItem(current_interpreter()->modules, module_name, made.get())));
-  if (PyState_AddModule(made.get(), definition) < 0) return failure;
+  if (_PyState_AddModule(nullptr, made.get(), definition) < 0) return failure;
   return made;
 }
 
@@ -126,7 +129,7 @@ int _PyImport_FixupExtensionObject(PyObject* module, PyObject* module_name, PyOb
     return -1;
   }
   if (PyObject_SetItem(modules, module_name, module) < 0) return -1;
-  if (PyState_AddModule(module, definition) < 0) return -1;
+  if (_PyState_AddModule(nullptr, module, definition) < 0) return -1;
   if (definition->m_size == -1) {
     Ref<> copy = TRY(steal(PyDict_Copy(PyModule_GetDict(module))));
     set_field(definition->m_base.m_copy, std::move(copy));
