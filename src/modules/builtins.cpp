@@ -248,7 +248,7 @@ const NamedType kTypes[] = {
 PyModuleDef kModule = {
     PyModuleDef_HEAD_INIT, "builtins",
     "Built-in functions, exceptions, and other objects.\n\nNoteworthy: None is the `nil' object; Ellipsis represents `...' in slices.",
-    -1, nullptr, nullptr, nullptr, nullptr, nullptr};
+    -1, table(kMethods), nullptr, nullptr, nullptr, nullptr};
 
 extern "C" PyTypeObject* const __start_gill_types[];
 extern "C" PyTypeObject* const __stop_gill_types[];
@@ -268,7 +268,7 @@ Status add_exceptions(PyObject* dict) {
 
 Ref<> create_builtins() {
   Ref<> module = TRY(steal(PyModule_Create2(&kModule, PYTHON_API_VERSION)));
-  for (PyMethodDef* methods : {table(kMethods), builtins_run_methods(), builtins_text_methods(), builtins_reduce_methods()}) {
+  for (PyMethodDef* methods : {builtins_run_methods(), builtins_text_methods(), builtins_reduce_methods()}) {
     TRY(status_of(PyModule_AddFunctions(module.get(), methods)));
   }
   PyObject* dict = PyModule_GetDict(module.get());

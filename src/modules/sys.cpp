@@ -86,7 +86,7 @@ const PyMethodDef kMethods[] = {
 PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "sys",
                        "This module provides access to some objects used or maintained by the\n"
                        "interpreter and to functions that interact strongly with the interpreter.",
-                       -1, nullptr, nullptr, nullptr, nullptr, nullptr};
+                       -1, table(kMethods), nullptr, nullptr, nullptr, nullptr};
 
 Status set(PyObject* dict, const char* key, Ref<> value) { return value ? status_of(PyDict_SetItemString(dict, key, value.get())) : Status::error; }
 Ref<> wide(const wchar_t* text) { return text ? steal(PyUnicode_FromWideChar(text, -1)) : none(); }
@@ -108,7 +108,7 @@ Ref<> create_sys(Interpreter* interpreter) {
   Ref<> module = TRY(steal(PyModule_Create2(&kModule, PYTHON_API_VERSION)));
   PyObject* dict = PyModule_GetDict(module.get());
   interpreter->sysdict = borrow(dict).release();
-  for (PyMethodDef* methods : {table(kMethods), sys_runtime_methods(), sys_hook_methods()}) {
+  for (PyMethodDef* methods : {sys_runtime_methods(), sys_hook_methods()}) {
     TRY(status_of(PyModule_AddFunctions(module.get(), methods)));
   }
   for (const char* hook : {"displayhook", "excepthook", "breakpointhook", "unraisablehook"}) {

@@ -154,7 +154,7 @@ using FunctionFields = OwnedFields<&PyFunctionObject::func_code, &PyFunctionObje
                                    &PyFunctionObject::func_doc, &PyFunctionObject::func_name, &PyFunctionObject::func_dict,
                                    &PyFunctionObject::func_closure, &PyFunctionObject::func_annotations, &PyFunctionObject::func_qualname>;
 
-// Breaks cycles; what a running call may still need (code, globals, names) stays.
+// Breaks cycles; what a running call may still need (code, globals) stays. Names may be of a subclass of str that refers to anything.
 int function_clear(PyObject* object) {
   auto* self = reinterpret_cast<PyFunctionObject*>(object);
   self->func_version = 0;
@@ -165,6 +165,8 @@ int function_clear(PyObject* object) {
   clear_field(self->func_dict);
   clear_field(self->func_closure);
   clear_field(self->func_annotations);
+  set_field(self->func_name, borrow(name<"">));
+  set_field(self->func_qualname, borrow(name<"">));
   return 0;
 }
 
