@@ -1,7 +1,7 @@
 // From expat's callbacks to the program's handlers.
 //
-// A handler that raises makes the object forget all handlers; expat reads on without anyone listening, and the exception is
-// raised when the call that fed it comes back.
+// A handler that raises stops expat and makes the object forget all handlers, and the exception is raised when the call
+// that fed expat comes back.
 #include "modules/pyexpat/parser.h"
 
 extern "C" void _PyTraceback_Add(const char* function, const char* file, int line);
@@ -70,7 +70,7 @@ Ref<> deliver(Parser* self, const Event& event, Ref<A>... arguments) {
   self->in_callback = false;
   if (!result) {
     _PyTraceback_Add(event.function, "../Modules/pyexpat.c", event.line);
-    // An exception in expat's hands must not be lost in the meantime.
+    XML_StopParser(self->expat, XML_FALSE);
     give_up(self);
   }
   return result;

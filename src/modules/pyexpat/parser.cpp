@@ -140,6 +140,17 @@ Status use_foreign_dtd(Parser* self, bool flag) {
 
 // ---- creation ------------------------------------------------------------------------------------------------
 
+// UTF-8 of an argument, null for None. `argument` begins the message for another type.
+Status text_or_none(const char* argument, PyObject* value, const char** text, Py_ssize_t* size) {
+  *text = nullptr;
+  *size = 0;
+  if (value == Py_None) return Status::ok;
+  if (!PyUnicode_Check(value)) return raise(PyExc_TypeError, "%s must be str or None, not %.50s", argument, Py_TYPE(value)->tp_name);
+  *text = TRY(PyUnicode_AsUTF8AndSize(value, size));
+  if (std::strlen(*text) != static_cast<size_t>(*size)) return raise(PyExc_ValueError, "embedded null character");
+  return Status::ok;
+}
+
 // A parser that knows its interning dict but no settings, not yet tracked by the collector.
 Ref<Parser> allocate(PyTypeObject* type, PyObject* intern) {
   Ref<Parser> self = TRY(Ref<Parser>::steal(PyObject_GC_New(Parser, type)));
@@ -149,14 +160,17 @@ Ref<Parser> allocate(PyTypeObject* type, PyObject* intern) {
   return self;
 }
 
-Ref<> create_for_entity(Parser* self, std::optional<const char*> context, const char* encoding) {
+Ref<> create_for_entity(Parser* self, PyObject* context, const char* encoding) {
   State* state = TRY(state_of_type(Py_TYPE(self)));
+  const char* context_text;
+  Py_ssize_t context_size;
+  TRY(text_or_none("ExternalEntityParserCreate() argument 1", context, &context_text, &context_size));
   Ref<Parser> created = TRY(allocate(state->parser_type, self->intern));
   created->buffer_size = self->buffer_size;
   created->ordered_attributes = self->ordered_attributes;
   created->specified_attributes = self->specified_attributes;
   created->namespace_prefixes = self->namespace_prefixes;
-  created->expat = XML_ExternalEntityParserCreate(self->expat, context.value_or(nullptr), encoding);
+  created->expat = XML_ExternalEntityParserCreate(self->expat, context_text, encoding);
   PyObject_GC_Track(created.object());
   if (self->buffer) {
     created->buffer = static_cast<char*>(PyMem_Malloc(static_cast<size_t>(self->buffer_size)));
@@ -261,15 +275,13 @@ Status set_buffer_size(Parser* self, PyObject* value) {
   if (size <= 0) return raise(PyExc_ValueError, "buffer_size must be greater than zero");
   if (size > INT_MAX) return raise(PyExc_ValueError, "buffer_size must not be greater than %i", INT_MAX);
   if (size == self->buffer_size) return Status::ok;
-  if (self->buffer) {
-    // No text may be in it when it shrinks.
-    TRY(flush_text(self));
-    PyMem_Free(std::exchange(self->buffer, nullptr));
-    self->buffer = static_cast<char*>(PyMem_Malloc(static_cast<size_t>(size)));
-    if (!self->buffer) {
-      PyErr_NoMemory();
-      return Status::error;
-    }
+  // No text may be in it when it shrinks. Giving a size switches the buffer on, in the reference too.
+  TRY(flush_text(self));
+  PyMem_Free(std::exchange(self->buffer, nullptr));
+  self->buffer = static_cast<char*>(PyMem_Malloc(static_cast<size_t>(size)));
+  if (!self->buffer) {
+    PyErr_NoMemory();
+    return Status::error;
   }
   self->buffer_size = static_cast<int>(size);
   return Status::ok;
@@ -377,21 +389,10 @@ PyType_Spec spec = {"pyexpat.xmlparser", sizeof(Parser), 0,
 
 Ref<> create_parser(PyObject* module, PyObject* encoding, PyObject* namespace_separator, PyObject* intern) {
   State* state = state_of(module);
-  auto text_or_none = [](PyObject* value, const char* parameter, const char** text, Py_ssize_t* size) -> Status {
-    *text = nullptr;
-    *size = 0;
-    if (value == Py_None) return Status::ok;
-    if (!PyUnicode_Check(value)) {
-      return raise(PyExc_TypeError, "ParserCreate() argument '%s' must be str or None, not %.50s", parameter, Py_TYPE(value)->tp_name);
-    }
-    *text = TRY(PyUnicode_AsUTF8AndSize(value, size));
-    if (std::strlen(*text) != static_cast<size_t>(*size)) return raise(PyExc_ValueError, "embedded null character");
-    return Status::ok;
-  };
   const char *encoding_text, *separator;
   Py_ssize_t size;
-  TRY(text_or_none(encoding, "encoding", &encoding_text, &size));
-  TRY(text_or_none(namespace_separator, "namespace_separator", &separator, &size));
+  TRY(text_or_none("ParserCreate() argument 'encoding'", encoding, &encoding_text, &size));
+  TRY(text_or_none("ParserCreate() argument 'namespace_separator'", namespace_separator, &separator, &size));
   if (separator && size > 1) return raise(PyExc_ValueError, "namespace_separator must be at most one character, omitted, or None");
   Ref<> names;
   if (!intern) names = TRY(steal(PyDict_New()));
