@@ -351,7 +351,7 @@ PyStatus read_environment(PyConfig* config) {
   if (const wchar_t* option = xoption(config, L"frozen_modules")) {
     const wchar_t* equals = std::wcschr(option, L'=');
     if (config->use_frozen_modules < 0) config->use_frozen_modules = !equals || std::wcscmp(equals + 1, L"off") != 0;
-    if (equals && std::wcscmp(equals + 1, L"on") && std::wcscmp(equals + 1, L"off")) {
+    if (equals && equals[1] && std::wcscmp(equals + 1, L"on") && std::wcscmp(equals + 1, L"off")) {
       return PyStatus_Error("bad value for option -X frozen_modules (expected \"on\" or \"off\")");
     }
   }

@@ -1,5 +1,4 @@
-// Bringing up importlib. The reference has importlib's bootstrap modules frozen into the executable; here
-// their code comes from the standard library's .pyc files, or from their source when there is none.
+// Bringing up importlib, and the table of built-in modules.
 #include <Python.h>
 #include <marshal.h>
 
@@ -14,55 +13,6 @@ extern "C" PyObject* _PyNamespace_New(PyObject* fields);
 
 namespace gill {
 namespace {
-
-struct Frozen {
-  const char* module;
-  const char* directory;
-  const char* file;
-  const char* shown;  // co_filename
-};
-constexpr Frozen kFrozen[] = {
-    {"_frozen_importlib", "/importlib", "_bootstrap", "<frozen importlib._bootstrap>"},
-    {"_frozen_importlib_external", "/importlib", "_bootstrap_external", "<frozen importlib._bootstrap_external>"},
-    {"zipimport", "", "zipimport", "<frozen zipimport>"},
-};
-
-const Frozen* find_frozen(PyObject* module_name) {
-  for (const Frozen& f : kFrozen) {
-    if (PyUnicode_Check(module_name) && PyUnicode_CompareWithASCIIString(module_name, f.module) == 0) return &f;
-  }
-  return nullptr;
-}
-
-// The whole file as bytes; null without an exception when it cannot be opened.
-Ref<> read_file(const char* path) {
-  FILE* file = std::fopen(path, "rb");
-  if (!file) return nullptr;
-  std::fseek(file, 0, SEEK_END);
-  long size = std::ftell(file);
-  std::rewind(file);
-  Ref<> bytes = steal(PyBytes_FromStringAndSize(nullptr, size));
-  if (bytes && std::fread(PyBytes_AS_STRING(bytes.get()), 1, static_cast<size_t>(size), file) != static_cast<size_t>(size)) bytes.reset();
-  std::fclose(file);
-  return bytes;
-}
-
-Ref<> code_from_pyc(PyObject* bytes) {
-  const char* data = PyBytes_AS_STRING(bytes);
-  Py_ssize_t size = PyBytes_GET_SIZE(bytes);
-  long magic = PyImport_GetMagicNumber();
-  if (size < 16 || std::memcmp(data, &magic, 4) != 0) return nullptr;
-  return steal(PyMarshal_ReadObjectFromString(data + 16, size - 16));
-}
-
-// Nested functions' code objects have the file name too.
-void rename_code(PyCodeObject* code, PyObject* shown) {
-  set_field(code->co_filename, borrow(shown));
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); ++i) {
-    PyObject* constant = PyTuple_GET_ITEM(code->co_consts, i);
-    if (PyCode_Check(constant)) rename_code(reinterpret_cast<PyCodeObject*>(constant), shown);
-  }
-}
 
 extern "C" const BuiltinModule __start_gill_modules[];
 extern "C" const BuiltinModule __stop_gill_modules[];
@@ -84,30 +34,6 @@ const _inittab* find_added(PyObject* module_name) {
 }
 
 }  // namespace
-
-bool is_frozen_name(PyObject* module_name) { return find_frozen(module_name) != nullptr; }
-
-Ref<> frozen_code(PyObject* module_name) {
-  const Frozen* frozen = find_frozen(module_name);
-  if (!frozen) return nullptr;
-  const wchar_t* library = _Py_GetConfig()->stdlib_dir;
-  if (!library) return raise(PyExc_ImportError, "no standard library");
-  char path[4096];
-  std::snprintf(path, sizeof(path), "%ls%s/__pycache__/%s.cpython-311.pyc", library, frozen->directory, frozen->file);
-  Ref<> code;
-  if (Ref<> bytes = read_file(path)) code = code_from_pyc(bytes.get());
-  Ref<> shown = TRY(steal(PyUnicode_FromString(frozen->shown)));
-  if (!code) {
-    PyErr_Clear();
-    std::snprintf(path, sizeof(path), "%ls%s/%s.py", library, frozen->directory, frozen->file);
-    Ref<> source = read_file(path);
-    if (!source) return raise(PyExc_ImportError, "cannot read %s", path);
-    code = TRY(steal(Py_CompileStringObject(PyBytes_AS_STRING(source.get()), shown.get(), Py_file_input, nullptr, -1)));
-  }
-  if (!PyCode_Check(code.get())) return raise(PyExc_TypeError, "frozen object %R is not a code object", module_name);
-  rename_code(reinterpret_cast<PyCodeObject*>(code.get()), shown.get());
-  return code;
-}
 
 // These two are made by start-up itself, not by an entry of the table.
 constexpr const char* kMadeByStartUp[] = {"builtins", "sys"};

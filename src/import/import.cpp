@@ -370,6 +370,12 @@ int PyImport_ImportFrozenModuleObject(PyObject* module_name) {
   if (!module) return -1;
   PyObject* dict = PyModule_GetDict(module);
   TRY(status_of(PyDict_SetItem(dict, name<"__builtins__">, current_interpreter()->builtins)));
+  if (is_frozen_package_name(module_name)) {
+    Ref<> path = TRY(steal(PyList_New(0)));
+    TRY(status_of(PyDict_SetItem(dict, name<"__path__">, path.get())));
+  }
+  Ref<> origin = TRY(frozen_origin(module_name));
+  TRY(status_of(PyDict_SetItem(dict, name<"__origname__">, origin.get())));
   Ref<> done = TRY(steal(PyEval_EvalCode(code.get(), dict, dict)));
   return 1;
 }

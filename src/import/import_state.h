@@ -14,6 +14,7 @@ struct ImportState {
   int lock_depth = 0;
   PyThread_type_lock lock = nullptr;
   int dlopen_flags = 0;
+  int frozen_override = 0;         // by tests: above zero, frozen modules are used; below, they are not
   PyObject* find_and_load = nullptr;  // importlib._bootstrap._find_and_load
   const char* package_context = nullptr;
   // -X importtime: how deep the imports are nested, and the time that was spent below the one that runs.
@@ -30,10 +31,13 @@ Status bootstrap_importlib(Interpreter* interpreter);
 // The importers that read the file system; needs the built-in modules that they use.
 Status bootstrap_external_importers(Interpreter* interpreter);
 
-// The code of a module that stands in for one the reference has frozen: from its .pyc, or compiled. Null without an
-// exception when the name is no such module.
-Ref<> frozen_code(PyObject* module_name);
+// Frozen modules, as far as the options want them; frozen.cpp. The code is null without an exception when the name is
+// no such module; the origin is the name in the source, or None.
 bool is_frozen_name(PyObject* module_name);
+bool is_frozen_package_name(PyObject* module_name);
+Ref<> frozen_code(PyObject* module_name);
+Ref<> frozen_origin(PyObject* module_name);
+Ref<> frozen_names();
 
 // A built-in module by name, ready to be executed or complete; null without an exception when there is none.
 Ref<> create_builtin_module(PyObject* module_name, PyObject* spec);

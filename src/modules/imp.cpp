@@ -1,4 +1,7 @@
 // The module `_imp`: what importlib needs of the runtime.
+#include <Python.h>
+#include <marshal.h>
+
 #include "base/binding.h"
 #include "base/names.h"
 #include "import/import_state.h"
@@ -73,20 +76,37 @@ Failure no_such_frozen(PyObject* module_name) {
 }
 Maybe<bool> is_frozen_package(PyObject*, PyUnicodeObject* module_name) {
   if (!is_frozen_name(as_object(module_name))) return no_such_frozen(as_object(module_name));
-  return false;
+  return is_frozen_package_name(as_object(module_name));
 }
-Ref<> find_frozen(PyObject*, PyUnicodeObject* module_name, bool) {
+Ref<> find_frozen(PyObject*, PyUnicodeObject* module_name, bool withdata) {
   PyObject* wanted = as_object(module_name);
   if (!is_frozen_name(wanted)) return none();
-  Ref<> origin = borrow(wanted);
-  if (PyUnicode_CompareWithASCIIString(wanted, "_frozen_importlib") == 0) origin = TRY(steal(PyUnicode_FromString("importlib._bootstrap")));
-  if (PyUnicode_CompareWithASCIIString(wanted, "_frozen_importlib_external") == 0) {
-    origin = TRY(steal(PyUnicode_FromString("importlib._bootstrap_external")));
+  Ref<> origin = TRY(frozen_origin(wanted));
+  Ref<> data = none();
+  if (withdata) {
+    Ref<> code = TRY(frozen_code(wanted));
+    Ref<> bytes = TRY(steal(PyMarshal_WriteObjectToString(code.get(), Py_MARSHAL_VERSION)));
+    data = TRY(steal(PyMemoryView_FromObject(bytes.get())));
   }
-  return steal(PyTuple_Pack(3, Py_None, Py_False, origin.get()));
+  return steal(PyTuple_Pack(3, data.get(), is_frozen_package_name(wanted) ? Py_True : Py_False, origin.get()));
 }
-Ref<> get_frozen_object(PyObject*, PyUnicodeObject* module_name, PyObject*) {
-  Ref<> code = frozen_code(as_object(module_name));
+// The code of the module, or what the buffer has marshalled.
+Ref<> get_frozen_object(PyObject*, PyUnicodeObject* module_name, PyObject* data) {
+  Ref<> code;
+  if (data && data != Py_None) {
+    Py_buffer view;
+    TRY(status_of(PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)));
+    code = steal(view.len ? PyMarshal_ReadObjectFromString(static_cast<const char*>(view.buf), view.len) : nullptr);
+    PyBuffer_Release(&view);
+    if (!code) {
+      Ref<> text = TRY(steal(PyUnicode_FromFormat("Frozen object named %R is invalid", module_name)));
+      PyErr_SetImportError(text.get(), as_object(module_name), nullptr);
+      return failure;
+    }
+    if (!PyCode_Check(code.get())) return raise(PyExc_TypeError, "frozen object %R is not a code object", module_name);
+    return code;
+  }
+  code = frozen_code(as_object(module_name));
   if (!code && !PyErr_Occurred()) return no_such_frozen(as_object(module_name));
   return code;
 }
@@ -95,12 +115,11 @@ Ref<> init_frozen(PyObject*, PyUnicodeObject* module_name) {
   if (found < 0) return failure;
   return found ? borrow(PyImport_AddModuleObject(as_object(module_name))) : none();
 }
-Ref<> frozen_module_names(PyObject*) {
-  Ref<> list = TRY(steal(PyList_New(0)));
-  for (PyObject* n : {name<"_frozen_importlib">, name<"_frozen_importlib_external">, name<"zipimport">}) TRY(status_of(PyList_Append(list.get(), n)));
-  return list;
+Ref<> frozen_module_names(PyObject*) { return frozen_names(); }
+Status override_frozen_modules(PyObject*, int override) {
+  current_interpreter()->imports->frozen_override = override;
+  return Status::ok;
 }
-Status override_frozen_modules(PyObject*, int) { return Status::ok; }
 
 // ---- code ---------------------------------------------------------------------------------------
 

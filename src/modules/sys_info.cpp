@@ -6,6 +6,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "modules/sys_module.h"
+#include "runtime/runtime.h"
 
 extern "C" PyObject* _PyNamespace_New(PyObject* fields);
 
@@ -125,7 +126,7 @@ Ref<> make_flags(const PyConfig* config) {
       .integer(!config->write_bytecode).integer(!config->user_site_directory).integer(!config->site_import).integer(!config->use_environment)
       .integer(config->verbose).integer(config->bytes_warning).integer(config->quiet)
       .integer(config->use_hash_seed == 0 || config->hash_seed != 0).integer(config->isolated).truth(config->dev_mode).integer(Py_UTF8Mode)
-      .integer(config->warn_default_encoding).truth(config->safe_path).integer(-1).take();
+      .integer(config->warn_default_encoding).truth(config->safe_path).integer(g_runtime.int_max_str_digits).take();
 }
 
 Ref<> make_implementation() {
