@@ -1,0 +1,168 @@
+// Frozen modules. The reference has the code of the modules that start-up needs in its executable; here it comes from
+// the standard library's .pyc files, or from their source where there is none, under the same names.
+#include <Python.h>
+#include <marshal.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "base/names.h"
+#include "import/import_state.h"
+
+namespace gill {
+namespace {
+
+struct Frozen {
+  const char* module;
+  const char* origin;  // the name in the source; null where that is another module's or none
+  const char* directory;
+  const char* file;    // null: `source` is all there is
+  const char* shown;   // co_filename
+  bool package;
+  bool essential;      // used whatever the options say
+};
+
+constexpr Frozen kFrozen[] = {
+    {"_frozen_importlib", "importlib._bootstrap", "/importlib", "_bootstrap", "<frozen importlib._bootstrap>", false, true},
+    {"_frozen_importlib_external", "importlib._bootstrap_external", "/importlib", "_bootstrap_external", "<frozen importlib._bootstrap_external>", false, true},
+    {"zipimport", "zipimport", "", "zipimport", "<frozen zipimport>", false, true},
+    {"abc", "abc", "", "abc", "<frozen abc>", false, false},
+    {"codecs", "codecs", "", "codecs", "<frozen codecs>", false, false},
+    {"io", "io", "", "io", "<frozen io>", false, false},
+    {"_collections_abc", "_collections_abc", "", "_collections_abc", "<frozen _collections_abc>", false, false},
+    {"_sitebuiltins", "_sitebuiltins", "", "_sitebuiltins", "<frozen _sitebuiltins>", false, false},
+    {"genericpath", "genericpath", "", "genericpath", "<frozen genericpath>", false, false},
+    {"ntpath", "ntpath", "", "ntpath", "<frozen ntpath>", false, false},
+    {"posixpath", "posixpath", "", "posixpath", "<frozen posixpath>", false, false},
+    {"os.path", "posixpath", "", "posixpath", "<frozen posixpath>", false, false},
+    {"os", "os", "", "os", "<frozen os>", false, false},
+    {"site", "site", "", "site", "<frozen site>", false, false},
+    {"stat", "stat", "", "stat", "<frozen stat>", false, false},
+    {"importlib.util", "importlib.util", "/importlib", "util", "<frozen importlib.util>", false, false},
+    {"importlib.machinery", "importlib.machinery", "/importlib", "machinery", "<frozen importlib.machinery>", false, false},
+    {"runpy", "runpy", "", "runpy", "<frozen runpy>", false, false},
+    {"__hello__", "__hello__", "", "__hello__", "<frozen __hello__>", false, false},
+    {"__hello_alias__", "__hello__", "", "__hello__", "<frozen __hello__>", false, false},
+    {"__phello_alias__", "__hello__", "", "__hello__", "<frozen __hello__>", true, false},
+    {"__phello_alias__.spam", "__hello__", "", "__hello__", "<frozen __hello__>", false, false},
+    {"__phello__", "__phello__", "/__phello__", "__init__", "<frozen __phello__>", true, false},
+    {"__phello__.__init__", "<__phello__", "/__phello__", "__init__", "<frozen __phello__>", false, false},
+    {"__phello__.ham", "__phello__.ham", "", nullptr, "<frozen __phello__.ham>", true, false},
+    {"__phello__.ham.__init__", "<__phello__.ham", "", nullptr, "<frozen __phello__.ham>", false, false},
+    {"__phello__.ham.eggs", "__phello__.ham.eggs", "", nullptr, "<frozen __phello__.ham.eggs>", false, false},
+    {"__phello__.spam", "__phello__.spam", "/__phello__", "spam", "<frozen __phello__.spam>", false, false},
+    {"__hello_only__", nullptr, "", nullptr, "<frozen frozen_only>", false, false},
+};
+
+// What an embedding program offers: the code marshalled.
+const _frozen* find_added(PyObject* module_name) {
+  for (const _frozen* f = PyImport_FrozenModules; f && f->name; ++f) {
+    if (PyUnicode_CompareWithASCIIString(module_name, f->name) == 0) return f;
+  }
+  return nullptr;
+}
+
+bool enabled() {
+  int override = current_interpreter()->imports->frozen_override;
+  if (override != 0) return override > 0;
+  return _Py_GetConfig()->use_frozen_modules != 0;
+}
+
+const Frozen* find(PyObject* module_name) {
+  if (!PyUnicode_Check(module_name)) return nullptr;
+  for (const Frozen& f : kFrozen) {
+    if (PyUnicode_CompareWithASCIIString(module_name, f.module) == 0) return f.essential || enabled() ? &f : nullptr;
+  }
+  return nullptr;
+}
+
+// The whole file as bytes; null, with an exception only when memory ran out, when it cannot be read.
+Ref<> read_file(const char* path) {
+  FILE* file = std::fopen(path, "rbe");
+  if (!file) return nullptr;
+  std::fseek(file, 0, SEEK_END);
+  long size = std::ftell(file);
+  std::rewind(file);
+  Ref<> bytes = steal(PyBytes_FromStringAndSize(nullptr, size));
+  if (bytes && std::fread(PyBytes_AS_STRING(bytes.get()), 1, static_cast<size_t>(size), file) != static_cast<size_t>(size)) bytes.reset();
+  std::fclose(file);
+  return bytes;
+}
+
+Ref<> code_from_pyc(PyObject* bytes) {
+  const char* data = PyBytes_AS_STRING(bytes);
+  Py_ssize_t size = PyBytes_GET_SIZE(bytes);
+  auto magic = static_cast<uint32_t>(PyImport_GetMagicNumber());
+  if (size < 16 || std::memcmp(data, &magic, 4) != 0) return nullptr;
+  return steal(PyMarshal_ReadObjectFromString(data + 16, size - 16));
+}
+
+// Nested functions' code objects have the file name too.
+void rename_code(PyCodeObject* code, PyObject* shown) {
+  set_field(code->co_filename, borrow(shown));
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); ++i) {
+    PyObject* constant = PyTuple_GET_ITEM(code->co_consts, i);
+    if (PyCode_Check(constant)) rename_code(reinterpret_cast<PyCodeObject*>(constant), shown);
+  }
+}
+
+Ref<> compile(const char* source, PyObject* shown) { return steal(Py_CompileStringObject(source, shown, Py_file_input, nullptr, 0)); }
+
+Ref<> load(const Frozen& frozen) {
+  Ref<> shown = TRY(steal(PyUnicode_InternFromString(frozen.shown)));
+  if (!frozen.file) return compile(frozen.origin ? "" : "initialized = True\nprint(\"Hello world!\")\n", shown.get());
+  const wchar_t* library = _Py_GetConfig()->stdlib_dir;
+  if (!library) return raise(PyExc_ImportError, "no standard library");
+  char path[4096];
+  std::snprintf(path, sizeof(path), "%ls%s/__pycache__/%s.cpython-311.pyc", library, frozen.directory, frozen.file);
+  Ref<> code;
+  if (Ref<> bytes = read_file(path)) code = code_from_pyc(bytes.get());
+  if (!code) {
+    PyErr_Clear();
+    std::snprintf(path, sizeof(path), "%ls%s/%s.py", library, frozen.directory, frozen.file);
+    Ref<> source = read_file(path);
+    if (!source) return raise(PyExc_ImportError, "cannot read %s", path);
+    code = TRY(compile(PyBytes_AS_STRING(source.get()), shown.get()));
+  }
+  if (PyCode_Check(code.get())) rename_code(reinterpret_cast<PyCodeObject*>(code.get()), shown.get());
+  return code;
+}
+
+}  // namespace
+
+bool is_frozen_name(PyObject* module_name) { return find(module_name) || find_added(module_name); }
+
+bool is_frozen_package_name(PyObject* module_name) {
+  if (const _frozen* added = find_added(module_name)) return added->is_package;
+  const Frozen* frozen = find(module_name);
+  return frozen && frozen->package;
+}
+
+Ref<> frozen_origin(PyObject* module_name) {
+  if (find_added(module_name)) return borrow(module_name);
+  const Frozen* frozen = find(module_name);
+  return frozen && frozen->origin ? steal(PyUnicode_FromString(frozen->origin)) : none();
+}
+
+Ref<> frozen_code(PyObject* module_name) {
+  Ref<> code;
+  if (const _frozen* added = find_added(module_name)) {
+    if (!added->code) return raise(PyExc_ImportError, "Excluded frozen object named %R", module_name);
+    code = TRY(steal(PyMarshal_ReadObjectFromString(reinterpret_cast<const char*>(added->code), added->size)));
+  } else if (const Frozen* frozen = find(module_name)) {
+    code = TRY(load(*frozen));
+  } else {
+    return nullptr;
+  }
+  if (!PyCode_Check(code.get())) return raise(PyExc_TypeError, "frozen object %R is not a code object", module_name);
+  return code;
+}
+
+Ref<> frozen_names() {
+  Ref<> list = TRY(steal(PyList_New(0)));
+  for (const _frozen* f = PyImport_FrozenModules; f && f->name; ++f) TRY(status_of(PyList_Append(list.get(), TRY(steal(PyUnicode_FromString(f->name))).get())));
+  for (const Frozen& f : kFrozen) TRY(status_of(PyList_Append(list.get(), TRY(steal(PyUnicode_FromString(f.module))).get())));
+  return list;
+}
+
+}  // namespace gill
