@@ -67,8 +67,8 @@ Status sys_addaudithook(PyObject*, PyObject* hook) {
 
 PyObject* sys_audit(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count == 0) return raise(PyExc_TypeError, "audit() missing 1 required positional argument: 'event'");
-  if (!PyUnicode_Check(args[0])) return raise(PyExc_TypeError, "expected str for argument 'event', not %.200s", Py_TYPE(args[0])->tp_name);
   if (!must_audit()) return none().release();
+  if (!PyUnicode_Check(args[0])) return raise(PyExc_TypeError, "expected str for argument 'event', not %.200s", Py_TYPE(args[0])->tp_name);
   const char* event = TRY(PyUnicode_AsUTF8(args[0]));
   Ref<> rest = TRY(steal(PyTuple_New(count - 1)));
   for (Py_ssize_t i = 1; i < count; ++i) PyTuple_SET_ITEM(rest.get(), i - 1, borrow(args[i]).release());
