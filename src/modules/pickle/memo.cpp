@@ -38,14 +38,15 @@ Status Memo::grow() {
 }
 
 Status Memo::set(PyObject* key, Py_ssize_t number) {
-  if (static_cast<size_t>(used_) * 3 >= capacity() * 2) TRY(grow());
+  if (!entries_) TRY(grow());
   Entry* entry = slot_of(key);
-  if (!entry->key) {
-    entry->key = borrow(key).release();
-    ++used_;
+  if (entry->key) {
+    entry->number = number;
+    return Status::ok;
   }
-  entry->number = number;
-  return Status::ok;
+  *entry = {borrow(key).release(), number};
+  ++used_;
+  return static_cast<size_t>(used_) * 3 >= capacity() * 2 ? grow() : Status::ok;
 }
 
 void Memo::clear() {

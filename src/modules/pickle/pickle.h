@@ -131,7 +131,7 @@ class Output {
 struct Pickler {
   PyObject_HEAD
   State* state;
-  Memo memo;
+  Memo* memo;
   Output output;
   PyObject* persistent_function;  // persistent_id, without its self when that is this object
   PyObject* persistent_self;      // this object, borrowed, when the function is to be called with it
@@ -148,6 +148,11 @@ struct Pickler {
 };
 using PicklerFields = HeapTypeFields<&Pickler::persistent_function, &Pickler::dispatch_table, &Pickler::reducer_override, &Pickler::write_method,
                                      &Pickler::fast_memo, &Pickler::buffer_callback>;
+
+// Instances are as large as the reference's, which programs can see.
+inline constexpr int kPicklerSize = 152;
+inline constexpr int kUnpicklerSize = 272;
+static_assert(sizeof(Pickler) <= kPicklerSize);
 
 Ref<Pickler> new_pickler(State* state);
 Status set_protocol(Pickler* self, PyObject* protocol, bool fix_imports);
@@ -183,19 +188,22 @@ Ref<> get_attribute(PyObject* object, PyObject* attribute, bool dotted);
 
 // ---- unpickler ------------------------------------------------------------------------------------------------------------
 
-// The stack of objects. Below `fence` it belongs to an outer mark.
+// The stack of objects, and how long it was at each mark that is open. Below `fence` it belongs to what is outside of the
+// innermost mark.
 struct Stack {
   PyObject** items;
   Py_ssize_t size;
   Py_ssize_t allocated;
   Py_ssize_t fence;
-  bool mark_set;
+  Py_ssize_t* marks;
+  Py_ssize_t mark_count;
+  Py_ssize_t marks_allocated;
 };
 
 struct Unpickler {
   PyObject_HEAD
   State* state;
-  Stack stack;
+  Stack* stack;
   PyObject** memo;
   Py_ssize_t memo_size;
   Py_ssize_t memo_used;
@@ -210,13 +218,13 @@ struct Unpickler {
   PyObject* out_of_band;          // iterator over buffers
   char* line;                     // a line that did not lie in one piece
   char *encoding, *errors;
-  Py_ssize_t* marks;
-  Py_ssize_t mark_count, marks_allocated;
   int protocol;
   bool fix_imports;
 };
 using UnpicklerFields = HeapTypeFields<&Unpickler::persistent_function, &Unpickler::read_method, &Unpickler::readinto_method, &Unpickler::readline_method,
                                        &Unpickler::peek_method, &Unpickler::out_of_band>;
+
+static_assert(sizeof(Unpickler) <= kUnpicklerSize);
 
 Ref<Unpickler> new_unpickler(State* state);
 Status set_input_stream(Unpickler* self, PyObject* file);

@@ -314,7 +314,7 @@ Status save(Pickler* self, PyObject* object, bool is_persistent_id) {
   if (object == Py_True || object == Py_False) return save_bool(self, object);
   if (type == &PyLong_Type) return save_int(self, object);
   if (type == &PyFloat_Type) return save_float(self, object);
-  if (self->memo.find(object)) return memo_get(self, object);
+  if (self->memo->find(object)) return memo_get(self, object);
   if (type == &PyBytes_Type) return save_bytes(self, object);
   if (type == &PyUnicode_Type) return save_str(self, object);
   if (Py_EnterRecursiveCall(" while pickling an object")) return Status::error;
@@ -325,8 +325,8 @@ Status save(Pickler* self, PyObject* object, bool is_persistent_id) {
 
 Status memo_put(Pickler* self, PyObject* object) {
   if (self->fast) return Status::ok;
-  Py_ssize_t index = self->memo.size();
-  TRY(self->memo.set(object, index));
+  Py_ssize_t index = self->memo->size();
+  TRY(self->memo->set(object, index));
   if (self->protocol >= 4) return self->output.write(MEMOIZE);
   char text[32];
   if (!self->binary) return self->output.write(text, snprintf(text, sizeof(text), "%c%zd\n", PUT, index));
@@ -337,7 +337,7 @@ Status memo_put(Pickler* self, PyObject* object) {
 }
 
 Status memo_get(Pickler* self, PyObject* object) {
-  Py_ssize_t* found = self->memo.find(object);
+  Py_ssize_t* found = self->memo->find(object);
   if (!found) {
     PyErr_SetObject(PyExc_KeyError, object);
     return Status::error;

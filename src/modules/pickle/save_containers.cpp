@@ -190,7 +190,7 @@ Status save_tuple(Pickler* self, PyObject* object) {
   if (!counted) TRY(self->output.write(MARK));
   for (Py_ssize_t i = 0; i < size; ++i) TRY(save(self, PyTuple_GET_ITEM(object, i)));
   // A recursive tuple has saved itself by now: what was put on the stack is thrown away.
-  if (self->memo.find(object)) {
+  if (self->memo->find(object)) {
     if (!counted && self->binary) {
       TRY(self->output.write(POP_MARK));
     } else {
@@ -246,7 +246,7 @@ Status save_frozenset(Pickler* self, PyObject* object) {
   while (Ref<> item = steal(PyIter_Next(iterator.get()))) TRY(save(self, item.get()));
   if (PyErr_Occurred()) return Status::error;
   // Recursive, as with tuples.
-  if (self->memo.find(object)) {
+  if (self->memo->find(object)) {
     TRY(self->output.write(POP_MARK));
     return memo_get(self, object);
   }

@@ -314,7 +314,7 @@ Status save_reduced(Pickler* self, PyObject* reduced, PyObject* object) {
   TRY(save_call(self, reduction, object));
   if (object) {
     // The arguments may have saved it already, if they refer to it: then the new one is thrown away.
-    if (self->memo.find(object)) {
+    if (self->memo->find(object)) {
       TRY(self->output.write(POP));
       return memo_get(self, object);
     }
