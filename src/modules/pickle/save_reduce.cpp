@@ -166,7 +166,7 @@ Status save_global(Pickler* self, PyObject* object, PyObject* given_name) {
   Ref<> parts = TRY(split_dotted(nullptr, global_name.get()));
   Ref<> module_name = TRY(module_of(object, parts.get()));
   // It must be found again by that name.
-  Ref<> module = steal(PyImport_ImportModuleLevelObject(module_name.get(), nullptr, nullptr, nullptr, 0));
+  Ref<> module = steal(PyImport_Import(module_name.get()));
   if (!module) return raise(state->pickling_error, "Can't pickle %R: import of module %R failed", object, module_name.get());
   Ref<> parent;
   Ref<> found = deep_attribute(module.get(), parts.get(), &parent);

@@ -234,7 +234,7 @@ Maybe<Py_ssize_t> unpickler_sizeof(Unpickler* self) {
   Py_ssize_t size = Py_TYPE(self)->tp_basicsize;
   size += self->memo_size * static_cast<Py_ssize_t>(sizeof(PyObject*));
   if (self->stack) size += self->stack->marks_allocated * static_cast<Py_ssize_t>(sizeof(Py_ssize_t));
-  for (const char* text : {self->encoding, self->errors}) size += text ? static_cast<Py_ssize_t>(strlen(text)) + 1 : 0;
+  for (char* text : {self->line, self->encoding, self->errors}) size += text ? static_cast<Py_ssize_t>(strlen(text)) + 1 : 0;
   return size;
 }
 
