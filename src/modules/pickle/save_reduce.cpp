@@ -180,12 +180,14 @@ Status save_global(Pickler* self, PyObject* object, PyObject* given_name) {
   if (self->protocol >= 2 && TRY(save_extension_code(self, object, module_name.get(), global_name.get()))) return Status::ok;
 
   bool nested = parent.get() != module.get();
+  PyObject* last = PyList_GET_ITEM(parts.get(), PyList_GET_SIZE(parts.get()) - 1);
+  // A detour that comes back to the module is not written.
+  if (!nested) global_name = borrow(last);
   if (self->protocol >= 4) {
     TRY(save(self, module_name.get()));
     TRY(save(self, global_name.get()));
     TRY(self->output.write(STACK_GLOBAL));
   } else if (nested) {
-    PyObject* last = PyList_GET_ITEM(parts.get(), PyList_GET_SIZE(parts.get()) - 1);
     Ref<> reduced = TRY(steal(Py_BuildValue("(O(OO))", state->getattr, parent.get(), last)));
     TRY(save_reduced(self, reduced.get(), nullptr));
   } else {
