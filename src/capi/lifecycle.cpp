@@ -290,15 +290,16 @@ PyThreadState* Py_NewInterpreter(void) {
   ThreadState* old = current_thread();
   Interpreter* interpreter = new_interpreter();
   if (!interpreter) return nullptr;
-  PyStatus status = copy_config(&interpreter->config, _Py_GetConfig());
+  Interpreter* model = old ? old->interpreter() : g_runtime.main_interpreter;
+  PyStatus status = copy_config(&interpreter->config, &model->config);
   ThreadState* thread = PyStatus_Exception(status) ? nullptr : new_thread_state(interpreter);
   if (!thread) return nullptr;
-  detach_thread(old);
+  if (old) detach_thread(old);
   attach_thread(thread, false);
   status = start_interpreter(interpreter);
   if (!PyStatus_Exception(status)) return thread;
   Py_EndInterpreter(thread);
-  PyEval_RestoreThread(old);
+  if (old) PyEval_RestoreThread(old);
   return nullptr;
 }
 void Py_EndInterpreter(PyThreadState* state) {

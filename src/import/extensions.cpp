@@ -96,9 +96,14 @@ Ref<> load_extension(PyObject* spec, PyObject*) {
     return failure;
   }
   if (PyErr_Occurred()) {
-    return raise(PyExc_SystemError, "initialization of %s raised unreported exception", short_name);
+    (void)made.release();  // may be a static definition, or half made
+    _PyErr_FormatFromCause(PyExc_SystemError, "initialization of %s raised unreported exception", short_name);
+    return failure;
   }
-  if (!Py_TYPE(made.get())) return raise(PyExc_SystemError, "init function of %s returned uninitialized object", short_name);
+  if (!Py_TYPE(made.get())) {
+    (void)made.release();  // what it is, and how to free it, nobody knows
+    return raise(PyExc_SystemError, "init function of %s returned uninitialized object", short_name);
+  }
   if (PyObject_TypeCheck(made.get(), &PyModuleDef_Type)) {
     return steal(PyModule_FromDefAndSpec(reinterpret_cast<PyModuleDef*>(made.release()), spec));
   }

@@ -101,7 +101,10 @@ Ref<> action_for(PyObject* category, PyObject* text, int line, PyObject* module,
   }
   item = none();
   Ref<> fallback = python_attribute(name<"defaultaction">, false);
-  if (fallback) return fallback;
+  if (fallback) {
+    if (PyUnicode_Check(fallback.get())) return fallback;
+    return raise(PyExc_TypeError, "_warnings.defaultaction must be a string, not '%.200s'", Py_TYPE(fallback.get())->tp_name);
+  }
   if (PyErr_Occurred()) return failure;
   return borrow(s->default_action);
 }

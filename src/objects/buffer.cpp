@@ -122,6 +122,15 @@ int PyBuffer_IsContiguous(const Py_buffer* view, char order) {
 
 void* PyBuffer_GetPointer(const Py_buffer* view, const Py_ssize_t* indices) {
   auto* pointer = static_cast<char*>(view->buf);
+  if (!view->strides) {
+    // Without strides it is one C-contiguous block.
+    Py_ssize_t stride = view->itemsize;
+    for (int i = view->ndim - 1; i >= 0; --i) {
+      pointer += stride * indices[i];
+      if (view->shape) stride *= view->shape[i];
+    }
+    return pointer;
+  }
   for (int i = 0; i < view->ndim; ++i) {
     pointer += view->strides[i] * indices[i];
     if (view->suboffsets && view->suboffsets[i] >= 0) pointer = *reinterpret_cast<char**>(pointer) + view->suboffsets[i];

@@ -258,9 +258,15 @@ PyThreadState* PyThreadState_Get(void) {
 }
 PyThreadState* _PyThreadState_UncheckedGet(void) { return current_thread(); }
 
-PyThreadState* PyThreadState_Swap(PyThreadState* thread) {
-  ThreadState* old = current_thread();
-  make_current(internal(thread));
+// Each interpreter has a lock of its own, so a swap between interpreters, or to none, lets go of one and takes the other.
+PyThreadState* PyThreadState_Swap(PyThreadState* state) {
+  ThreadState *old = current_thread(), *thread = internal(state);
+  if (old && thread && old->interp == thread->interp) {
+    make_current(thread);
+    return old;
+  }
+  if (old) detach_thread(old);
+  if (thread) attach_thread(thread, false);
   return old;
 }
 
