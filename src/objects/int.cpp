@@ -52,19 +52,60 @@ Ref<> int_from(int64_t value) {
 }
 
 void Mpz::set(PyObject* number) {
-  Py_ssize_t n = int_size(number);
-  mpz_import(value_, static_cast<size_t>(std::abs(n)), -1, sizeof(digit), 0, 32 - PyLong_SHIFT, int_digits(number));
-  if (n < 0) mpz_neg(value_, value_);
+  Py_ssize_t n = int_size(number), count = std::abs(n);
+  if (count == 0) {
+    mpz_set_ui(value_, 0);
+    return;
+  }
+  auto limbs = static_cast<mp_size_t>((count * PyLong_SHIFT + GMP_NUMB_BITS - 1) / GMP_NUMB_BITS);
+  mp_limb_t* out = mpz_limbs_write(value_, limbs);
+  const digit* digits = int_digits(number);
+  unsigned __int128 bits = 0;
+  int have = 0;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    bits |= static_cast<unsigned __int128>(digits[i]) << have;
+    have += PyLong_SHIFT;
+    if (have >= GMP_NUMB_BITS) {
+      *out++ = static_cast<mp_limb_t>(bits);
+      bits >>= GMP_NUMB_BITS;
+      have -= GMP_NUMB_BITS;
+    }
+  }
+  if (have > 0) *out = static_cast<mp_limb_t>(bits);
+  mpz_limbs_finish(value_, n < 0 ? -limbs : limbs);
 }
 
 Ref<> Mpz::to_int() const {
+  if (mpz_sgn(value_) == 0) return borrow(small_int(0));
   size_t bits = mpz_sizeinbase(value_, 2);
-  size_t digits = (bits + PyLong_SHIFT - 1) / PyLong_SHIFT;
-  Ref<PyLongObject> number = TRY(new_int(static_cast<Py_ssize_t>(digits)));
-  size_t written = 0;
-  mpz_export(number->ob_digit, &written, -1, sizeof(digit), 0, 32 - PyLong_SHIFT, value_);
-  for (size_t i = written; i < digits; ++i) number->ob_digit[i] = 0;
+  auto count = static_cast<Py_ssize_t>((bits + PyLong_SHIFT - 1) / PyLong_SHIFT);
+  Ref<PyLongObject> number = TRY(new_int(count));
+  const mp_limb_t *limb = mpz_limbs_read(value_), *end = limb + mpz_size(value_);
+  unsigned __int128 held = 0;
+  int have = 0;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (have < PyLong_SHIFT && limb < end) {
+      held |= static_cast<unsigned __int128>(*limb++) << have;
+      have += GMP_NUMB_BITS;
+    }
+    number->ob_digit[i] = static_cast<digit>(held & PyLong_MASK);
+    held >>= PyLong_SHIFT;
+    have -= PyLong_SHIFT;
+  }
   return normalized(std::move(number), mpz_sgn(value_) < 0);
+}
+
+Status expect_bits(double bits) {
+  // GMP ends the process where it finds no memory, and where its own limit is passed.
+  constexpr double kCheap = 1e8, kMost = 64.0 * INT32_MAX - 1e6;
+  if (bits < kCheap) return Status::ok;
+  void* memory = bits < kMost ? PyMem_RawMalloc(static_cast<size_t>(bits / 8 * 3)) : nullptr;
+  if (!memory) {
+    PyErr_NoMemory();
+    return failure;
+  }
+  PyMem_RawFree(memory);
+  return Status::ok;
 }
 
 namespace {
@@ -129,7 +170,7 @@ Ref<> int_subtract(PyObject* a, PyObject* b) {
   return add_magnitudes(a, b, negative);
 }
 
-inline constexpr Py_ssize_t kSchoolbookDigits = 12;
+inline constexpr Py_ssize_t kSchoolbookDigits = 16;
 
 Ref<> int_multiply(PyObject* a, PyObject* b) {
   if (is_one_digit(a) && is_one_digit(b)) return int_from(one_digit_value(a) * one_digit_value(b));
@@ -137,6 +178,7 @@ Ref<> int_multiply(PyObject* a, PyObject* b) {
   bool negative = (int_size(a) < 0) != (int_size(b) < 0);
   if (n == 0 || m == 0) return borrow(small_int(0));
   if (std::min(n, m) > kSchoolbookDigits) {
+    TRY(expect_bits(static_cast<double>(n + m) * PyLong_SHIFT));
     Mpz x(a), y(b);
     mpz_mul(x, x, y);
     return x.to_int();
@@ -157,72 +199,6 @@ Ref<> int_multiply(PyObject* a, PyObject* b) {
   return normalized(std::move(product), negative);
 }
 
-Failure divided_by_zero(bool modulo) {
-  return raise(PyExc_ZeroDivisionError, modulo ? "integer modulo by zero" : "integer division or modulo by zero");
-}
-
-}  // namespace
-
-Status int_divmod(PyObject* a, PyObject* b, Ref<>* quotient, Ref<>* remainder) {
-  if (int_size(b) == 0) return divided_by_zero(!quotient);
-  if (is_one_digit(a) && is_one_digit(b)) {
-    int64_t x = one_digit_value(a), y = one_digit_value(b);
-    int64_t q = x / y, r = x % y;
-    if (r != 0 && (r < 0) != (y < 0)) {
-      --q;
-      r += y;
-    }
-    if (quotient) *quotient = TRY(int_from(q));
-    if (remainder) *remainder = TRY(int_from(r));
-    return Status::ok;
-  }
-  if (digit_count(b) == 1) {
-    // One digit divides digit by digit.
-    Py_ssize_t n = digit_count(a);
-    uint64_t divisor = int_digits(b)[0], rest = 0;
-    Ref<PyLongObject> q = TRY(new_int(n));
-    for (Py_ssize_t i = n; --i >= 0;) {
-      rest = rest << PyLong_SHIFT | int_digits(a)[i];
-      q->ob_digit[i] = static_cast<digit>(rest / divisor);
-      rest %= divisor;
-    }
-    bool negative = (int_size(a) < 0) != (int_size(b) < 0);
-    Ref<> whole = TRY(normalized(std::move(q), negative));
-    int64_t r = int_size(a) < 0 ? -static_cast<int64_t>(rest) : static_cast<int64_t>(rest);
-    if (r != 0 && negative) {
-      whole = TRY(int_subtract(whole.get(), small_int(1)));
-      r += one_digit_value(b);
-    }
-    if (quotient) *quotient = std::move(whole);
-    if (remainder) *remainder = TRY(int_from(r));
-    return Status::ok;
-  }
-  Mpz x(a), y(b), q, r;
-  mpz_fdiv_qr(q, r, x, y);
-  if (quotient) *quotient = TRY(q.to_int());
-  if (remainder) *remainder = TRY(r.to_int());
-  return Status::ok;
-}
-
-Ref<> int_shift(PyObject* number, Py_ssize_t bits, bool left) {
-  if (int_size(number) == 0 || bits == 0) return PyLong_CheckExact(number) ? borrow(number) : steal(_PyLong_Copy(reinterpret_cast<PyLongObject*>(number)));
-  if (is_one_digit(number)) {
-    int64_t value = one_digit_value(number);
-    if (!left) return int_from(value >> std::min<Py_ssize_t>(bits, 63));
-    if (bits < 30) return int_from(value * (int64_t{1} << bits));
-  }
-  if (left && bits / PyLong_SHIFT > PY_SSIZE_T_MAX / static_cast<Py_ssize_t>(sizeof(digit)) / 4) {
-    PyErr_NoMemory();
-    return failure;
-  }
-  Mpz value(number);
-  if (left) mpz_mul_2exp(value, value, static_cast<mp_bitcnt_t>(bits));
-  else mpz_fdiv_q_2exp(value, value, static_cast<mp_bitcnt_t>(bits));
-  return value.to_int();
-}
-
-namespace {
-
 // ---- number slots -----------------------------------------------------------------------------------
 
 template <Ref<> (*F)(PyObject*, PyObject*)>
@@ -237,7 +213,6 @@ Ref<> floor_divide(PyObject* a, PyObject* b) {
   return q;
 }
 Ref<> modulo(PyObject* a, PyObject* b) {
-  if (int_size(b) == 0) return raise(PyExc_ZeroDivisionError, "integer modulo by zero");
   Ref<> r;
   TRY(int_divmod(a, b, nullptr, &r));
   return r;
@@ -320,6 +295,7 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
       PyErr_NoMemory();
       return failure;
     }
+    TRY(expect_bits(static_cast<double>(_PyLong_NumBits(a)) * static_cast<double>(TRY(checked(PyLong_AsLong(b))))));
     Mpz base(a);
     mpz_pow_ui(base, base, static_cast<unsigned long>(TRY(checked(PyLong_AsLong(b)))));
     return base.to_int();
@@ -340,17 +316,6 @@ Ref<> shift_by(PyObject* a, PyObject* b, bool left) {
 }
 Ref<> left_shift(PyObject* a, PyObject* b) { return shift_by(a, b, true); }
 Ref<> right_shift(PyObject* a, PyObject* b) { return shift_by(a, b, false); }
-
-template <class Small, class Large>
-Ref<> bitwise(PyObject* a, PyObject* b, Small small, Large large) {
-  if (is_one_digit(a) && is_one_digit(b)) return int_from(small(one_digit_value(a), one_digit_value(b)));
-  Mpz x(a), y(b);
-  large(x, x, y);
-  return x.to_int();
-}
-Ref<> bit_and(PyObject* a, PyObject* b) { return bitwise(a, b, [](int64_t x, int64_t y) { return x & y; }, mpz_and); }
-Ref<> bit_or(PyObject* a, PyObject* b) { return bitwise(a, b, [](int64_t x, int64_t y) { return x | y; }, mpz_ior); }
-Ref<> bit_xor(PyObject* a, PyObject* b) { return bitwise(a, b, [](int64_t x, int64_t y) { return x ^ y; }, mpz_xor); }
 
 Ref<> same_value(PyObject* a) {
   if (PyLong_CheckExact(a)) return borrow(a);
@@ -394,9 +359,9 @@ PyNumberMethods int_as_number = {
     .nb_invert = unary_slot<invert>,
     .nb_lshift = binary<left_shift>,
     .nb_rshift = binary<right_shift>,
-    .nb_and = binary<bit_and>,
-    .nb_xor = binary<bit_xor>,
-    .nb_or = binary<bit_or>,
+    .nb_and = binary<int_and>,
+    .nb_xor = binary<int_xor>,
+    .nb_or = binary<int_or>,
     .nb_int = unary_slot<same_value>,
     .nb_float = unary_slot<to_float>,
     .nb_floor_divide = binary<floor_divide>,

@@ -1,8 +1,8 @@
 // int: the published layout (30-bit digits, sign in ob_size) and how the files of int work with it.
 //
-// Numbers of one digit take fast paths everywhere. What is longer is added, subtracted and shifted digit
-// by digit here; multiplication, division, powers, bit operations and radix conversion of long numbers go
-// through GMP, which reads and writes 30-bit digits directly ("nails").
+// Numbers of one digit take fast paths everywhere. What is longer is added, subtracted, shifted and combined bit by bit
+// digit by digit; so are multiplied and divided numbers of a few digits. Products, quotients, powers and radix conversion
+// of longer ones go through GMP.
 #pragma once
 
 #include <gmp.h>
@@ -48,8 +48,15 @@ class Mpz {
 Ref<> int_to_text(PyObject* number, int base, bool prefix);
 Ref<> int_from_text(const char* text, const char** end, int base, bool* bad);
 
-// Floor division and modulo together; either result may be unwanted.
+// MemoryError when a result of so many bits cannot be; GMP would not report it.
+Status expect_bits(double bits);
+
+// int_divide.cpp: floor division and modulo together; either result may be unwanted.
 Status int_divmod(PyObject* a, PyObject* b, Ref<>* quotient, Ref<>* remainder);
+// int_bits.cpp
+Ref<> int_and(PyObject* a, PyObject* b);
+Ref<> int_or(PyObject* a, PyObject* b);
+Ref<> int_xor(PyObject* a, PyObject* b);
 Ref<> int_shift(PyObject* number, Py_ssize_t bits, bool left);
 Ref<> int_compare(PyObject* a, PyObject* b, int op);
 extern PyNumberMethods int_as_number;

@@ -134,6 +134,7 @@ Ref<> str_percent(PyObject* format, PyObject* operand) {
   for (Py_ssize_t i = 0; i < text.length;) {
     Py_ssize_t at = PyUnicode_FindChar(format, '%', i, text.length, 1);
     Py_ssize_t end = at < 0 ? text.length : at;
+    if (at < 0) out.raw()->overallocate = 0;
     if (end > i) TRY(out.put(format, i, end));
     if (at < 0) break;
     i = at + 1;
