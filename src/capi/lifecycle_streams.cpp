@@ -30,7 +30,7 @@ Ref<> open_stream(PyObject* io, const PyConfig* config, int descriptor, bool wri
   Ref<> is_terminal = TRY(steal(PyObject_CallMethodNoArgs(raw.get(), name<"isatty">)));
   bool terminal = TRY(truth_of(PyObject_IsTrue(is_terminal.get())));
   bool write_through = !buffered;
-  bool line_buffering = terminal || config->interactive;
+  bool line_buffering = config->buffered_stdio && (terminal || descriptor == STDERR_FILENO);
   Ref<> encoding = TRY(steal(PyUnicode_FromWideChar(config->stdio_encoding, -1)));
   Ref<> error_handler = TRY(steal(PyUnicode_FromWideChar(errors, -1)));
   Ref<> wrapper = TRY(steal(PyObject_GetAttrString(io, "TextIOWrapper")));

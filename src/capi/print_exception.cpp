@@ -39,7 +39,10 @@ bool read_syntax_place(PyObject* exception, SyntaxPlace* place) {
   place->filename = steal(PyObject_GetAttr(exception, name<"filename">));
   if (!place->filename) return false;
   if (place->filename.get() == Py_None) place->filename = steal(PyUnicode_FromString("<string>"));
-  if (!number(exception, name<"lineno">, -1, &place->line) || (place->line == -1 && PyErr_Occurred())) return false;
+  Ref<> line = steal(PyObject_GetAttr(exception, name<"lineno">));
+  if (!line) return false;
+  place->line = PyLong_AsSsize_t(line.get());
+  if (place->line == -1 && PyErr_Occurred()) return false;
   if (!number(exception, name<"offset">, -1, &place->offset)) return false;
   if (Py_TYPE(exception) == reinterpret_cast<PyTypeObject*>(PyExc_SyntaxError)) {
     if (!number(exception, name<"end_lineno">, place->line, &place->end_line)) return false;
@@ -152,7 +155,7 @@ Status write_note(Printer& out, PyObject* note) {
     TRY(out.margin_text());
     return out.text("<note str() failed>\n");
   }
-  Ref<> lines = TRY(steal(PyUnicode_Splitlines(text.get(), 0)));
+  Ref<> lines = TRY(steal(PyUnicode_Split(text.get(), name<"\n">, -1)));
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(lines.get()); ++i) {
     TRY(out.margin_text());
     TRY(out.object(PyList_GET_ITEM(lines.get(), i)));

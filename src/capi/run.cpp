@@ -237,7 +237,11 @@ int Py_FdIsInteractive(FILE* file, const char* path) {
   if (!_Py_GetConfig()->interactive) return 0;
   return !path || std::strcmp(path, "<stdin>") == 0 || std::strcmp(path, "???") == 0;
 }
-int _Py_FdIsInteractive(FILE* file, PyObject* filename) { return Py_FdIsInteractive(file, filename ? PyUnicode_AsUTF8(filename) : nullptr); }
+int _Py_FdIsInteractive(FILE* file, PyObject* filename) {
+  if (isatty(fileno(file))) return 1;
+  if (!_Py_GetConfig()->interactive) return 0;
+  return !filename || PyUnicode_CompareWithASCIIString(filename, "<stdin>") == 0 || PyUnicode_CompareWithASCIIString(filename, "???") == 0;
+}
 
 int _PyRun_AnyFileObject(FILE* file, PyObject* filename, int close, PyCompilerFlags* flags) {
   Ref<> own = filename ? borrow(filename) : steal(PyUnicode_FromString("???"));

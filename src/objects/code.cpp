@@ -153,6 +153,9 @@ PyCodeObject* _PyCode_New(_PyCodeConstructor* con) {
       intern_names(con->localsplusnames) == Status::error) {
     return nullptr;
   }
+  // -X no_debug_ranges: columns take room and are not shown.
+  Ref<> lines = _Py_GetConfig()->code_debug_ranges ? borrow(con->linetable) : without_columns(con->linetable);
+  if (!lines) return nullptr;
   Py_ssize_t size = PyBytes_GET_SIZE(con->code) / 2;
   auto* code = static_cast<PyCodeObject*>(PyObject_Malloc(offsetof(PyCodeObject, co_code_adaptive) + static_cast<size_t>(size + 1) * 2));
   if (!code) return reinterpret_cast<PyCodeObject*>(PyErr_NoMemory());
@@ -166,7 +169,7 @@ PyCodeObject* _PyCode_New(_PyCodeConstructor* con) {
   code->co_filename = Py_NewRef(con->filename);
   code->co_flags = con->flags;
   code->co_firstlineno = con->firstlineno;
-  code->co_linetable = Py_NewRef(con->linetable);
+  code->co_linetable = lines.release();
   code->co_consts = Py_NewRef(con->consts);
   code->co_names = Py_NewRef(con->names);
   code->co_localsplusnames = Py_NewRef(con->localsplusnames);

@@ -75,4 +75,7 @@ Ref<> code_varnames(PyCodeObject* code);
 Ref<> code_cellvars(PyCodeObject* code);
 Ref<> code_freevars(PyCodeObject* code);
 
+// The location table with lines alone.
+Ref<> without_columns(PyObject* table);
+
 }  // namespace gill

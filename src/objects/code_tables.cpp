@@ -11,6 +11,36 @@
 
 namespace gill {
 
+Ref<> without_columns(PyObject* table) {
+  const char* p = PyBytes_AS_STRING(table);
+  const char* end = p + PyBytes_GET_SIZE(table);
+  Ref<> result = TRY(steal(PyBytes_FromStringAndSize(nullptr, end - p)));
+  char* out = PyBytes_AS_STRING(result.get());
+  while (p < end) {
+    int form = static_cast<unsigned char>(*p) >> 3 & 15;
+    int units = *p & 7;
+    ++p;
+    auto head = [&](int new_form) { *out++ = static_cast<char>(0x80 | new_form << 3 | units); };
+    if (form == 15) {
+      head(15);
+    } else if (form < 13) {
+      head(13);
+      *out++ = static_cast<char>(form < 10 ? 0 : (form - 10) << 1);  // a signed number: its sign is the lowest bit
+    } else {
+      head(13);
+      bool more = true;
+      for (; more && p < end; ++p) {
+        more = *p & 64;
+        *out++ = *p;
+      }
+    }
+    while (p < end && !(*p & 0x80)) ++p;
+  }
+  PyObject* bytes = result.release();
+  if (_PyBytes_Resize(&bytes, out - PyBytes_AS_STRING(bytes)) < 0) return failure;
+  return steal(bytes);
+}
+
 LocationReader::LocationReader(PyCodeObject* code)
     : p_(reinterpret_cast<const unsigned char*>(PyBytes_AS_STRING(code->co_linetable))),
       limit_(p_ + PyBytes_GET_SIZE(code->co_linetable)),

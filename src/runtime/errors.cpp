@@ -207,10 +207,8 @@ static void normalize(PyThreadState* thread, PyObject** type_slot, PyObject** va
     Ref<> traceback = steal(*traceback_slot);
     Ref<> old_type = steal(*type_slot), old_value = steal(*value_slot);
     _PyErr_Fetch(thread, type_slot, value_slot, traceback_slot);
-    if (traceback) {
-      if (*traceback_slot) release(*traceback_slot);
-      *traceback_slot = traceback.release();
-    }
+    // Where it was raised counts, if anything was.
+    if (!*traceback_slot) *traceback_slot = traceback.release();
     if (depth >= kNormalizeDepth) {
       if (PyErr_GivenExceptionMatches(*type_slot, PyExc_MemoryError)) {
         Py_FatalError("Cannot recover from MemoryErrors while normalizing exceptions.");

@@ -185,7 +185,7 @@ std::nullptr_t Parser::error_at(PyObject* type, int lineno, int column, int end_
   if (!message) return nullptr;
   Ref<> line;
   if (mode_ == Mode::file && !replacement_ && tokenizer_.filename()) {
-    line = steal(PyErr_ProgramTextObject(tokenizer_.filename(), lineno));
+    line = steal(_PyErr_ProgramDecodedTextObject(tokenizer_.filename(), lineno, tokenizer_.source().cookie()));
     if (!line) PyErr_Clear();
   }
   if (!line) line = error_line(lineno);

@@ -8,7 +8,6 @@
 namespace gill::ast {
 namespace {
 
-constexpr size_t kMaxCookie = 100;
 
 // The encoding that a cookie in a comment names (PEP 263), in the spelling that codecs are compared in.
 // `blank` tells whether the line holds nothing but space and comments, so that the next may have the cookie.
@@ -181,6 +180,7 @@ Status Source::from_string(const char* text, size_t size, PyObject* filename, bo
     at = end;
   }
   has_encoding_ = found || mark;
+  if (found) std::strcpy(cookie_, cookie);
   const char* encoding = found ? normal_name(cookie) : "utf-8";
   bool utf8 = std::strcmp(encoding, "utf-8") == 0;
   if (mark && !utf8) {

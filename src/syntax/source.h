@@ -12,6 +12,8 @@
 
 namespace gill::ast {
 
+inline constexpr size_t kMaxCookie = 100;
+
 class Source {
  public:
   Source() = default;
@@ -33,6 +35,8 @@ class Source {
   int size() const { return size_; }
   // Columns in errors count characters where an encoding is known, else bytes.
   bool has_encoding() const { return has_encoding_; }
+  // The one that the text itself names, or null.
+  const char* cookie() const { return cookie_[0] ? cookie_ : nullptr; }
   bool is_interactive() const { return terminal_; }
   bool has_prompt() const { return terminal_ && prompt_; }
   // Errors are explained with what has been typed already.
@@ -48,6 +52,7 @@ class Source {
   int capacity_ = 0;
   bool bad_utf8_ = false;
   bool has_encoding_ = false;
+  char cookie_[kMaxCookie] = "";
   bool terminal_ = false;
   bool asking_ = true;
   FILE* file_ = nullptr;
