@@ -215,10 +215,11 @@ static void normalize(PyThreadState* thread, PyObject** type_slot, PyObject** va
       }
       if (depth >= kNormalizeDepth + 2) Py_FatalError("Cannot recover from the recursive normalization of an exception.");
       PyErr_SetString(PyExc_RecursionError, "maximum recursion depth exceeded while normalizing an exception");
-      release(*type_slot);
-      release(*value_slot);
-      PyObject* ignored = nullptr;
-      _PyErr_Fetch(thread, type_slot, value_slot, &ignored);
+      clear_field(*type_slot);
+      clear_field(*value_slot);
+      PyObject* none_yet = nullptr;
+      _PyErr_Fetch(thread, type_slot, value_slot, &none_yet);
+      clear_field(none_yet);
     }
   }
 }
