@@ -73,7 +73,9 @@ void fatal_error(const char* function, const char* message, int status) {
     if (!show_exception(thread)) {
       put("\n");
       Interpreter* interpreter = thread ? thread->interpreter() : g_runtime.main_interpreter;
-      if (interpreter && interpreter->threads) _Py_DumpTracebackThreads(STDERR_FILENO, published(interpreter), thread);
+      // A thread that has let the lock go is still the one to be shown as current.
+      PyThreadState* shown = thread ? thread : PyGILState_GetThisThreadState();
+      if (interpreter && interpreter->threads) _Py_DumpTracebackThreads(STDERR_FILENO, published(interpreter), shown);
     }
     if (thread) _Py_DumpExtensionModules(STDERR_FILENO, thread->interp);
     if (thread && g_runtime.core_initialized) {

@@ -326,6 +326,11 @@ bool handle_weak_references(ObjectList& unreachable) {
       }
     }
   }
+  // A reference that dies must not call back when what it refers to goes before it, which may be something that only an object
+  // without tp_traverse holds.
+  for (PyObject* object : unreachable) {
+    if (PyWeakref_Check(object)) _PyWeakref_ClearRef(reinterpret_cast<PyWeakReference*>(object));
+  }
   for (PyObject* reference : to_call) {
     PyObject* callback = reinterpret_cast<PyWeakReference*>(reference)->wr_callback;
     if (callback) {

@@ -220,19 +220,13 @@ Status lay_out(PyTypeObject* type, ClassPlan& plan) {
 }
 
 void set_functions(PyTypeObject* type, ClassPlan& plan) {
-  PyTypeObject* base = plan.base;
   type->tp_dealloc = subtype_dealloc;
-  // An instance with nowhere to put a reference cannot be part of a cycle, unless its base can.
-  if (!PyType_HasFeature(base, Py_TPFLAGS_HAVE_GC) && (plan.slot_count || plan.add_dict)) type->tp_flags |= Py_TPFLAGS_HAVE_GC;
-  if (PyType_HasFeature(base, Py_TPFLAGS_HAVE_GC)) type->tp_flags |= Py_TPFLAGS_HAVE_GC;
+  // An instance refers to its class, which may refer to it, however few fields it has.
+  type->tp_flags |= Py_TPFLAGS_HAVE_GC;
   type->tp_alloc = PyType_GenericAlloc;
-  if (PyType_IS_GC(type)) {
-    type->tp_free = PyObject_GC_Del;
-    type->tp_traverse = subtype_traverse;
-    type->tp_clear = subtype_clear;
-  } else {
-    type->tp_free = PyObject_Free;
-  }
+  type->tp_free = PyObject_GC_Del;
+  type->tp_traverse = subtype_traverse;
+  type->tp_clear = subtype_clear;
 }
 
 Ref<PyTypeObject> allocate_type(ClassPlan& plan) {
