@@ -509,17 +509,28 @@ class Writer {
 
 // ---- the module -------------------------------------------------------------------------------------
 
-Ref<> marshal_dumps(PyObject*, PyObject* value, int version) { return Writer(version).dump(value); }
+// What programs that watch over code want to know of.
+Ref<> dump(PyObject* value, int version) {
+  if (PySys_Audit("marshal.dumps", "Oi", value, version) < 0) return failure;
+  return Writer(version).dump(value);
+}
+Ref<> load(const char* data, Py_ssize_t size) {
+  if (PySys_Audit("marshal.loads", "y#", data, size) < 0) return failure;
+  return Reader(data, size).read_top();
+}
+
+Ref<> marshal_dumps(PyObject*, PyObject* value, int version) { return dump(value, version); }
 Ref<> marshal_dump(PyObject*, PyObject* value, PyObject* file, int version) {
-  Ref<> bytes = TRY(Writer(version).dump(value));
+  Ref<> bytes = TRY(dump(value, version));
   return steal(PyObject_CallMethodOneArg(file, name<"write">, bytes.get()));
 }
-Ref<> marshal_loads(PyObject*, BufferArgument bytes) { return Reader(bytes.data(), bytes.size()).read_top(); }
+Ref<> marshal_loads(PyObject*, BufferArgument bytes) { return load(bytes.data(), bytes.size()); }
 Ref<> marshal_load(PyObject*, PyObject* file) {
   Ref<> probe = TRY(steal(PyObject_CallMethod(file, "read", "i", 0)));
   if (!PyBytes_Check(probe.get())) {
     return raise(PyExc_TypeError, "file.read() returned not bytes but %.100s", Py_TYPE(probe.get())->tp_name);
   }
+  if (PySys_Audit("marshal.load", nullptr) < 0) return failure;
   return Reader(file).read_top();
 }
 
@@ -552,8 +563,8 @@ using namespace gill;
 
 extern "C" {
 
-PyObject* PyMarshal_ReadObjectFromString(const char* data, Py_ssize_t size) { return Reader(data, size).read_top().release(); }
-PyObject* PyMarshal_WriteObjectToString(PyObject* value, int version) { return Writer(version).dump(value).release(); }
+PyObject* PyMarshal_ReadObjectFromString(const char* data, Py_ssize_t size) { return load(data, size).release(); }
+PyObject* PyMarshal_WriteObjectToString(PyObject* value, int version) { return dump(value, version).release(); }
 
 long PyMarshal_ReadLongFromFile(FILE* file) {
   int32_t value;

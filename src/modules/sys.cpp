@@ -61,6 +61,8 @@ Status sys_addaudithook(PyObject*, PyObject* hook) {
   if (!interpreter->audit_hooks) {
     interpreter->audit_hooks = PyList_New(0);
     if (!interpreter->audit_hooks) return failure;
+    // gc.get_objects() is not to hand the hooks out.
+    PyObject_GC_UnTrack(interpreter->audit_hooks);
   }
   return status_of(PyList_Append(interpreter->audit_hooks, hook));
 }

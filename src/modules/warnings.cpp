@@ -195,7 +195,9 @@ Status warn_explicit(PyObject* category, PyObject* message, PyObject* filename, 
     if (registry && PyDict_SetItem(registry, key.get(), Py_True) < 0) return failure;
     if (is("once")) {
       Ref<> once = registry ? borrow(registry) : python_attribute(name<"onceregistry">, false);
+      if (!once && PyErr_Occurred()) return failure;
       if (!once) once = borrow(state()->once_registry);
+      if (!PyDict_Check(once.get())) return raise(PyExc_TypeError, "_warnings.onceregistry must be a dict, not '%.200s'", Py_TYPE(once.get())->tp_name);
       Ref<> short_key = TRY(steal(PyTuple_Pack(2, text.get(), own_category.get())));
       known = TRY(already_warned(once.get(), short_key.get(), true));
     } else if (is("module")) {
@@ -261,9 +263,31 @@ Status warnings_warn(PyObject*, PyObject* message, PyObject* category, Py_ssize_
   return do_warn(message, category, stacklevel, source == Py_None ? nullptr : source);
 }
 
+// The line as the module's loader has it; null when it has none.
+Ref<> source_from_loader(PyObject* globals, int line) {
+  Ref<> loader = borrow(PyDict_GetItemWithError(globals, name<"__loader__">));
+  Ref<> module_name = loader ? borrow(PyDict_GetItemWithError(globals, name<"__name__">)) : Ref<>();
+  if (!module_name) return nullptr;
+  PyObject* found = nullptr;
+  if (_PyObject_LookupAttr(loader.get(), name<"get_source">, &found) < 0) return failure;
+  Ref<> get_source = steal(found);
+  if (!get_source) return nullptr;
+  Ref<> source = TRY(steal(PyObject_CallOneArg(get_source.get(), module_name.get())));
+  if (source.get() == Py_None) return nullptr;
+  Ref<> lines = TRY(steal(PyUnicode_Splitlines(source.get(), 0)));
+  PyObject* wanted = PyList_GetItem(lines.get(), line - 1);
+  return borrow(wanted);
+}
+
 Status warnings_warn_explicit(PyObject*, PyObject* message, PyObject* category, PyUnicodeObject* filename, int lineno, PyObject* module, PyObject* registry,
-                              PyObject*, PyObject* source) {
-  return warn_explicit(category, message, as_object(filename), lineno, module, registry, nullptr, source == Py_None ? nullptr : source);
+                              PyObject* module_globals, PyObject* source) {
+  Ref<> source_line;
+  if (module_globals && module_globals != Py_None) {
+    if (!PyDict_Check(module_globals)) return raise(PyExc_TypeError, "module_globals must be a dict, not '%.200s'", Py_TYPE(module_globals)->tp_name);
+    source_line = source_from_loader(module_globals, lineno);
+    if (!source_line && PyErr_Occurred()) return failure;
+  }
+  return warn_explicit(category, message, as_object(filename), lineno, module, registry, source_line.get(), source == Py_None ? nullptr : source);
 }
 Status filters_mutated(PyObject*) {
   ++TRY(state())->version;
