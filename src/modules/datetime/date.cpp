@@ -162,8 +162,7 @@ Maybe<int> date_toordinal(Date* self) { return ordinal_of(civil(self)); }
 Maybe<int> date_weekday(Date* self) { return weekday(self); }
 Maybe<int> date_isoweekday(Date* self) { return weekday(self) + 1; }
 Ref<> date_isocalendar(Date* self) {
-  IsoWeek week = iso_week_of(year_of(self), month_of(self), day_of(self));
-  return steal(PyObject_CallFunction(as_object(&IsoCalendarDate_Type), "iii", week.year, week.week, week.weekday));
+  return new_iso_date(iso_week_of(year_of(self), month_of(self), day_of(self)), &IsoCalendarDate_Type);
 }
 
 PyObject* date_replace(PyObject* self, PyObject* args, PyObject* kwargs) {

@@ -136,6 +136,7 @@ Ref<> new_time(const Clock& clock, PyObject* zone, int fold = 0, PyTypeObject* t
 Ref<> new_time_of_class(const Clock& clock, PyObject* zone, int fold, PyObject* type);
 Ref<> new_datetime(const Civil& date, const Clock& clock, PyObject* zone, int fold = 0, PyTypeObject* type = &DateTime_Type);
 Ref<> new_datetime_of_class(const Civil& date, const Clock& clock, PyObject* zone, int fold, PyObject* type);
+Ref<> new_iso_date(const IsoWeek& week, PyTypeObject* type);
 // Normalizes; OverflowError when too long.
 Ref<Delta> new_delta(int64_t days, int64_t seconds, int64_t microseconds, PyTypeObject* type = &Delta_Type);
 // `offset` is a Delta within a day; UTC itself for a nameless zero.

@@ -3,18 +3,22 @@
 
 namespace gill::dates {
 
+Ref<> new_iso_date(const IsoWeek& week, PyTypeObject* type) {
+  Ref<> self = TRY(steal(type->tp_alloc(type, 3)));
+  int values[] = {week.year, week.week, week.weekday};
+  for (int i = 0; i < 3; ++i) PyTuple_SET_ITEM(self.get(), i, TRY(steal(PyLong_FromLong(values[i]))).release());
+  return self;
+}
+
 namespace {
 
 PyObject* iso_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* const keywords[] = {"year", "week", "weekday", nullptr};
-  int year, week, weekday;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iii:IsoCalendarDate", const_cast<char**>(keywords), &year, &week, &weekday)) return nullptr;
-  Ref<> self = TRY(steal(type->tp_alloc(type, 3)));
-  int values[] = {year, week, weekday};
-  for (int i = 0; i < 3; ++i) {
-    PyTuple_SET_ITEM(self.get(), i, TRY(steal(PyLong_FromLong(values[i]))).release());
+  IsoWeek week;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iii:IsoCalendarDate", const_cast<char**>(keywords), &week.year, &week.week, &week.weekday)) {
+    return nullptr;
   }
-  return self.release();
+  return new_iso_date(week, type).release();
 }
 
 Ref<> iso_repr(PyObject* self) {

@@ -133,8 +133,10 @@ Status load_get(Unpickler* self) { return push_memo(self, TRY(read_index_line(se
 Status load_binget(Unpickler* self, int bytes) { return push_memo(self, static_cast<Py_ssize_t>(little_endian(TRY(read_bytes(self, bytes)), bytes))); }
 
 Status load_put(Unpickler* self) {
+  Line line = TRY(read_full_line(self, 1));
   Ref<> value = TRY(top(self));
-  Py_ssize_t index = TRY(read_index_line(self));
+  Ref<> number = TRY(steal(PyLong_FromString(line.text, nullptr, 10)));
+  Py_ssize_t index = TRY(checked(PyLong_AsSsize_t(number.get())));
   if (index < 0) return raise(PyExc_ValueError, "negative PUT argument");
   return memo_store(self, index, value.get());
 }

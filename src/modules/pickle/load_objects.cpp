@@ -115,9 +115,10 @@ Status load_global(Unpickler* self) {
 }
 
 Status load_stack_global(Unpickler* self) {
-  Ref<> global_name = TRY(pop(self));
-  Ref<> module_name = TRY(pop(self));
-  if (!PyUnicode_CheckExact(global_name.get()) || !PyUnicode_CheckExact(module_name.get())) {
+  // An empty stack is no str either.
+  Ref<> global_name = pop(self);
+  Ref<> module_name = pop(self);
+  if (!global_name || !module_name || !PyUnicode_CheckExact(global_name.get()) || !PyUnicode_CheckExact(module_name.get())) {
     return raise(self->state->unpickling_error, "STACK_GLOBAL requires str");
   }
   return push(self, call_find_class(self, module_name.get(), global_name.get()));

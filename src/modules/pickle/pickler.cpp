@@ -310,6 +310,8 @@ const PyType_Slot kProxySlots[] = {
     {Py_tp_traverse, (void*)ProxyFields::traverse},
     {Py_tp_clear, (void*)ProxyFields::clear},
     {Py_tp_hash, (void*)PyObject_HashNotImplemented},
+    {Py_tp_getattro, (void*)PyObject_GenericGetAttr},
+    {Py_tp_setattro, (void*)PyObject_GenericSetAttr},
     {Py_tp_methods, (void*)kProxyMethods},
     {0, nullptr},
 };
