@@ -436,14 +436,15 @@ Status list_sort(PyListObject* list, PyObject* key, bool reverse) {
       if (slice.values) reverse_items(slice.values, n);
     }
   }
-  bool changed = list->allocated != -1;
-  PyObject** intruders = std::exchange(list->ob_item, items);
-  Py_ssize_t intruder_count = std::exchange(list->ob_base.ob_size, n);
-  list->allocated = allocated;
+  // Releasing the keys may run code that changes the list, too.
   if (key && slice.keys && n > 0) {
     for (Py_ssize_t i = 0; i < n; ++i) release(slice.keys[i]);
     PyMem_Free(slice.keys);
   }
+  bool changed = list->allocated != -1;
+  PyObject** intruders = std::exchange(list->ob_item, items);
+  Py_ssize_t intruder_count = std::exchange(list->ob_base.ob_size, n);
+  list->allocated = allocated;
   if (changed) {
     if (status == Status::ok) {
       PyErr_SetString(PyExc_ValueError, "list modified during sort");

@@ -33,11 +33,15 @@ struct OrderedDict {
 OrderedDict* as_odict(PyObject* object) { return reinterpret_cast<OrderedDict*>(object); }
 PyObject* key_at(DictKeys* keys, Py_ssize_t i) { return keys->unicode ? unicode_entries(keys)[i].key : general_entries(keys)[i].key; }
 
+Status relink(OrderedDict* self);
+
 // Brings the links up to the table as it is now.
 Status synchronize(OrderedDict* self) {
   DictKeys* keys = self->dict.ma_keys;
   Py_ssize_t room = keys->entries + keys->usable;
   if (keys == self->table && room <= self->capacity) return Status::ok;
+  // Methods of dict added or removed entries, so the old numbers say nothing about a new table.
+  if (keys != self->table && self->count != self->dict.ma_used) return relink(self);
   Link* links = PyMem_New(Link, std::max<Py_ssize_t>(room, 1));
   Py_ssize_t* renumbered = self->capacity ? PyMem_New(Py_ssize_t, self->capacity) : nullptr;
   if (!links || (self->capacity && !renumbered)) {
@@ -66,6 +70,9 @@ Status synchronize(OrderedDict* self) {
   return Status::ok;
 }
 
+// The key in the order was taken out by a method of dict.
+Failure gone() { return raise(PyExc_KeyError, "key is in the order of an OrderedDict but not in it"); }
+
 void link_last(OrderedDict* self, Py_ssize_t i) {
   self->links[i] = {self->last, kEnd, true};
   if (self->last == kEnd) self->first = i;
@@ -81,6 +88,26 @@ void link_first(OrderedDict* self, Py_ssize_t i) {
   self->first = i;
   ++self->count;
   ++self->state;
+}
+// Links all entries anew in the table's order.
+Status relink(OrderedDict* self) {
+  DictKeys* keys = self->dict.ma_keys;
+  Py_ssize_t room = keys->entries + keys->usable;
+  Link* links = PyMem_New(Link, std::max<Py_ssize_t>(room, 1));
+  if (!links) {
+    PyErr_NoMemory();
+    return failure;
+  }
+  PyMem_Free(std::exchange(self->links, links));
+  self->capacity = room;
+  self->table = keys;
+  self->first = self->last = kEnd;
+  self->count = 0;
+  for (Py_ssize_t i = 0; i < room; ++i) {
+    links[i].live = false;
+    if (i < keys->entries && key_at(keys, i)) link_last(self, i);
+  }
+  return Status::ok;
 }
 void unlink(OrderedDict* self, Py_ssize_t i) {
   Link& link = self->links[i];
@@ -207,7 +234,8 @@ Ref<> odict_popitem(PyObject* object, bool last) {
   if (i == kEnd) return raise(PyExc_KeyError, "dictionary is empty");
   Ref<> key = borrow(key_at(self->dict.ma_keys, i));
   Ref<> value = borrow(value_at(self->dict.ma_keys, i));
-  TRY(is_exact(object) ? delete_item(object, key.get()) : status_of(PyObject_DelItem(object, key.get())));
+  if (!key) return gone();
+  TRY(delete_item(object, key.get()));
   return steal(PyTuple_Pack(2, key.get(), value.get()));
 }
 
@@ -216,11 +244,6 @@ Ref<> odict_pop(PyObject* object, PyObject* key, PyObject* fallback) {
   Py_ssize_t i = entry_of(self, key);
   if (i == kEnd) {
     if (PyErr_Occurred()) return failure;
-    if (!is_exact(object) && TRY(truth_of(PySequence_Contains(object, key)))) {
-      Ref<> value = TRY(steal(PyObject_GetItem(object, key)));
-      TRY(status_of(PyObject_DelItem(object, key)));
-      return value;
-    }
     if (fallback) return borrow(fallback);
     _PyErr_SetKeyError(key);
     return failure;
@@ -359,6 +382,7 @@ struct OrderedIterator {
   size_t state;
   Py_ssize_t size;
   int yields;
+  bool lost;          // the next key is no longer in the dict
 
   using Fields = OwnedFields<&OrderedIterator::dict, &OrderedIterator::current>;
 };
@@ -369,6 +393,7 @@ Ref<> new_iterator(PyObject* object, int yields) {
   Ref<OrderedIterator> self = TRY(Ref<OrderedIterator>::steal(PyObject_GC_New(OrderedIterator, &PyODictIter_Type)));
   Py_ssize_t i = yields & kReversed ? dict->last : dict->first;
   self->current = i == kEnd ? nullptr : borrow(key_at(dict->dict.ma_keys, i)).release();
+  self->lost = i != kEnd && !self->current;
   self->dict = Ref<OrderedDict>::borrow(dict).release();
   self->state = dict->state;
   self->size = PyDict_GET_SIZE(object);
@@ -386,6 +411,7 @@ Ref<> iterator_next(OrderedIterator* self) {
   OrderedDict* dict = self->dict;
   if (dict->state != self->state) return raise(PyExc_RuntimeError, "OrderedDict mutated during iteration");
   if (PyDict_GET_SIZE(as_object(dict)) != self->size) return raise(PyExc_RuntimeError, "OrderedDict changed size during iteration");
+  if (std::exchange(self->lost, false)) return gone();
   Ref<> key = steal(std::exchange(self->current, nullptr));
   if (!key) {
     clear_field(self->dict);
@@ -398,7 +424,10 @@ Ref<> iterator_next(OrderedIterator* self) {
   }
   TRY(synchronize(dict));
   Py_ssize_t following = self->yields & kReversed ? dict->links[i].previous : dict->links[i].next;
-  if (following != kEnd) self->current = borrow(key_at(dict->dict.ma_keys, following)).release();
+  if (following != kEnd) {
+    self->current = borrow(key_at(dict->dict.ma_keys, following)).release();
+    self->lost = !self->current;
+  }
   if (!(self->yields & kValues)) return key;
   Ref<> value = is_exact(as_object(dict)) ? borrow(value_at(dict->dict.ma_keys, i)) : TRY(steal(PyObject_GetItem(as_object(dict), key.get())));
   if (!(self->yields & kKeys)) return value;
@@ -411,6 +440,7 @@ Ref<> iterator_reduce(OrderedIterator* self) {
   copy->state = self->state;
   copy->size = self->size;
   copy->yields = self->yields;
+  copy->lost = self->lost;
   PyObject_GC_Track(copy.object());
   Ref<> list = TRY(steal(PySequence_List(copy.object())));
   Ref<> iter = TRY(steal(_PyEval_GetBuiltin(name<"iter">)));
@@ -484,7 +514,7 @@ PyTypeObject PyODict_Type = {
     .tp_repr = slot<odict_repr>,
     .tp_as_number = &odict_as_number,
     .tp_as_mapping = &odict_as_mapping,
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
     .tp_doc = "Dictionary that remembers insertion order",
     .tp_traverse = odict_traverse,
     .tp_clear = odict_tp_clear,

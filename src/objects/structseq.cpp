@@ -57,7 +57,7 @@ Ref<> structseq_new(PyTypeObject* type, PyObject* sequence, PyObject* dict) {
   Py_ssize_t least = count_in(type, name<"n_sequence_fields">), most = field_count(type), unnamed = unnamed_count(type);
   if (least < 0 || most < 0 || unnamed < 0) return failure;
   Ref<> items = TRY(steal(PySequence_Fast(sequence, "constructor requires a sequence")));
-  if (dict && dict != Py_None && !PyDict_Check(dict)) {
+  if (dict && !PyDict_Check(dict)) {
     return raise(PyExc_TypeError, "%.500s() takes a dict as second arg, if any", type->tp_name);
   }
   Py_ssize_t n = PySequence_Fast_GET_SIZE(items.get());
@@ -70,7 +70,7 @@ Ref<> structseq_new(PyTypeObject* type, PyObject* sequence, PyObject* dict) {
   for (Py_ssize_t i = 0; i < n; ++i) items_of(self.get())[i] = borrow(PySequence_Fast_GET_ITEM(items.get(), i)).release();
   for (Py_ssize_t i = n; i < most; ++i) {
     PyObject* value = nullptr;
-    if (dict && dict != Py_None) {
+    if (dict) {
       Ref<> key = TRY(steal(PyUnicode_FromString(type->tp_members[i - unnamed].name)));
       value = PyDict_GetItemWithError(dict, key.get());
       if (!value && PyErr_Occurred()) return failure;
