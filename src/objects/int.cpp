@@ -226,9 +226,18 @@ Ref<> divmod_pair(PyObject* a, PyObject* b) {
 // The quotient as the nearest double. 55 bits and a sticky one decide the rounding.
 Ref<> true_divide(PyObject* a, PyObject* b) {
   if (int_size(b) == 0) return raise(PyExc_ZeroDivisionError, "division by zero");
-  constexpr Py_ssize_t kExactDigits = 53 / PyLong_SHIFT;
-  auto exact = [](PyObject* n) { return digit_count(n) <= kExactDigits; };
-  if (exact(a) && exact(b)) return steal(PyFloat_FromDouble(static_cast<double>(one_digit_value(a)) / static_cast<double>(one_digit_value(b))));
+  // Operands that doubles hold exactly are divided as such.
+  constexpr int64_t kExact = int64_t{1} << 53;
+  auto exact = [](PyObject* n, double* value) {
+    Py_ssize_t size = int_size(n);
+    if (size < -2 || size > 2) return false;
+    int64_t magnitude = size == 0 ? 0 : int_digits(n)[0];
+    if (size == 2 || size == -2) magnitude |= static_cast<int64_t>(int_digits(n)[1]) << PyLong_SHIFT;
+    *value = static_cast<double>(size < 0 ? -magnitude : magnitude);
+    return magnitude <= kExact;
+  };
+  double left, right;
+  if (exact(a, &left) && exact(b, &right)) return steal(PyFloat_FromDouble(left / right));
   Mpz x(a), y(b);
   if (x.sign() == 0) return steal(PyFloat_FromDouble(int_size(b) < 0 ? -0.0 : 0.0));
   bool negative = (int_size(a) < 0) != (int_size(b) < 0);
@@ -294,6 +303,18 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
     if (digit_count(b) > 2) {
       PyErr_NoMemory();
       return failure;
+    }
+    // By squaring, as long as a machine word holds it.
+    if (is_one_digit(a) && is_one_digit(b) && one_digit_value(b) < 64) {
+      int64_t result = 1, square = one_digit_value(a);
+      bool fits = true;
+      for (int64_t rest = one_digit_value(b); fits; ) {
+        if (rest & 1) fits = !__builtin_mul_overflow(result, square, &result);
+        rest >>= 1;
+        if (rest == 0) break;
+        fits = fits && !__builtin_mul_overflow(square, square, &square);
+      }
+      if (fits) return int_from(result);
     }
     TRY(expect_bits(static_cast<double>(_PyLong_NumBits(a)) * static_cast<double>(TRY(checked(PyLong_AsLong(b))))));
     Mpz base(a);

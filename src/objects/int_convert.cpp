@@ -262,6 +262,13 @@ double PyLong_AsDouble(PyObject* object) {
 
 PyObject* _PyLong_FromByteArray(const unsigned char* bytes, size_t n, int little_endian, int is_signed) {
   if (n == 0) return borrow(small_int(0)).release();
+  if (n <= sizeof(uint64_t)) {
+    uint64_t value = 0;
+    for (size_t i = 0; i < n; ++i) value = value << 8 | bytes[little_endian ? n - 1 - i : i];
+    int unused = static_cast<int>(64 - 8 * n);
+    if (is_signed) return int_from(static_cast<int64_t>(value << unused) >> unused).release();
+    return from_unsigned(value).release();
+  }
   bool negative = is_signed && (bytes[little_endian ? n - 1 : 0] & 0x80);
   Mpz value;
   mpz_import(value, n, little_endian ? -1 : 1, 1, 0, 0, bytes);
@@ -279,6 +286,19 @@ int _PyLong_AsByteArray(PyLongObject* source, unsigned char* bytes, size_t n, in
   if (negative && !is_signed) {
     PyErr_SetString(PyExc_OverflowError, "can't convert negative int to unsigned");
     return -1;
+  }
+  if (uint64_t magnitude; magnitude_of(number, &magnitude) && magnitude <= static_cast<uint64_t>(INT64_MAX)) {
+    // The value as eight bytes, of which those left out must be copies of the sign.
+    int64_t small = negative ? -static_cast<int64_t>(magnitude) : static_cast<int64_t>(magnitude);
+    bool small_fits = n >= sizeof(small) || (n == 0 ? small == 0 || (is_signed && small == -1) : is_signed ? small >> (8 * n - 1) == (negative ? -1 : 0) : small >> (8 * n) == 0);
+    if (!small_fits) {
+      PyErr_SetString(PyExc_OverflowError, "int too big to convert");
+      return -1;
+    }
+    for (size_t i = 0; i < n; ++i) {
+      bytes[little_endian ? i : n - 1 - i] = static_cast<unsigned char>(i < sizeof(small) ? small >> (8 * i) : small >> 63);
+    }
+    return 0;
   }
   Mpz value(number);
   // Two's complement of n bytes: a negative number is 2**(8n) less.

@@ -56,13 +56,15 @@ Status check_output_limit(PyObject* number) {
 }  // namespace
 
 Ref<> int_to_text(PyObject* number, int base, bool prefix) {
-  if (base == 10) TRY(check_output_limit(number));
+  if (base == 10 && std::abs(int_size(number)) > 2) TRY(check_output_limit(number));
   bool negative = int_size(number) < 0;
   char small[80];
   char* digits = small;
   size_t length;
-  if (is_one_digit(number)) {
-    auto [end, error] = std::to_chars(small, small + sizeof(small), std::abs(one_digit_value(number)), base);
+  if (std::abs(int_size(number)) <= 2) {
+    uint64_t magnitude = int_size(number) == 0 ? 0 : int_digits(number)[0];
+    if (std::abs(int_size(number)) == 2) magnitude |= static_cast<uint64_t>(int_digits(number)[1]) << PyLong_SHIFT;
+    auto [end, error] = std::to_chars(small, small + sizeof(small), magnitude, base);
     length = static_cast<size_t>(end - small);
   } else {
     digits = digits_of(number, base, &length);

@@ -2,6 +2,7 @@
 #include <Python.h>
 
 #include "base/names.h"
+#include "objects/format_spec.h"
 #include "objects/object.h"
 #include "objects/type.h"
 
@@ -201,6 +202,14 @@ PyObject* PyObject_Format(PyObject* object, PyObject* spec) {
     if (PyUnicode_CheckExact(object)) return borrow(object).release();
     if (PyLong_CheckExact(object)) return PyObject_Str(object);
     if (!spec) spec = name<"">;
+  } else if (PyLong_CheckExact(object) || PyFloat_CheckExact(object) || PyUnicode_CheckExact(object)) {
+    // What their __format__ does.
+    auto format = PyUnicode_CheckExact(object) ? _PyUnicode_FormatAdvancedWriter : PyLong_CheckExact(object) ? _PyLong_FormatAdvancedWriter : _PyFloat_FormatAdvancedWriter;
+    _PyUnicodeWriter writer;
+    _PyUnicodeWriter_Init(&writer);
+    if (format(&writer, object, spec, 0, PyUnicode_GET_LENGTH(spec)) == 0) return _PyUnicodeWriter_Finish(&writer);
+    _PyUnicodeWriter_Dealloc(&writer);
+    return nullptr;
   }
   SpecialMethod method = lookup_special(object, name<"__format__">);
   if (!method) {

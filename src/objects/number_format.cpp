@@ -2,12 +2,14 @@
 //
 // A number is first written out plainly ("-1234.5e+10"), then taken apart into the pieces that a
 // specification lays out. The separators and the decimal point may be the locale's, of any kind of character.
+#include <charconv>
 #include <clocale>
 #include <cmath>
 #include <cstring>
 #include <locale.h>
 
 #include "objects/format_spec.h"
+#include "objects/int.h"
 
 extern "C" PyAPI_FUNC(int) _PyLong_FormatWriter(_PyUnicodeWriter*, PyObject*, int, int);
 extern "C" PyAPI_FUNC(int) _PyComplex_FormatAdvancedWriter(_PyUnicodeWriter*, PyObject*, PyObject*, Py_ssize_t, Py_ssize_t);
@@ -66,7 +68,7 @@ Status find_separators(Grouping grouping, Separators* out) {
 struct Pieces {
   bool negative = false;
   const char* prefix = "";
-  PyObject* text = nullptr;  // digits, '.', rest
+  StrView text;  // digits, '.', rest
   Py_ssize_t digits = 0;
   bool point = false;
   Py_ssize_t rest = 0;  // fraction, exponent, or words like "nan"
@@ -81,15 +83,23 @@ struct Layout {
   U4 max = 127;
 };
 
-Pieces pieces_of(PyObject* text, bool negative) {
+StrView ascii_view(const char* text, Py_ssize_t n) {
+  StrView view;
+  view.data = text;
+  view.length = n;
+  view.ascii = true;
+  return view;
+}
+
+// Of a number as PyOS_double_to_string writes it.
+Pieces pieces_of(const char* text, size_t length) {
   Pieces result;
-  result.negative = negative;
-  result.text = text;
-  StrView view(text);
-  const U1* p = view.as<U1>();
-  while (result.digits < view.length && Py_ISDIGIT(p[result.digits])) ++result.digits;
-  result.point = result.digits < view.length && p[result.digits] == '.';
-  result.rest = view.length - result.digits - result.point;
+  result.negative = *text == '-';
+  result.text = ascii_view(text + result.negative, static_cast<Py_ssize_t>(length) - result.negative);
+  const U1* p = result.text.as<U1>();
+  while (result.digits < result.text.length && Py_ISDIGIT(p[result.digits])) ++result.digits;
+  result.point = result.digits < result.text.length && p[result.digits] == '.';
+  result.rest = result.text.length - result.digits - result.point;
   return result;
 }
 
@@ -117,7 +127,9 @@ Layout lay_out(const Pieces& pieces, const FormatSpec& spec, const Separators& s
                       (pieces.point ? PyUnicode_GET_LENGTH(separators.point.get()) : 0);
   // Zeros in front count as digits: they are grouped too.
   if (spec.fill == '0' && spec.align == '=') out.least_digits = spec.width - others;
-  if (pieces.digits > 0) {
+  if (pieces.digits > 0 && !*separators.grouping) {
+    out.grouped = std::max(pieces.digits, out.least_digits);
+  } else if (pieces.digits > 0) {
     U4 max = 127;
     out.grouped = _PyUnicode_InsertThousandsGrouping(nullptr, 0, nullptr, 0, pieces.digits, out.least_digits, separators.grouping,
                                                      separators.thousands.get(), &max);
@@ -127,7 +139,7 @@ Layout lay_out(const Pieces& pieces, const FormatSpec& spec, const Separators& s
   pad(&out, spec.width - out.total, spec.align);
   if (out.left || out.inner || out.right) out.max = std::max(out.max, spec.fill);
   if (pieces.point) out.max = std::max(out.max, class_of(separators.point.get()));
-  out.max = std::max(out.max, class_of(pieces.text));
+  out.max = std::max(out.max, pieces.text.max_class());
   return out;
 }
 
@@ -137,37 +149,39 @@ void put_fill(_PyUnicodeWriter* out, U4 c, Py_ssize_t n) {
   dispatch(out->kind, [&]<class C>(C*) { std::fill_n(static_cast<C*>(out->data) + out->pos, n, static_cast<C>(c)); });
   out->pos += n;
 }
-void put_text(_PyUnicodeWriter* out, PyObject* text, Py_ssize_t start, Py_ssize_t n) {
+void put_text(_PyUnicodeWriter* out, const StrView& text, Py_ssize_t start, Py_ssize_t n) {
   if (n <= 0) return;
-  copy_characters(out->kind, out->data, out->pos, StrView(text), start, n);
+  copy_characters(out->kind, out->data, out->pos, text, start, n);
   out->pos += n;
 }
 
 // Room for everything has been made.
-void put_pieces(_PyUnicodeWriter* out, const Pieces& pieces, const Layout& layout, const FormatSpec& spec, const Separators& separators) {
+Status put_pieces(_PyUnicodeWriter* out, const Pieces& pieces, const Layout& layout, const FormatSpec& spec, const Separators& separators) {
   put_fill(out, spec.fill, layout.left);
   if (layout.sign) put_fill(out, layout.sign, 1);
   for (const char* p = pieces.prefix; *p; ++p) put_fill(out, static_cast<U4>(*p), 1);
   put_fill(out, spec.fill, layout.inner);
   if (layout.grouped) {
-    if (PyUnicode_GET_LENGTH(separators.thousands.get()) == 0 && layout.grouped == pieces.digits) {
+    if (!*separators.grouping) {
+      put_fill(out, '0', layout.grouped - pieces.digits);
       put_text(out, pieces.text, 0, pieces.digits);
     } else {
-      _PyUnicode_InsertThousandsGrouping(out, layout.grouped, pieces.text, 0, pieces.digits, layout.least_digits, separators.grouping,
+      Ref<> digits = TRY(str_from_ascii(pieces.text.as<char>(), pieces.digits));
+      _PyUnicode_InsertThousandsGrouping(out, layout.grouped, digits.get(), 0, pieces.digits, layout.least_digits, separators.grouping,
                                          separators.thousands.get(), nullptr);
       out->pos += layout.grouped;
     }
   }
-  if (pieces.point) put_text(out, separators.point.get(), 0, PyUnicode_GET_LENGTH(separators.point.get()));
+  if (pieces.point) put_text(out, StrView(separators.point.get()), 0, PyUnicode_GET_LENGTH(separators.point.get()));
   put_text(out, pieces.text, pieces.digits + pieces.point, pieces.rest);
   put_fill(out, spec.fill, layout.right);
+  return Status::ok;
 }
 
 Status write_number(_PyUnicodeWriter* out, const Pieces& pieces, const FormatSpec& spec, const Separators& separators) {
   Layout layout = lay_out(pieces, spec, separators);
   TRY(status_of(_PyUnicodeWriter_Prepare(out, layout.left + layout.inner + layout.total + layout.right, layout.max)));
-  put_pieces(out, pieces, layout, spec, separators);
-  return Status::ok;
+  return put_pieces(out, pieces, layout, spec, separators);
 }
 
 // ---- int --------------------------------------------------------------------------------------------
@@ -190,7 +204,7 @@ Status format_character(PyObject* value, const FormatSpec& spec, _PyUnicodeWrite
   Separators separators;
   TRY(find_separators(Grouping::none, &separators));
   Pieces pieces;
-  pieces.text = character.get();
+  pieces.text = StrView(character.get());
   pieces.rest = 1;
   return write_number(out, pieces, spec, separators);
 }
@@ -203,18 +217,28 @@ Status format_int(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter* out
   bool plain = spec.sign != '+' && spec.sign != ' ' && spec.width == -1 && spec.type != 'X' && spec.type != 'n' && spec.grouping == Grouping::none;
   if (plain) return status_of(_PyLong_FormatWriter(out, value, base, spec.alternate));
 
-  Ref<> text = TRY(steal(_PyLong_Format(value, base)));
-  bool negative = PyUnicode_READ_CHAR(text.get(), 0) == '-';
-  Py_ssize_t skip = negative + (base == 10 ? 0 : 2);
-  text = TRY(substring(text.get(), skip, PyUnicode_GET_LENGTH(text.get())));
-  if (spec.type == 'X') text = TRY(steal(PyObject_CallMethodNoArgs(text.get(), name<"upper">)));
+  Pieces pieces;
+  pieces.negative = int_size(value) < 0;
+  char buffer[2 * PyLong_SHIFT];
+  Ref<> text;
+  if (is_one_digit(value)) {
+    auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), std::abs(one_digit_value(value)), base);
+    pieces.text = ascii_view(buffer, end - buffer);
+  } else {
+    text = TRY(steal(_PyLong_Format(value, base)));
+    Py_ssize_t skip = pieces.negative + (base == 10 ? 0 : 2);
+    StrView view(text.get());
+    pieces.text = ascii_view(view.as<char>() + skip, view.length - skip);
+  }
+  if (spec.type == 'X') {
+    // The digits are nobody else's yet.
+    char* digits = const_cast<char*>(pieces.text.as<char>());
+    for (Py_ssize_t i = 0; i < pieces.text.length; ++i) digits[i] = static_cast<char>(Py_TOUPPER(static_cast<unsigned char>(digits[i])));
+  }
   Separators separators;
   TRY(find_separators(spec.type == 'n' ? Grouping::locale : spec.grouping, &separators));
   if (base != 10 && spec.grouping == Grouping::underscore) separators.grouping[0] = 4;
-  Pieces pieces;
-  pieces.negative = negative;
-  pieces.text = text.get();
-  pieces.digits = PyUnicode_GET_LENGTH(text.get());
+  pieces.digits = pieces.text.length;
   if (spec.alternate) pieces.prefix = spec.type == 'b' ? "0b" : spec.type == 'o' ? "0o" : spec.type == 'x' ? "0x" : spec.type == 'X' ? "0X" : "";
   return write_number(out, pieces, spec, separators);
 }
@@ -240,23 +264,27 @@ Status double_code(const FormatSpec& spec, DoubleCode* out) {
   return Status::ok;
 }
 
-// The digits of a double, without its sign.
-struct DoubleText {
-  Ref<> text;
-  bool negative = false;
+// A double written out; frees itself.
+class DoubleText {
+ public:
+  DoubleText() = default;
+  DoubleText(const DoubleText&) = delete;
+  ~DoubleText() { PyMem_Free(ascii_); }
+  Status write(double value, const DoubleCode& code) {
+    ascii_ = PyOS_double_to_string(value, code.code, code.precision, code.flags, nullptr);
+    if (!ascii_) return failure;
+    length_ = std::strlen(ascii_);
+    return Status::ok;
+  }
+  // In the place of the NUL.
+  void add_percent() { ascii_[length_++] = '%'; }
+  const char* ascii() const { return ascii_; }
+  size_t length() const { return length_; }
+
+ private:
+  char* ascii_ = nullptr;
+  size_t length_ = 0;
 };
-
-Maybe<char*> double_to_ascii(double value, const DoubleCode& code) {
-  char* text = PyOS_double_to_string(value, code.code, code.precision, code.flags, nullptr);
-  if (!text) return failure;
-  return text;
-}
-
-Status unsigned_text(const char* ascii, size_t n, DoubleText* out) {
-  out->negative = *ascii == '-';
-  out->text = TRY(str_from_ascii(ascii + out->negative, static_cast<Py_ssize_t>(n) - out->negative));
-  return Status::ok;
-}
 
 Status format_float(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter* out) {
   DoubleCode code;
@@ -265,33 +293,18 @@ Status format_float(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter* o
   double number = TRY(checked(PyFloat_AsDouble(value)));
   bool percent = spec.type == '%';
   if (percent) number *= 100;
-  char* ascii = TRY(double_to_ascii(number, code));
-  size_t n = std::strlen(ascii);
-  // The percent sign takes the place of the NUL.
-  if (percent) ascii[n++] = '%';
-  auto write = [&]() -> Status {
-    if (spec.sign != '+' && spec.sign != ' ' && spec.width == -1 && spec.type != 'n' && spec.grouping == Grouping::none) {
-      return status_of(_PyUnicodeWriter_WriteASCIIString(out, ascii, static_cast<Py_ssize_t>(n)));
-    }
-    DoubleText text;
-    TRY(unsigned_text(ascii, n, &text));
-    Separators separators;
-    TRY(find_separators(spec.type == 'n' ? Grouping::locale : spec.grouping, &separators));
-    return write_number(out, pieces_of(text.text.get(), text.negative), spec, separators);
-  };
-  Status status = write();
-  PyMem_Free(ascii);
-  return status;
+  DoubleText text;
+  TRY(text.write(number, code));
+  if (percent) text.add_percent();
+  if (spec.sign != '+' && spec.sign != ' ' && spec.width == -1 && spec.type != 'n' && spec.grouping == Grouping::none) {
+    return status_of(_PyUnicodeWriter_WriteASCIIString(out, text.ascii(), static_cast<Py_ssize_t>(text.length())));
+  }
+  Separators separators;
+  TRY(find_separators(spec.type == 'n' ? Grouping::locale : spec.grouping, &separators));
+  return write_number(out, pieces_of(text.ascii(), text.length()), spec, separators);
 }
 
 // ---- complex ----------------------------------------------------------------------------------------
-
-Status part_text(double value, const DoubleCode& code, DoubleText* out) {
-  char* ascii = TRY(double_to_ascii(value, code));
-  Status status = unsigned_text(ascii, std::strlen(ascii), out);
-  PyMem_Free(ascii);
-  return status;
-}
 
 Status format_complex(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter* out) {
   DoubleCode code;
@@ -304,8 +317,8 @@ Status format_complex(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter*
   bool skip_real = spec.type == 0 && number.real == 0 && !std::signbit(number.real);
   bool parentheses = spec.type == 0 && !skip_real;
   DoubleText real, imaginary;
-  TRY(part_text(number.real, code, &real));
-  TRY(part_text(number.imag, code, &imaginary));
+  TRY(real.write(number.real, code));
+  TRY(imaginary.write(number.imag, code));
   Separators separators;
   TRY(find_separators(spec.type == 'n' ? Grouping::locale : spec.grouping, &separators));
 
@@ -313,7 +326,7 @@ Status format_complex(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter*
   part.fill = 0;
   part.align = '<';
   part.width = -1;
-  Pieces real_pieces = pieces_of(real.text.get(), real.negative), imaginary_pieces = pieces_of(imaginary.text.get(), imaginary.negative);
+  Pieces real_pieces = pieces_of(real.ascii(), real.length()), imaginary_pieces = pieces_of(imaginary.ascii(), imaginary.length());
   Layout real_layout = lay_out(real_pieces, part, separators);
   FormatSpec imaginary_part = part;
   if (!skip_real) imaginary_part.sign = '+';
@@ -327,8 +340,8 @@ Status format_complex(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter*
   TRY(status_of(_PyUnicodeWriter_Prepare(out, whole.left + whole.total + whole.right, whole.max)));
   put_fill(out, spec.fill, whole.left);
   if (parentheses) put_fill(out, '(', 1);
-  if (!skip_real) put_pieces(out, real_pieces, real_layout, part, separators);
-  put_pieces(out, imaginary_pieces, imaginary_layout, imaginary_part, separators);
+  if (!skip_real) TRY(put_pieces(out, real_pieces, real_layout, part, separators));
+  TRY(put_pieces(out, imaginary_pieces, imaginary_layout, imaginary_part, separators));
   put_fill(out, 'j', 1);
   if (parentheses) put_fill(out, ')', 1);
   put_fill(out, spec.fill, whole.right);
