@@ -292,7 +292,6 @@ PyTypeObject PyClassMethodDescr_Type = {
     .tp_getattro = PyObject_GenericGetAttr,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_traverse = descr_traverse,
-    .tp_methods = table(kDescrMethods),
     .tp_members = const_cast<PyMemberDef*>(kDescrMembers),
     .tp_getset = table(kMethodGetSets),
     .tp_descr_get = classmethod_get,
