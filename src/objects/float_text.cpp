@@ -8,10 +8,12 @@
 #include <string_view>
 
 #include "base/names.h"
+#include "objects/str.h"
 
 namespace gill {
 namespace {
 
+inline constexpr size_t kMostWholeDigits = 310;
 inline constexpr int kMostDigits = 1100;  // of any finite double written out in full
 
 bool starts_with_word(const char* p, const char* word, const char** end) {
@@ -67,14 +69,127 @@ char* put_exponent(char* out, int exponent, bool upper) {
   return std::to_chars(out, out + 8, magnitude).ptr;
 }
 
+char* put_fixed(char* out, char* limit, double magnitude, int precision, int flags) {
+  out = std::to_chars(out, limit, magnitude, std::chars_format::fixed, precision).ptr;
+  if (precision == 0 && flags & Py_DTSF_ALT) *out++ = '.';
+  return out;
+}
+
+char* put_scientific(char* out, double magnitude, int precision, int flags, bool upper) {
+  Decimal decimal;
+  rounded_decimal(magnitude, std::min(precision + 1, kMostDigits - 1), &decimal);
+  *out++ = decimal.digits[0];
+  if (precision > 0 || flags & Py_DTSF_ALT) *out++ = '.';
+  int have = std::min(decimal.count - 1, precision);
+  out = std::copy_n(decimal.digits + 1, have, out);
+  out = std::fill_n(out, precision - have, '0');
+  return put_exponent(out, decimal.point - 1, upper);
+}
+
+// repr and 'g': scientific where the exponent is far out.
+char* put_general(char* out, double magnitude, bool shortest, int precision, int flags, bool upper) {
+  Decimal decimal;
+  int wanted = precision == 0 ? 1 : precision;
+  if (shortest) shortest_decimal(magnitude, &decimal);
+  else rounded_decimal(magnitude, std::min(wanted, kMostDigits - 1), &decimal);
+  // Trailing zeros go, unless the alternate form keeps them.
+  bool keep = !shortest && flags & Py_DTSF_ALT;
+  int zeros = 0;
+  if (keep) {
+    zeros = wanted - decimal.count;
+  } else {
+    while (decimal.count > 1 && decimal.digits[decimal.count - 1] == '0') --decimal.count;
+  }
+  int count = decimal.count + zeros;
+  auto put_digits = [&](int from, int to) {
+    for (; from < to; ++from) *out++ = from < decimal.count ? decimal.digits[from] : '0';
+  };
+  // ".0" behind a whole number takes a digit of the precision.
+  int limit = shortest ? 16 : flags & Py_DTSF_ADD_DOT_0 ? wanted - 1 : wanted;
+  if (decimal.point <= -4 || decimal.point > limit) {
+    *out++ = decimal.digits[0];
+    if (count > 1 || flags & Py_DTSF_ALT) *out++ = '.';
+    put_digits(1, count);
+    return put_exponent(out, decimal.point - 1, upper);
+  }
+  if (decimal.point <= 0) {
+    out = put(out, "0.");
+    out = std::fill_n(out, -decimal.point, '0');
+    put_digits(0, count);
+    return out;
+  }
+  put_digits(0, decimal.point);
+  if (count > decimal.point) {
+    *out++ = '.';
+    put_digits(decimal.point, count);
+  } else if (flags & Py_DTSF_ADD_DOT_0 && !keep) {
+    out = put(out, ".0");
+  } else if (flags & Py_DTSF_ALT) {
+    *out++ = '.';
+  }
+  return out;
+}
+
 }  // namespace
 
+Status DoubleText::write(double value, char code, int precision, int flags, int* type) {
+  bool upper = code == 'E' || code == 'F' || code == 'G';
+  char lower = static_cast<char>(Py_TOLOWER(static_cast<unsigned char>(code)));
+  if (!std::strchr("efgr", lower) || (lower == 'r' && precision != 0)) {
+    PyErr_BadInternalCall();
+    return failure;
+  }
+  bool negative = std::signbit(value);
+  if (!std::isfinite(value)) {
+    bool nan = std::isnan(value);
+    char* out = text_;
+    if (flags & Py_DTSF_SIGN && (nan || !negative)) *out++ = '+';
+    else if (negative && !nan) *out++ = '-';
+    out = put(out, nan ? (upper ? "NAN" : "nan") : upper ? "INF" : "inf");
+    length_ = static_cast<size_t>(out - text_);
+    if (type) *type = nan ? Py_DTST_NAN : Py_DTST_INFINITE;
+    return Status::ok;
+  }
+  if (type) *type = Py_DTST_FINITE;
+  size_t room = static_cast<size_t>(precision > 0 ? precision : 0) + (lower == 'f' ? kMostWholeDigits : 0) + 40;
+  if (room > sizeof(inline_)) {
+    text_ = static_cast<char*>(PyMem_Malloc(room));
+    if (!text_) {
+      text_ = inline_;
+      PyErr_NoMemory();
+      return failure;
+    }
+  }
+  char* out = text_;
+  if (negative) *out++ = '-';
+  else if (flags & Py_DTSF_SIGN) *out++ = '+';
+  char* digits = out;
+  double magnitude = std::fabs(value);
+  if (lower == 'f') out = put_fixed(out, text_ + room, magnitude, precision, flags);
+  else if (lower == 'e') out = put_scientific(out, magnitude, precision, flags, upper);
+  else out = put_general(out, magnitude, lower == 'r', precision, flags, upper);
+  if (negative && flags & Py_DTSF_NO_NEG_0) {
+    // A result that shows only zeros loses its sign.
+    bool zero = true;
+    for (char* p = digits; p < out && *p != 'e' && *p != 'E'; ++p) zero = zero && (*p == '0' || *p == '.');
+    if (zero) {
+      std::memmove(text_, digits, static_cast<size_t>(out - digits));
+      out -= digits - text_;
+      if (flags & Py_DTSF_SIGN) {
+        std::memmove(text_ + 1, text_, static_cast<size_t>(out - text_));
+        *text_ = '+';
+        ++out;
+      }
+    }
+  }
+  length_ = static_cast<size_t>(out - text_);
+  return Status::ok;
+}
+
 Ref<> shortest_text(double value) {
-  char* text = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, nullptr);
-  if (!text) return failure;
-  Ref<> result = steal(PyUnicode_FromString(text));
-  PyMem_Free(text);
-  return result;
+  DoubleText text;
+  TRY(text.write(value, 'r', 0, Py_DTSF_ADD_DOT_0));
+  return str_from_ascii(text.text(), static_cast<Py_ssize_t>(text.length()));
 }
 
 Ref<> hex_text(double value) {
@@ -235,119 +350,15 @@ double PyOS_string_to_double(const char* text, char** end, PyObject* overflow_ex
 }
 
 char* PyOS_double_to_string(double value, char code, int precision, int flags, int* type) {
-  bool upper = code == 'E' || code == 'F' || code == 'G';
-  char lower = static_cast<char>(Py_TOLOWER(static_cast<unsigned char>(code)));
-  if (!std::strchr("efgr", lower) || (lower == 'r' && precision != 0)) {
-    PyErr_BadInternalCall();
-    return nullptr;
-  }
-  auto finish = [&](const char* text, size_t n, int kind) -> char* {
-    if (type) *type = kind;
-    char* result = static_cast<char*>(PyMem_Malloc(n + 1));
-    if (!result) {
-      PyErr_NoMemory();
-      return nullptr;
-    }
-    std::memcpy(result, text, n);
-    result[n] = 0;
-    return result;
-  };
-  bool negative = std::signbit(value);
-  if (std::isnan(value)) {
-    const char* text = flags & Py_DTSF_SIGN ? (upper ? "+NAN" : "+nan") : upper ? "NAN" : "nan";
-    return finish(text, std::strlen(text), Py_DTST_NAN);
-  }
-  if (std::isinf(value)) {
-    const char* text = negative ? (upper ? "-INF" : "-inf") : flags & Py_DTSF_SIGN ? (upper ? "+INF" : "+inf") : upper ? "INF" : "inf";
-    return finish(text, std::strlen(text), Py_DTST_INFINITE);
-  }
-  size_t room = kMostDigits + static_cast<size_t>(precision > 0 ? precision : 0) + 64;
-  char* text = static_cast<char*>(PyMem_Malloc(room));
-  if (!text) {
+  DoubleText text;
+  if (text.write(value, code, precision, flags, type) != Status::ok) return nullptr;
+  char* result = static_cast<char*>(PyMem_Malloc(text.length() + 1));
+  if (!result) {
     PyErr_NoMemory();
     return nullptr;
   }
-  char* out = text;
-  double magnitude = std::fabs(value);
-  char* sign_at = out;
-  if (negative) *out++ = '-';
-  else if (flags & Py_DTSF_SIGN) *out++ = '+';
-  char* digits_at = out;
-  if (lower == 'f') {
-    out = std::to_chars(out, text + room, magnitude, std::chars_format::fixed, precision).ptr;
-    if (precision == 0 && flags & Py_DTSF_ALT) *out++ = '.';
-  } else if (lower == 'e') {
-    Decimal decimal;
-    if (magnitude == 0) {
-      decimal.count = 1;
-      decimal.digits[0] = '0';
-      decimal.point = 1;
-    } else {
-      rounded_decimal(magnitude, std::min(precision + 1, kMostDigits - 1), &decimal);
-    }
-    *out++ = decimal.digits[0];
-    if (precision > 0 || flags & Py_DTSF_ALT) *out++ = '.';
-    for (int i = 1; i <= precision; ++i) *out++ = i < decimal.count ? decimal.digits[i] : '0';
-    out = put_exponent(out, decimal.point - 1, upper);
-  } else {
-    Decimal decimal;
-    bool shortest = lower == 'r';
-    int wanted = precision == 0 ? 1 : precision;
-    if (magnitude == 0) {
-      decimal.count = 1;
-      decimal.digits[0] = '0';
-      decimal.point = 1;
-    } else if (shortest) {
-      shortest_decimal(magnitude, &decimal);
-    } else {
-      rounded_decimal(magnitude, std::min(wanted, kMostDigits - 1), &decimal);
-    }
-    // Trailing zeros go, unless the alternate form keeps them.
-    bool keep = !shortest && flags & Py_DTSF_ALT;
-    if (!keep) {
-      while (decimal.count > 1 && decimal.digits[decimal.count - 1] == '0') --decimal.count;
-    } else {
-      while (decimal.count < wanted && decimal.count < kMostDigits - 1) decimal.digits[decimal.count++] = '0';
-    }
-    // ".0" behind a whole number takes a digit of the precision.
-    int limit = shortest ? 16 : flags & Py_DTSF_ADD_DOT_0 ? wanted - 1 : wanted;
-    bool scientific = decimal.point <= -4 || decimal.point > limit;
-    if (scientific) {
-      *out++ = decimal.digits[0];
-      if (decimal.count > 1 || flags & Py_DTSF_ALT) *out++ = '.';
-      for (int i = 1; i < decimal.count; ++i) *out++ = decimal.digits[i];
-      out = put_exponent(out, decimal.point - 1, upper);
-    } else {
-      if (decimal.point <= 0) {
-        out = put(out, "0.");
-        for (int i = decimal.point; i < 0; ++i) *out++ = '0';
-        for (int i = 0; i < decimal.count; ++i) *out++ = decimal.digits[i];
-      } else {
-        for (int i = 0; i < decimal.point; ++i) *out++ = i < decimal.count ? decimal.digits[i] : '0';
-        if (decimal.count > decimal.point) {
-          *out++ = '.';
-          for (int i = decimal.point; i < decimal.count; ++i) *out++ = decimal.digits[i];
-        } else if (keep) {
-          *out++ = '.';
-        } else if (flags & Py_DTSF_ADD_DOT_0) {
-          out = put(out, ".0");
-        } else if (flags & Py_DTSF_ALT) {
-          *out++ = '.';
-        }
-      }
-    }
-  }
-  if (flags & Py_DTSF_NO_NEG_0 && negative) {
-    // A result that shows only zeros loses its sign.
-    bool zero = true;
-    for (char* p = digits_at; p < out && *p != 'e' && *p != 'E'; ++p) zero = zero && (*p == '0' || *p == '.');
-    if (zero) {
-      std::memmove(sign_at, digits_at, static_cast<size_t>(out - digits_at));
-      out -= digits_at - sign_at;
-    }
-  }
-  char* result = finish(text, static_cast<size_t>(out - text), Py_DTST_FINITE);
-  PyMem_Free(text);
+  std::memcpy(result, text.text(), text.length());
+  result[text.length()] = 0;
   return result;
 }
 

@@ -8,6 +8,27 @@ extern "C" int _PyFloat_FormatAdvancedWriter(_PyUnicodeWriter* writer, PyObject*
 
 namespace gill {
 
+// A double written out, in place unless it is very long. Codes and flags are PyOS_double_to_string's.
+class DoubleText {
+ public:
+  DoubleText() = default;
+  DoubleText(const DoubleText&) = delete;
+  DoubleText& operator=(const DoubleText&) = delete;
+  ~DoubleText() {
+    if (text_ != inline_) PyMem_Free(text_);
+  }
+  // Once.
+  Status write(double value, char code, int precision, int flags, int* type = nullptr);
+  const char* text() const { return text_; }
+  size_t length() const { return length_; }
+  void append(char c) { text_[length_++] = c; }  // there is room for one
+
+ private:
+  char inline_[400];
+  char* text_ = inline_;
+  size_t length_ = 0;
+};
+
 Ref<> shortest_text(double value);  // repr()
 Ref<> hex_text(double value);       // float.hex()
 Maybe<double> parse_hex(PyObject* text);

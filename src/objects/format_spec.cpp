@@ -10,7 +10,8 @@ bool is_align(U4 c) { return c == '<' || c == '>' || c == '=' || c == '^'; }
 Maybe<Py_ssize_t> read_integer(const StrView& text, Py_ssize_t& i, Py_ssize_t end) {
   Py_ssize_t value = -1;
   for (; i < end; ++i) {
-    int digit = Py_UNICODE_TODECIMAL(text[i]);
+    U4 c = text[i];
+    int digit = c < 128 ? (c >= '0' && c <= '9' ? static_cast<int>(c - '0') : -1) : Py_UNICODE_TODECIMAL(c);
     if (digit < 0) break;
     if (value < 0) value = 0;
     if (value > (PY_SSIZE_T_MAX - digit) / 10) return raise(PyExc_ValueError, "Too many decimal digits in format string");

@@ -9,6 +9,7 @@
 #include <locale.h>
 
 #include "objects/format_spec.h"
+#include "objects/float_text.h"
 #include "objects/int.h"
 
 extern "C" PyAPI_FUNC(int) _PyLong_FormatWriter(_PyUnicodeWriter*, PyObject*, int, int);
@@ -264,28 +265,6 @@ Status double_code(const FormatSpec& spec, DoubleCode* out) {
   return Status::ok;
 }
 
-// A double written out; frees itself.
-class DoubleText {
- public:
-  DoubleText() = default;
-  DoubleText(const DoubleText&) = delete;
-  ~DoubleText() { PyMem_Free(ascii_); }
-  Status write(double value, const DoubleCode& code) {
-    ascii_ = PyOS_double_to_string(value, code.code, code.precision, code.flags, nullptr);
-    if (!ascii_) return failure;
-    length_ = std::strlen(ascii_);
-    return Status::ok;
-  }
-  // In the place of the NUL.
-  void add_percent() { ascii_[length_++] = '%'; }
-  const char* ascii() const { return ascii_; }
-  size_t length() const { return length_; }
-
- private:
-  char* ascii_ = nullptr;
-  size_t length_ = 0;
-};
-
 Status format_float(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter* out) {
   DoubleCode code;
   TRY(double_code(spec, &code));
@@ -294,14 +273,14 @@ Status format_float(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter* o
   bool percent = spec.type == '%';
   if (percent) number *= 100;
   DoubleText text;
-  TRY(text.write(number, code));
-  if (percent) text.add_percent();
+  TRY(text.write(number, code.code, code.precision, code.flags));
+  if (percent) text.append('%');
   if (spec.sign != '+' && spec.sign != ' ' && spec.width == -1 && spec.type != 'n' && spec.grouping == Grouping::none) {
-    return status_of(_PyUnicodeWriter_WriteASCIIString(out, text.ascii(), static_cast<Py_ssize_t>(text.length())));
+    return status_of(_PyUnicodeWriter_WriteASCIIString(out, text.text(), static_cast<Py_ssize_t>(text.length())));
   }
   Separators separators;
   TRY(find_separators(spec.type == 'n' ? Grouping::locale : spec.grouping, &separators));
-  return write_number(out, pieces_of(text.ascii(), text.length()), spec, separators);
+  return write_number(out, pieces_of(text.text(), text.length()), spec, separators);
 }
 
 // ---- complex ----------------------------------------------------------------------------------------
@@ -317,8 +296,8 @@ Status format_complex(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter*
   bool skip_real = spec.type == 0 && number.real == 0 && !std::signbit(number.real);
   bool parentheses = spec.type == 0 && !skip_real;
   DoubleText real, imaginary;
-  TRY(real.write(number.real, code));
-  TRY(imaginary.write(number.imag, code));
+  TRY(real.write(number.real, code.code, code.precision, code.flags));
+  TRY(imaginary.write(number.imag, code.code, code.precision, code.flags));
   Separators separators;
   TRY(find_separators(spec.type == 'n' ? Grouping::locale : spec.grouping, &separators));
 
@@ -326,7 +305,7 @@ Status format_complex(PyObject* value, const FormatSpec& spec, _PyUnicodeWriter*
   part.fill = 0;
   part.align = '<';
   part.width = -1;
-  Pieces real_pieces = pieces_of(real.ascii(), real.length()), imaginary_pieces = pieces_of(imaginary.ascii(), imaginary.length());
+  Pieces real_pieces = pieces_of(real.text(), real.length()), imaginary_pieces = pieces_of(imaginary.text(), imaginary.length());
   Layout real_layout = lay_out(real_pieces, part, separators);
   FormatSpec imaginary_part = part;
   if (!skip_real) imaginary_part.sign = '+';
