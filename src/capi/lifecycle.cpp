@@ -305,8 +305,12 @@ PyThreadState* Py_NewInterpreter(void) {
 void Py_EndInterpreter(PyThreadState* state) {
   auto* thread = static_cast<ThreadState*>(state);
   Interpreter* interpreter = thread->interpreter();
+  if (thread != current_thread()) Py_FatalError("thread is not current");
+  if (thread->cframe->current_frame) Py_FatalError("thread still has a frame");
+  interpreter->finalizing = true;
   wait_for_threads();
   if (gill_run_atexit) gill_run_atexit(interpreter);
+  if (thread != interpreter->threads || thread->next) Py_FatalError("not the last thread");
   finish_interpreter(interpreter);
   PyThreadState_Clear(thread);
   detach_thread(thread);

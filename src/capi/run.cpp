@@ -194,6 +194,8 @@ int _PyRun_SimpleFileObject(FILE* file, PyObject* filename, int close, PyCompile
   flush_both();
   int code = 0;
   if (!result) {
+    // SystemExit ends the process from there: the module must not outlive sys.modules for our sake.
+    main.reset();
     PyErr_Print();
     code = -1;
   }
