@@ -303,14 +303,17 @@ namespace gill {
 
 // ---- from a dict -------------------------------------------------------------------------------------
 
+static constexpr const char* kRequiredTexts[] = {"filesystem_encoding", "filesystem_errors", "stdio_encoding",   "stdio_errors",
+                                                 "check_hash_pycs_mode", "program_name",   "platlibdir"};
+
 static Status set_list(PyWideStringList* list, const char* field_name, PyObject* value) {
   if (!PyList_CheckExact(value) && !PyTuple_CheckExact(value)) return raise(PyExc_TypeError, "invalid config type: %s", field_name);
   PyWideStringList items = {};
   Status status = Status::ok;
   for (Py_ssize_t i = 0; status == Status::ok && i < PySequence_Fast_GET_SIZE(value); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(value, i);
-    if (!PyUnicode_CheckExact(item)) {
-      status = raise(PyExc_TypeError, "invalid config type: %s", field_name);
+    if (item == Py_None || !PyUnicode_CheckExact(item)) {
+      status = item == Py_None ? raise(PyExc_ValueError, "invalid config value: %s", field_name) : raise(PyExc_TypeError, "invalid config type: %s", field_name);
       break;
     }
     wchar_t* wide = PyUnicode_AsWideCharString(item, nullptr);
@@ -335,19 +338,24 @@ static Status set_field_from(PyConfig* config, const ConfigField& field, PyObjec
         if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_OverflowError)) return failure;
         return raise(PyExc_ValueError, "invalid config value: %s", field.name);
       }
+      if (field.offset == offsetof(PyConfig, _config_init) && (number < 1 || number > 3)) return raise(PyExc_ValueError, "invalid config value: %s", field.name);
       field_of<int>(config, field) = number;
       return Status::ok;
     }
     case Field::unsigned_long: {
       if (!PyLong_CheckExact(value)) return raise(PyExc_TypeError, "invalid config type: %s", field.name);
       unsigned long number = PyLong_AsUnsignedLong(value);
-      if (number == static_cast<unsigned long>(-1) && PyErr_Occurred()) return raise(PyExc_ValueError, "invalid config value: %s", field.name);
+      bool wrong = number == static_cast<unsigned long>(-1) && PyErr_Occurred();
+      if (wrong || number > 4294967295UL) return raise(PyExc_ValueError, "invalid config value: %s", field.name);
       field_of<unsigned long>(config, field) = number;
       return Status::ok;
     }
     case Field::text: {
       wchar_t*& place = field_of<wchar_t*>(config, field);
       if (value == Py_None) {
+        for (const char* required : kRequiredTexts) {
+          if (std::strcmp(field.name, required) == 0) return raise(PyExc_ValueError, "invalid config value: %s", field.name);
+        }
         PyMem_RawFree(place);
         place = nullptr;
         return Status::ok;

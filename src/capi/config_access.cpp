@@ -69,6 +69,13 @@ PUBLISHED int _PyInterpreterState_SetConfig(const PyConfig* given) {
     PyErr_NoMemory();
     return -1;
   }
+  // Fields that are open get their values as at start-up.
+  if (!copy.module_search_paths_set) _PyWideStringList_Clear(&copy.module_search_paths);
+  if (PyStatus status = PyConfig_Read(&copy); PyStatus_Exception(status)) {
+    PyConfig_Clear(&copy);
+    PyErr_SetString(PyExc_ValueError, status.err_msg ? status.err_msg : "invalid configuration");
+    return -1;
+  }
   PyConfig_Clear(&interpreter->config);
   interpreter->config = copy;
   publish_flags(&interpreter->config);

@@ -179,6 +179,10 @@ PyStatus compute_paths(PyConfig* config) {
     library_of(base_prefix, library);
   }
   const char* prefix = in_environment ? environment : base_prefix;
+  // What was given stands for its base too.
+  if (config->executable && !config->base_executable) config->base_executable = duplicate(config->executable);
+  if (config->prefix && !config->base_prefix) config->base_prefix = duplicate(config->prefix);
+  if (config->exec_prefix && !config->base_exec_prefix) config->base_exec_prefix = duplicate(config->exec_prefix);
   CHECK(set_unless(config, &config->executable, executable));
   CHECK(set_unless(config, &config->base_executable, executable));
   CHECK(set_unless(config, &config->base_prefix, base_prefix));

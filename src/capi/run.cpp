@@ -53,6 +53,8 @@ void set_default_prompt(const char* attribute, const char* value) {
   if (!text || PySys_SetObject(attribute, text.get()) < 0) PyErr_Clear();
 }
 
+constexpr int kEndOfFile = 11;  // E_EOF of errcode.h
+
 enum class Turn { done, failed, ended };
 
 Turn interactive_turn(FILE* file, PyObject* filename, PyCompilerFlags* flags) {
@@ -212,17 +214,32 @@ int PyRun_SimpleFileExFlags(FILE* file, const char* path, int close, PyCompilerF
 
 int PyRun_InteractiveOneObject(FILE* file, PyObject* filename, PyCompilerFlags* flags) {
   Turn turn = interactive_turn(file, filename, flags);
-  if (turn == Turn::failed) PyErr_Print();
-  flush_both();
-  return turn == Turn::done ? 0 : turn == Turn::ended ? 11 : -1;
+  if (turn == Turn::failed) {
+    PyErr_Print();
+    flush_both();
+  }
+  return turn == Turn::done ? 0 : turn == Turn::ended ? kEndOfFile : -1;
 }
 int _PyRun_InteractiveLoopObject(FILE* file, PyObject* filename, PyCompilerFlags* flags) {
+  constexpr int kMostMemoryErrors = 16;
   PyCompilerFlags own = {.cf_flags = 0, .cf_feature_version = PY_MINOR_VERSION};
   if (!flags) flags = &own;
   set_default_prompt("ps1", ">>> ");
   set_default_prompt("ps2", "... ");
-  for (;;) {
-    if (PyRun_InteractiveOneObject(file, filename, flags) == 11) return 0;
+  for (int memory_errors = 0;;) {
+    Turn turn = interactive_turn(file, filename, flags);
+    if (turn == Turn::ended) return 0;
+    bool no_memory = turn == Turn::failed && PyErr_ExceptionMatches(PyExc_MemoryError);
+    memory_errors = no_memory ? memory_errors + 1 : 0;
+    // A statement may run out of memory; where nothing works any more, asking for the next is no use.
+    if (memory_errors > kMostMemoryErrors) {
+      PyErr_Clear();
+      return -1;
+    }
+    if (turn == Turn::failed) {
+      PyErr_Print();
+      flush_both();
+    }
   }
 }
 int PyRun_InteractiveLoopFlags(FILE* file, const char* path, PyCompilerFlags* flags) {

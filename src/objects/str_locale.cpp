@@ -131,8 +131,15 @@ int PyUnicode_FSDecoder(PyObject* argument, void* place) {
     clear_field(*result);
     return 1;
   }
-  Ref<> path = steal(PyOS_FSPath(argument));
+  // Any buffer serves, but not for ever.
+  bool is_buffer = PyObject_CheckBuffer(argument);
+  Ref<> path = is_buffer ? borrow(argument) : steal(PyOS_FSPath(argument));
   if (!path) return 0;
+  if (is_buffer && !PyBytes_Check(argument)) {
+    if (PyErr_WarnFormat(PyExc_DeprecationWarning, 1, "path should be string, bytes, or os.PathLike, not %.200s", Py_TYPE(argument)->tp_name) < 0) return 0;
+    path = steal(PyBytes_FromObject(argument));
+    if (!path) return 0;
+  }
   Ref<> text;
   if (PyUnicode_Check(path.get())) {
     text = std::move(path);
