@@ -343,14 +343,25 @@ bool handle_weak_references(ObjectList& unreachable) {
   return true;
 }
 
+// Suspended code goes first, then instances of Python classes, then built-in objects such as files: each may want to close what
+// it made after itself, and a file that finds itself unclosed complains.
+int finalizer_turn(PyTypeObject* type) {
+  if (type == &PyGen_Type || type == &PyCoro_Type || type == &PyAsyncGen_Type) return 0;
+  return PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) ? 1 : 2;
+}
+constexpr int kFinalizerTurns = 3;
+
 void call_finalizers(ObjectList& unreachable) {
-  for (PyObject* object : unreachable) {
-    destructor finalizer = Py_TYPE(object)->tp_finalize;
-    Page* page = Page::of(object);
-    size_t index = page->index_of(object);
-    if (!finalizer || page->get(kFinalized, index)) continue;
-    page->set(kFinalized, index);
-    finalizer(object);
+  for (int turn = 0; turn < kFinalizerTurns; ++turn) {
+    for (PyObject* object : unreachable) {
+      destructor finalizer = Py_TYPE(object)->tp_finalize;
+      if (!finalizer || finalizer_turn(Py_TYPE(object)) != turn) continue;
+      Page* page = Page::of(object);
+      size_t index = page->index_of(object);
+      if (page->get(kFinalized, index)) continue;
+      page->set(kFinalized, index);
+      finalizer(object);
+    }
   }
 }
 
