@@ -38,7 +38,7 @@ extern "C" {
 PyTypeObject PyBool_Type = {
     .ob_base = GILL_STATIC_TYPE_HEAD,
     .tp_name = "bool",
-    .tp_basicsize = offsetof(PyLongObject, ob_digit) + sizeof(digit),
+    .tp_basicsize = sizeof(PyLongObject),
     .tp_repr = slot<bool_repr>,
     .tp_as_number = &bool_as_number,
     .tp_flags = Py_TPFLAGS_DEFAULT,

@@ -137,7 +137,7 @@ Ref<> int_sizeof(PyObject* self) {
 }
 
 const PyMethodDef kMethods[] = {
-    METHOD("conjugate($self, /)", int_self, "Returns self, the complex conjugate of any int."),
+    METHOD_UNSIGNED("conjugate($self, /)", int_self, "Returns self, the complex conjugate of any int."),
     METHOD("bit_length($self, /)", int_bit_length, "Number of bits necessary to represent self in binary.\n\n>>> bin(37)\n'0b100101'\n>>> (37).bit_length()\n6"),
     METHOD("bit_count($self, /)", int_bit_count, "Number of ones in the binary representation of the absolute value of self.\n\nAlso known as the population count.\n\n>>> bin(13)\n'0b1101'\n>>> (13).bit_count()\n3"),
     METHOD("to_bytes($self, /, length=1, byteorder='big', *, signed=False)", int_to_bytes, "Return an array of bytes representing an integer."),
@@ -146,9 +146,9 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("__trunc__($self, /)", int_self, "Truncating an Integral returns itself."),
     METHOD_UNSIGNED("__floor__($self, /)", int_self, "Flooring an Integral returns itself."),
     METHOD_UNSIGNED("__ceil__($self, /)", int_self, "Ceiling of an Integral returns itself."),
-    METHOD_UNSIGNED("__round__($self, ndigits=<unrepresentable>, /)", int_round, "Rounding an Integral returns itself.\n\nRounding with an ndigits argument also returns an integer."),
+    METHOD("__round__($self, ndigits=<unrepresentable>, /)", int_round, "Rounding an Integral returns itself.\n\nRounding with an ndigits argument also returns an integer."),
     METHOD("__getnewargs__($self, /)", int_getnewargs, ""),
-    METHOD("__format__($self, format_spec, /)", int_format, "Convert to a string according to format_spec."),
+    METHOD("__format__($self, format_spec, /)", int_format, ""),
     METHOD("__sizeof__($self, /)", int_sizeof, "Returns size in memory, in bytes."),
     kEndOfMethods,
 };
