@@ -13,6 +13,8 @@
 #include "runtime/runtime.h"
 
 extern "C" {
+int _PyMem_GetAllocatorName(const char* text, PyMemAllocatorName* number);
+int _PyMem_SetupAllocators(PyMemAllocatorName number);
 int _Py_LegacyLocaleDetected(int);
 int _Py_CoerceLegacyLocale(int);
 char* _Py_SetLocaleFromEnv(int category);
@@ -91,20 +93,11 @@ void read_coercion(PyPreConfig* config) {
 
 PyStatus read_allocator(PyPreConfig* config) {
   if (config->allocator != PYMEM_ALLOCATOR_NOT_SET) return PyStatus_Ok();
-  struct Name {
-    const char* text;
-    PyMemAllocatorName allocator;
-  };
-  static constexpr Name kNames[] = {{"default", PYMEM_ALLOCATOR_DEFAULT},           {"debug", PYMEM_ALLOCATOR_DEBUG},
-                                    {"pymalloc", PYMEM_ALLOCATOR_PYMALLOC},         {"pymalloc_debug", PYMEM_ALLOCATOR_PYMALLOC_DEBUG},
-                                    {"malloc", PYMEM_ALLOCATOR_MALLOC},             {"malloc_debug", PYMEM_ALLOCATOR_MALLOC_DEBUG}};
   if (const char* text = variable(config, "PYTHONMALLOC")) {
-    for (const Name& known : kNames) {
-      if (std::strcmp(text, known.text) != 0) continue;
-      config->allocator = known.allocator;
-      return PyStatus_Ok();
-    }
-    return error_in("preconfig_init_allocator", "PYTHONMALLOC: unknown allocator");
+    PyMemAllocatorName chosen;
+    if (_PyMem_GetAllocatorName(text, &chosen) < 0) return error_in("preconfig_init_allocator", "PYTHONMALLOC: unknown allocator");
+    config->allocator = chosen;
+    return PyStatus_Ok();
   }
   if (config->dev_mode) config->allocator = PYMEM_ALLOCATOR_DEBUG;
   return PyStatus_Ok();
@@ -139,6 +132,7 @@ PyStatus preinitialize(const PyPreConfig* given, const PyWideStringList* argv) {
   if (config.configure_locale) _Py_SetLocaleFromEnv(LC_CTYPE);
   CHECK(read_allocator(&config));
   CHECK(read_utf8_mode(&config, options));
+  _PyMem_SetupAllocators(static_cast<PyMemAllocatorName>(config.allocator));
   read_coercion(&config);
   if (config.coerce_c_locale == 2) {
     if (!_Py_CoerceLegacyLocale(config.coerce_c_locale_warn)) config.coerce_c_locale = 0;

@@ -57,6 +57,7 @@ constexpr PyMemAllocatorEx kHeap = {nullptr, heap_malloc, heap_calloc, heap_real
 struct Allocators {
   PyMemAllocatorEx domains[3] = {kRaw, kHeap, kHeap};
   PyObjectArenaAllocator arena = {};
+  const char* chosen = "pymalloc";  // what PYTHONMALLOC asked for, by its full name
 };
 constinit Allocators g_allocators;
 
@@ -147,7 +148,43 @@ void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* allocator
 }
 void PyObject_GetArenaAllocator(PyObjectArenaAllocator* out) { *out = g_allocators.arena; }
 void PyObject_SetArenaAllocator(PyObjectArenaAllocator* allocator) { g_allocators.arena = *allocator; }
-const char* _PyMem_GetCurrentAllocatorName(void) { return g_allocators_replaced ? nullptr : "pymalloc"; }
+const char* _PyMem_GetCurrentAllocatorName(void) { return g_allocators_replaced ? nullptr : g_allocators.chosen; }
+
+// The names of PYTHONMALLOC. There is one heap, which the collector needs, so they choose how much it checks and
+// what it is called.
+namespace {
+struct AllocatorName {
+  const char* text;
+  const char* full;
+  PyMemAllocatorName number;
+};
+constexpr AllocatorName kAllocatorNames[] = {
+    {"default", "pymalloc", PYMEM_ALLOCATOR_DEFAULT},          {"debug", "pymalloc_debug", PYMEM_ALLOCATOR_DEBUG},
+    {"pymalloc", "pymalloc", PYMEM_ALLOCATOR_PYMALLOC},        {"pymalloc_debug", "pymalloc_debug", PYMEM_ALLOCATOR_PYMALLOC_DEBUG},
+    {"malloc", "malloc", PYMEM_ALLOCATOR_MALLOC},              {"malloc_debug", "malloc_debug", PYMEM_ALLOCATOR_MALLOC_DEBUG},
+};
+}  // namespace
+[[gnu::visibility("default")]] int _PyMem_GetAllocatorName(const char* text, PyMemAllocatorName* number) {
+  if (!text || !*text) {
+    *number = PYMEM_ALLOCATOR_DEFAULT;
+    return 0;
+  }
+  for (const AllocatorName& known : kAllocatorNames) {
+    if (std::strcmp(text, known.text) != 0) continue;
+    *number = known.number;
+    return 0;
+  }
+  return -1;
+}
+[[gnu::visibility("default")]] int _PyMem_SetupAllocators(PyMemAllocatorName number) {
+  if (number == PYMEM_ALLOCATOR_NOT_SET) return 0;
+  for (const AllocatorName& known : kAllocatorNames) {
+    if (known.number != number) continue;
+    g_allocators.chosen = known.full;
+    return 0;
+  }
+  return -1;
+}
 
 // Both copy into the domain that their names say; freed with the same domain's free.
 wchar_t* _PyMem_RawWcsdup(const wchar_t* text) {

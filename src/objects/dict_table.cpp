@@ -221,11 +221,11 @@ int dict_insert_absent(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObje
   bool exact = PyUnicode_CheckExact(key);
   DictKeys* keys = dict->ma_keys;
   if (keys->unicode && !exact) {
-    Py_ssize_t room = keys->usable > 0 ? keys->usable + keys->entries : dict->ma_used * 3;
+    Py_ssize_t room = keys->usable > 0 ? keys->usable + keys->entries : dict->ma_used * 2;
     if (rebuild(dict, std::max<Py_ssize_t>(room, dict->ma_used + 1), false) == Status::error) return -1;
   } else if (keys->usable <= 0) {
-    // Three times the live entries halves the load; a table full of deleted ones may stay as large.
-    if (rebuild(dict, std::max<Py_ssize_t>(dict->ma_used * 3, dict->ma_used + 1), keys->unicode) == Status::error) return -1;
+    // Room for twice the live entries, which is three slots for each; a table full of deleted ones may stay as large.
+    if (rebuild(dict, std::max<Py_ssize_t>(dict->ma_used * 2, dict->ma_used + 1), keys->unicode) == Status::error) return -1;
   }
   keys = dict->ma_keys;
   i = keys->entries;
