@@ -231,6 +231,7 @@ bool parse_keywords(PyObject* const* args, Py_ssize_t positional, const NamedArg
 
   int least = INT_MAX;      // units before '|'
   int most = INT_MAX;       // units before '$'
+  int reached = count;      // the parameters looked at
   bool skip_ahead = false;  // a required argument was missing: go on to find misspelled names, which explain it better
   Py_ssize_t left = named_count;
   for (int i = 0; i < count; ++i) {
@@ -245,7 +246,11 @@ bool parse_keywords(PyObject* const* args, Py_ssize_t positional, const NamedArg
       most = i;
       ++format;
       if (most < parameters.positional_only) return PyErr_SetString(PyExc_SystemError, "Empty parameter name after $"), false;
-      if (!skip_ahead && most < positional) {
+      if (skip_ahead) {
+        reached = i;
+        break;
+      }
+      if (most < positional) {
         if (most == 0) {
           PyErr_Format(PyExc_TypeError, "%.200s%s takes no positional arguments", callee.text(), callee.parentheses());
         } else {
@@ -297,7 +302,7 @@ bool parse_keywords(PyObject* const* args, Py_ssize_t positional, const NamedArg
   if (skip_ahead) {
     int needed = std::min(parameters.positional_only, least);
     PyErr_Format(PyExc_TypeError, "%.200s%s takes %s %d positional argument%s (%zd given)", callee.text(), callee.parentheses(),
-                 needed < count ? "at least" : "exactly", needed, plural(needed), positional);
+                 needed < reached ? "at least" : "exactly", needed, plural(needed), positional);
     return false;
   }
   if (*format && *format != ';' && *format != ':' && *format != '|' && *format != '$') {
