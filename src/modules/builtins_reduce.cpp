@@ -2,6 +2,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "modules/builtins.h"
+#include "objects/int.h"
 
 namespace gill {
 namespace {
@@ -33,10 +34,9 @@ class Sum {
   Status add(PyObject* item) {
     if (form_ == Form::integer) {
       if (PyLong_CheckExact(item) || PyBool_Check(item)) {
-        int overflow = 0;
-        long value = PyLong_AsLongAndOverflow(item, &overflow);
-        long total;
-        if (!overflow && !__builtin_add_overflow(integer_, value, &total)) {
+        int64_t value;
+        int64_t total;
+        if (word_of(item, &value) && !__builtin_add_overflow(integer_, value, &total)) {
           integer_ = total;
           return Status::ok;
         }
@@ -47,9 +47,8 @@ class Sum {
         return Status::ok;
       }
       if (PyLong_CheckExact(item) || PyBool_Check(item)) {
-        int overflow = 0;
-        long value = PyLong_AsLongAndOverflow(item, &overflow);
-        if (!overflow) {
+        int64_t value;
+        if (word_of(item, &value)) {
           real_ += static_cast<double>(value);
           return Status::ok;
         }
@@ -85,7 +84,7 @@ class Sum {
   }
 
   Form form_ = Form::object;
-  long integer_ = 0;
+  int64_t integer_ = 0;
   double real_ = 0;
   Ref<> object_;
 };
@@ -101,8 +100,12 @@ Ref<> builtin_sum(PyObject*, PyObject* iterable, PyObject* start) {
   if (PyBytes_Check(start)) return raise(PyExc_TypeError, "sum() can't sum bytes [use b''.join(seq) instead]");
   if (PyByteArray_Check(start)) return raise(PyExc_TypeError, "sum() can't sum bytearray [use b''.join(seq) instead]");
   Sum sum(start);
-  while (Ref<> item = steal(PyIter_Next(iterator.get()))) TRY(sum.add(item.get()));
-  if (PyErr_Occurred()) return failure;
+  iternextfunc next = Py_TYPE(iterator.get())->tp_iternext;
+  while (Ref<> item = steal(next(iterator.get()))) TRY(sum.add(item.get()));
+  if (PyErr_Occurred()) {
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) return failure;
+    PyErr_Clear();
+  }
   return sum.result();
 }
 

@@ -220,7 +220,10 @@ Ref<> modulo(PyObject* a, PyObject* b) {
 Ref<> divmod_pair(PyObject* a, PyObject* b) {
   Ref<> q, r;
   TRY(int_divmod(a, b, &q, &r));
-  return steal(PyTuple_Pack(2, q.get(), r.get()));
+  Ref<> pair = TRY(steal(PyTuple_New(2)));
+  PyTuple_SET_ITEM(pair.get(), 0, q.release());
+  PyTuple_SET_ITEM(pair.get(), 1, r.release());
+  return pair;
 }
 
 // The quotient as the nearest double. 55 bits and a sticky one decide the rounding.
@@ -229,12 +232,10 @@ Ref<> true_divide(PyObject* a, PyObject* b) {
   // Operands that doubles hold exactly are divided as such.
   constexpr int64_t kExact = int64_t{1} << 53;
   auto exact = [](PyObject* n, double* value) {
-    Py_ssize_t size = int_size(n);
-    if (size < -2 || size > 2) return false;
-    int64_t magnitude = size == 0 ? 0 : int_digits(n)[0];
-    if (size == 2 || size == -2) magnitude |= static_cast<int64_t>(int_digits(n)[1]) << PyLong_SHIFT;
-    *value = static_cast<double>(size < 0 ? -magnitude : magnitude);
-    return magnitude <= kExact;
+    int64_t whole;
+    if (!word_of(n, &whole)) return false;
+    *value = static_cast<double>(whole);
+    return whole >= -kExact && whole <= kExact;
   };
   double left, right;
   if (exact(a, &left) && exact(b, &right)) return steal(PyFloat_FromDouble(left / right));
@@ -277,6 +278,19 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   auto compute = [&]() -> Ref<> {
     if (modulus != Py_None) {
       if (int_size(modulus) == 0) return raise(PyExc_ValueError, "pow() 3rd argument cannot be 0");
+      int64_t base_word, rest, divisor;
+      if (word_of(a, &base_word) && word_of(b, &rest) && rest >= 0 && word_of(modulus, &divisor)) {
+        auto size = static_cast<uint64_t>(std::abs(divisor));
+        auto times = [size](uint64_t x, uint64_t y) { return static_cast<uint64_t>(static_cast<unsigned __int128>(x) * y % size); };
+        int64_t start = base_word % static_cast<int64_t>(size);
+        uint64_t square = static_cast<uint64_t>(start < 0 ? start + static_cast<int64_t>(size) : start), result = 1 % size;
+        for (; rest; rest >>= 1) {
+          if (rest & 1) result = times(result, square);
+          square = times(square, square);
+        }
+        auto value = static_cast<int64_t>(result);
+        return int_from(divisor < 0 && value ? value + divisor : value);
+      }
       Mpz base(a), exponent(b), m(modulus), magnitude, result;
       mpz_abs(magnitude, m);
       if (exponent.sign() < 0) {

@@ -35,6 +35,7 @@ bool magnitude_of(PyObject* number, uint64_t* out) {
 // The value when it fits, else -1 and the direction of the overflow in *overflow (-1 or 1).
 long long signed_value(PyObject* number, int* overflow) {
   *overflow = 0;
+  if (int64_t word; word_of(number, &word)) [[likely]] return word;
   uint64_t magnitude;
   bool negative = int_size(number) < 0;
   if (magnitude_of(number, &magnitude)) {
@@ -125,6 +126,7 @@ PyObject* PyLong_FromDouble(double value) {
 long PyLong_AsLongAndOverflow(PyObject* object, int* overflow) { return PyLong_AsLongLongAndOverflow(object, overflow); }
 long long PyLong_AsLongLongAndOverflow(PyObject* object, int* overflow) {
   *overflow = 0;
+  if (object && PyLong_Check(object)) [[likely]] return signed_value(object, overflow);
   Ref<> number = as_int(object);
   return number ? signed_value(number.get(), overflow) : -1;
 }

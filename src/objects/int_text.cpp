@@ -26,6 +26,56 @@ int digit_value(char c) {
 
 bool is_power_of_two(int base) { return (base & (base - 1)) == 0; }
 
+// Decimal digits of a number of moderate length, nine at a time: GMP takes longer to get going.
+inline constexpr Py_ssize_t kShortNumber = 24;   // int digits
+inline constexpr size_t kShortText = 24 * 9 + 8;  // decimal digits
+inline constexpr uint32_t kNine = 1'000'000'000;
+
+char* short_decimal(PyObject* number, char* end) {
+  digit rest[kShortNumber];
+  Py_ssize_t n = std::abs(int_size(number));
+  std::copy_n(int_digits(number), n, rest);
+  char* out = end;
+  while (n > 0) {
+    uint64_t carry = 0;
+    for (Py_ssize_t i = n; --i >= 0;) {
+      carry = carry << PyLong_SHIFT | rest[i];
+      rest[i] = static_cast<digit>(carry / kNine);
+      carry %= kNine;
+    }
+    if (rest[n - 1] == 0) --n;
+    for (int i = 0; i < 9 && (n > 0 || carry); ++i, carry /= 10) *--out = static_cast<char>('0' + carry % 10);
+  }
+  return out;
+}
+
+// A number of few decimal digits, with underscores between.
+Ref<> from_short_decimal(const char* text, const char* end, size_t count, bool negative) {
+  Ref<PyLongObject> number = TRY(new_int(static_cast<Py_ssize_t>(count / 9 + 1)));
+  Py_ssize_t n = 0;
+  uint32_t chunk = 0, scale = 1;
+  auto add_chunk = [&] {
+    uint64_t carry = chunk;
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      carry += static_cast<uint64_t>(number->ob_digit[i]) * scale;
+      number->ob_digit[i] = static_cast<digit>(carry & PyLong_MASK);
+      carry >>= PyLong_SHIFT;
+    }
+    if (carry) number->ob_digit[n++] = static_cast<digit>(carry);
+    chunk = 0;
+    scale = 1;
+  };
+  for (; text < end; ++text) {
+    if (*text == '_') continue;
+    chunk = chunk * 10 + static_cast<uint32_t>(*text - '0');
+    scale *= 10;
+    if (scale == kNine) add_chunk();
+  }
+  if (scale > 1) add_chunk();
+  number->ob_base.ob_size = n;
+  return normalized(std::move(number), negative);
+}
+
 // The digits in a malloc'ed, NUL-terminated buffer; null with an exception.
 char* digits_of(PyObject* number, int base, size_t* length) {
   Mpz value(number);
@@ -58,17 +108,23 @@ Status check_output_limit(PyObject* number) {
 Ref<> int_to_text(PyObject* number, int base, bool prefix) {
   if (base == 10 && std::abs(int_size(number)) > 2) TRY(check_output_limit(number));
   bool negative = int_size(number) < 0;
-  char small[80];
+  char small[kShortText];
   char* digits = small;
   size_t length;
+  bool in_place = true;
   if (std::abs(int_size(number)) <= 2) {
     uint64_t magnitude = int_size(number) == 0 ? 0 : int_digits(number)[0];
     if (std::abs(int_size(number)) == 2) magnitude |= static_cast<uint64_t>(int_digits(number)[1]) << PyLong_SHIFT;
     auto [end, error] = std::to_chars(small, small + sizeof(small), magnitude, base);
     length = static_cast<size_t>(end - small);
+  } else if (base == 10 && std::abs(int_size(number)) <= kShortNumber) {
+    char* end = small + sizeof(small);
+    digits = short_decimal(number, end);
+    length = static_cast<size_t>(end - digits);
   } else {
     digits = digits_of(number, base, &length);
     if (!digits) return failure;
+    in_place = false;
   }
   const char* lead = !prefix ? "" : base == 16 ? "0x" : base == 8 ? "0o" : base == 2 ? "0b" : "";
   size_t lead_length = std::strlen(lead);
@@ -79,7 +135,7 @@ Ref<> int_to_text(PyObject* number, int base, bool prefix) {
     std::memcpy(out, lead, lead_length);
     std::memcpy(out + lead_length, digits, length);
   }
-  if (digits != small) PyMem_Free(digits);
+  if (!in_place) PyMem_Free(digits);
   return text;
 }
 
@@ -141,6 +197,8 @@ Ref<> int_from_text(const char* text, const char** end, int base, bool* bad) {
                    limit, static_cast<Py_ssize_t>(count));
     }
   }
+  if (base == 10 && count <= kShortNumber * 9) return from_short_decimal(start, stop, count, negative);
+  TRY(expect_bits(static_cast<double>(count) * 5.2));
   char* digits = static_cast<char*>(PyMem_Malloc(count + 1));
   if (!digits) {
     PyErr_NoMemory();

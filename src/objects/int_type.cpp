@@ -73,7 +73,8 @@ Ref<> int_bit_count(PyObject* self) {
 }
 
 Maybe<bool> is_little(PyObject* byteorder) {
-  if (!byteorder) return false;
+  if (!byteorder || byteorder == name<"big">) return false;
+  if (byteorder == name<"little">) return true;
   if (!PyUnicode_Check(byteorder)) return raise(PyExc_TypeError, "argument 'byteorder' must be str, not %.50s", Py_TYPE(byteorder)->tp_name);
   if (PyUnicode_CompareWithASCIIString(byteorder, "little") == 0) return true;
   if (PyUnicode_CompareWithASCIIString(byteorder, "big") == 0) return false;

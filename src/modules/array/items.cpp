@@ -45,6 +45,11 @@ int set_unsigned_short(ArrayObject* self, Py_ssize_t i, PyObject* value) {
 
 template <class T, char Code>
 int set_parsed(ArrayObject* self, Py_ssize_t i, PyObject* value) {
+  if (PyLong_CheckExact(value)) [[likely]] {
+    int overflow;
+    long long x = PyLong_AsLongLongAndOverflow(value, &overflow);
+    if (!overflow && std::in_range<T>(x)) return store(self, i, static_cast<T>(x));
+  }
   static constexpr char format[] = {Code, ';', 'a', 'r', 'r', 'a', 'y', ' ', 'i', 't', 'e', 'm', ' ', 'm', 'u', 's', 't', ' ', 'b', 'e', ' ',
                                     'i', 'n', 't', 'e', 'g', 'e', 'r', 0};
   T x;

@@ -1,5 +1,7 @@
 // The functions of whole numbers.
 #include <climits>
+#include <cmath>
+#include <numeric>
 
 #include "base/names.h"
 #include "modules/math/math_module.h"
@@ -19,11 +21,8 @@ Ref<> absolute(Ref<> number) {
 }
 
 Ref<> gcd_of(PyObject* a, PyObject* b) {
-  if (is_one_digit(a) && is_one_digit(b)) {
-    int64_t x = std::abs(one_digit_value(a)), y = std::abs(one_digit_value(b));
-    while (y) x = std::exchange(y, x % y);
-    return int_from(x);
-  }
+  int64_t x, y;
+  if (word_of(a, &x) && word_of(b, &y)) return int_from(std::gcd(x, y));
   return steal(_PyLong_GCD(a, b));
 }
 
@@ -36,6 +35,7 @@ Ref<> lcm_of(PyObject* a, PyObject* b) {
 
 // Results beyond are larger than any memory; GMP would end the process.
 inline constexpr long kLargestFactorial = 1L << 33;
+inline constexpr long kLargestWord = 20;  // 20! fits 64 bits
 
 Failure no_memory() {
   PyErr_NoMemory();
@@ -61,6 +61,12 @@ void falling_product(Mpz& out, Mpz& n, unsigned long k) {
 
 Ref<> factorial_of(long n) {
   if (n > kLargestFactorial) return no_memory();
+  if (n <= kLargestWord) {
+    int64_t product = 1;
+    for (long i = 2; i <= n; ++i) product *= i;
+    return int_from(product);
+  }
+  TRY(expect_bits(static_cast<double>(n) * std::log2(static_cast<double>(n))));
   Mpz result;
   mpz_fac_ui(result, static_cast<unsigned long>(n));
   return result.to_int();
@@ -108,6 +114,12 @@ Ref<> lcm(PyObject*, Args integers) {
 Ref<> isqrt(PyObject*, PyObject* n) {
   Ref<> number = TRY(index_of(n));
   if (is_negative(number.get())) return raise(PyExc_ValueError, "isqrt() argument must be nonnegative");
+  if (int64_t word; word_of(number.get(), &word)) {
+    auto root = static_cast<int64_t>(std::sqrt(static_cast<double>(word)));
+    while (root * root > word) --root;
+    while ((root + 1) * (root + 1) <= word) ++root;
+    return int_from(root);
+  }
   Mpz value(number.get());
   mpz_sqrt(value, value);
   return value.to_int();
@@ -133,6 +145,13 @@ Ref<> perm(PyObject* module, PyObject* n, PyObject* k) {
   if (overflow > 0) return raise(PyExc_OverflowError, "k must not exceed %lld", LLONG_MAX);
   if (count == 0) return borrow(small_int(1));
   if (count > kLargestFactorial) return no_memory();
+  if (int64_t top; word_of(pair.n.get(), &top)) {
+    int64_t product = top;
+    long long i = 1;
+    while (i < count && !__builtin_mul_overflow(product, top - i, &product)) ++i;
+    if (i == count) return int_from(product);
+  }
+  TRY(expect_bits(static_cast<double>(_PyLong_NumBits(pair.n.get())) * static_cast<double>(count)));
   Mpz first(pair.n.get()), result;
   falling_product(result, first, static_cast<unsigned long>(count));
   return result.to_int();
@@ -149,6 +168,15 @@ Ref<> comb(PyObject*, PyObject* n, PyObject* k) {
   long long count = PyLong_AsLongLongAndOverflow(fewer, &overflow);
   if (overflow > 0) return raise(PyExc_OverflowError, "min(n - k, k) must not exceed %lld", LLONG_MAX);
   if (count > kLargestFactorial) return no_memory();
+  if (int64_t top; word_of(pair.n.get(), &top)) {
+    // Each product with the next factor divides evenly.
+    unsigned __int128 product = 1;
+    long long i = 0;
+    for (; i < count && product >> 63 == 0; ++i) product = product * static_cast<uint64_t>(top - i) / static_cast<uint64_t>(i + 1);
+    if (product >> 63 == 0) return int_from(static_cast<int64_t>(product));
+  }
+  double ways = static_cast<double>(count);
+  TRY(expect_bits(ways * (static_cast<double>(_PyLong_NumBits(pair.n.get())) - std::log2(ways + 1) + 2)));
   Mpz result(pair.n.get());
   mpz_bin_ui(result, result, static_cast<unsigned long>(count));
   return result.to_int();
