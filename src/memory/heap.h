@@ -157,6 +157,28 @@ class Heap {
     cursor.free &= cursor.free - 1;
     return cursor.base + bit * slot_size;
   }
+  // From the slots freed last alone; null when there is none.
+  [[gnu::always_inline]] void* take_recent(Kind kind, int index) {
+#ifdef GILL_DEBUG_CHECKS
+    return nullptr;
+#else
+    Magazine& magazine = magazines_[static_cast<int>(kind)][index];
+    return magazine.count ? magazine.slots[--magazine.count] : nullptr;
+#endif
+  }
+  // Puts a slot among those; false where free() has more to do.
+  [[gnu::always_inline]] bool put_recent(Kind kind, int index, void* slot) {
+#ifdef GILL_DEBUG_CHECKS
+    return false;
+#else
+    Page* page = Page::of(slot);
+    if (page->heap != this || page->size_class != index || page->kind != kind) return false;
+    Magazine& magazine = magazines_[static_cast<int>(kind)][index];
+    if (magazine.count == Magazine::kCapacity) return false;
+    magazine.slots[magazine.count++] = slot;
+    return true;
+#endif
+  }
   // `slot` is the start of the slot, prefix included.
   static void free(void* slot);
 

@@ -6,6 +6,7 @@
 #include "base/names.h"
 #include "objects/float_text.h"
 #include "objects/int.h"
+#include "objects/number_memory.h"
 
 namespace gill {
 namespace {
@@ -274,6 +275,7 @@ PyTypeObject PyFloat_Type = {
     .ob_base = GILL_STATIC_TYPE_HEAD,
     .tp_name = "float",
     .tp_basicsize = sizeof(PyFloatObject),
+    .tp_dealloc = number_dealloc<&PyFloat_Type>,
     .tp_repr = slot<float_repr>,
     .tp_as_number = &float_as_number,
     .tp_hash = float_hash,
@@ -289,8 +291,8 @@ PyTypeObject PyFloat_Type = {
 };
 
 PyObject* PyFloat_FromDouble(double value) {
-  auto* object = static_cast<PyFloatObject*>(PyObject_Malloc(sizeof(PyFloatObject)));
-  if (!object) return PyErr_NoMemory();
+  auto* object = static_cast<PyFloatObject*>(allocate_number());
+  if (!object) return nullptr;
   object->ob_base = {1, &PyFloat_Type};
   object->ob_fval = value;
   return as_object(object);

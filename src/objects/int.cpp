@@ -7,6 +7,7 @@
 
 #include "base/names.h"
 #include "memory/heap.h"
+#include "objects/number_memory.h"
 
 namespace gill {
 
@@ -16,7 +17,7 @@ Ref<PyLongObject> new_int(Py_ssize_t digits) {
     return raise(PyExc_OverflowError, "too many digits in integer");
   }
   size_t bytes = std::max(kHead + static_cast<size_t>(digits) * sizeof(digit), sizeof(PyLongObject));
-  auto* object = static_cast<PyLongObject*>(PyObject_Malloc(bytes));
+  auto* object = static_cast<PyLongObject*>(bytes <= kNumberSize ? allocate_number() : PyObject_Malloc(bytes));
   if (!object) {
     PyErr_NoMemory();
     return failure;

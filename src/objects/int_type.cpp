@@ -4,6 +4,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "objects/int.h"
+#include "objects/number_memory.h"
 
 // A published symbol that no public header declares; objects/number_format.cpp has it.
 extern "C" int _PyLong_FormatAdvancedWriter(_PyUnicodeWriter* writer, PyObject* number, PyObject* spec, Py_ssize_t start, Py_ssize_t end);
@@ -173,6 +174,7 @@ extern "C" PyTypeObject PyLong_Type = {
     .tp_name = "int",
     .tp_basicsize = offsetof(PyLongObject, ob_digit),
     .tp_itemsize = sizeof(digit),
+    .tp_dealloc = number_dealloc<&PyLong_Type>,
     .tp_repr = slot<int_repr>,
     .tp_as_number = &int_as_number,
     .tp_hash = int_hash,

@@ -30,7 +30,7 @@ constexpr HandlerTable tracing_table() {
 constinit const HandlerTable kPlainTable = plain_table();
 constinit const HandlerTable kTracingTable = tracing_table();
 
-VM_CALL PyObject* op_UNKNOWN(VM_PARAMETERS) {
+HANDLER(UNKNOWN) {
   SAVE_PLACE();
   PyErr_Format(PyExc_SystemError, "unknown opcode %d", static_cast<int>(next[-1] & 255));
   END_ERROR();

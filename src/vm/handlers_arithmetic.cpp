@@ -35,7 +35,7 @@ PyObject* append_in_place(Frame* frame, CodeUnit* after, PyObject* left, PyObjec
 
 namespace {
 
-VM_CALL PyObject* operate(VM_PARAMETERS) {
+VM_STEP operate(VM_PARAMETERS) {
   PyObject *right = sp[-1], *left = sp[-2];
   PyObject* result = kOperators[oparg](left, right);
   sp -= 2;
@@ -47,7 +47,7 @@ VM_CALL PyObject* operate(VM_PARAMETERS) {
   END_DISPATCH();
 }
 
-VM_CALL PyObject* concatenate(VM_PARAMETERS) {
+VM_STEP concatenate(VM_PARAMETERS) {
   PyObject *right = sp[-1], *left = sp[-2];
   next += kBinaryOpCaches;
   PyObject* result = append_in_place(frame, next, left, right);
@@ -68,7 +68,7 @@ inline int64_t floor_remainder(int64_t a, int64_t b) {
   return remainder + (remainder != 0 && (remainder < 0) != (b < 0) ? b : 0);
 }
 
-VM_CALL PyObject* operate_on_ints(VM_PARAMETERS) {
+VM_STEP operate_on_ints(VM_PARAMETERS) {
   PyObject *right = sp[-1], *left = sp[-2];
   if (!is_word(left) || !is_word(right)) TAIL(operate);
   int64_t a = word_value(left), b = word_value(right), value;
@@ -97,7 +97,7 @@ VM_CALL PyObject* operate_on_ints(VM_PARAMETERS) {
   }
 }
 
-VM_CALL PyObject* operate_on_floats(VM_PARAMETERS) {
+VM_STEP operate_on_floats(VM_PARAMETERS) {
   PyObject *right = sp[-1], *left = sp[-2];
   double a = PyFloat_AS_DOUBLE(left), b = PyFloat_AS_DOUBLE(right);
   switch (static_cast<BinaryOp>(oparg)) {
@@ -112,6 +112,11 @@ VM_CALL PyObject* operate_on_floats(VM_PARAMETERS) {
 }
 
 }  // namespace
+
+VM_CALL PyObject* drop_number(VM_PARAMETERS) {
+  free_number(ctx->dying);
+  END_DISPATCH();
+}
 
 VM_CALL PyObject* finish_with_new_int(VM_PARAMETERS) {
   SAVE_PLACE();

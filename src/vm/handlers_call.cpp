@@ -121,7 +121,7 @@ HANDLER(CALL_FUNCTION_EX) {
 namespace {
 
 // The general way: the frame may be seen by a tracer, end the activation, be a generator's or have an object.
-VM_CALL PyObject* return_in_general(VM_PARAMETERS) {
+VM_STEP return_in_general(VM_PARAMETERS) {
   SAVE_PLACE();
   PyObject* result = *--sp;
   save_stack(frame, sp);

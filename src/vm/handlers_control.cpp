@@ -25,7 +25,7 @@ HANDLER(JUMP_BACKWARD_NO_INTERRUPT) {
 // Pops and jumps when the truth of the top is as wanted. Truth other than that of bools is a step of its own.
 #define CONDITIONAL(NAME, SIGN, WANTED, END_JUMP)                            \
   namespace {                                                                \
-  VM_CALL PyObject* NAME##_by_truth(VM_PARAMETERS) {                         \
+  VM_STEP NAME##_by_truth(VM_PARAMETERS) {                         \
     PyObject* condition = *--sp;                                             \
     int truth = PyObject_IsTrue(condition);                                  \
     release(condition);                                                      \

@@ -28,10 +28,15 @@ inline PyObject** item_variable(Frame* frame, const CodeUnit* next, const Handle
   return table == &kPlainTable ? stored_variable(frame, next) : nullptr;
 }
 
-VM_CALL PyObject* end_loop(VM_PARAMETERS) {
+VM_STEP end_loop(VM_PARAMETERS) {
   release(*--sp);
   next += oparg;
   END_DISPATCH();
+}
+
+VM_STEP end_sequence(VM_PARAMETERS) {
+  release(std::exchange(reinterpret_cast<SequenceIterator*>(sp[-1])->sequence, nullptr));
+  TAIL(end_loop);
 }
 
 // Hands the item on: to its variable, or to the stack.
@@ -41,12 +46,19 @@ VM_CALL PyObject* end_loop(VM_PARAMETERS) {
     if (PyObject** to_ = item_variable(frame, next, table)) {      \
       PyObject* old_ = std::exchange(*to_, item_);                 \
       ++next;                                                      \
-      if (old_) release(old_);                                     \
-      END_DISPATCH();                                              \
+      if (!old_) END_DISPATCH();                                   \
+      END_DROP(old_);                                              \
     }                                                              \
     *sp++ = item_;                                                 \
     END_DISPATCH();                                                \
   } while (0)
+
+// The item is the number ctx->integer.
+VM_STEP new_item(VM_PARAMETERS) {
+  PyObject* item = int_from(ctx->integer).release();
+  if (!item) END_ERROR();
+  END_ITEM(item);
+}
 
 VM_CALL PyObject* next_of_range(VM_PARAMETERS) {
   auto* iterator = reinterpret_cast<RangeIterator*>(sp[-1]);
@@ -60,20 +72,16 @@ VM_CALL PyObject* next_of_range(VM_PARAMETERS) {
     ++next;
     END_DISPATCH();
   }
-  PyObject* item = int_from(value).release();
-  if (!item) END_ERROR();
-  END_ITEM(item);
+  if (void* memory = fits_word(value) ? recent_number_memory() : nullptr) END_ITEM(new_word(memory, value));
+  ctx->integer = value;
+  TAIL(new_item);
 }
 
 VM_CALL PyObject* next_of_list(VM_PARAMETERS) {
   auto* iterator = reinterpret_cast<SequenceIterator*>(sp[-1]);
   PyObject* list = iterator->sequence;
   if (!list) TAIL(end_loop);
-  if (iterator->index >= Py_SIZE(list)) {
-    iterator->sequence = nullptr;
-    release(list);
-    TAIL(end_loop);
-  }
+  if (iterator->index >= Py_SIZE(list)) TAIL(end_sequence);
   PyObject* item = PyList_GET_ITEM(list, iterator->index++);
   retain(item);
   END_ITEM(item);
@@ -83,31 +91,22 @@ VM_CALL PyObject* next_of_tuple(VM_PARAMETERS) {
   auto* iterator = reinterpret_cast<SequenceIterator*>(sp[-1]);
   PyObject* tuple = iterator->sequence;
   if (!tuple) TAIL(end_loop);
-  if (iterator->index >= Py_SIZE(tuple)) {
-    iterator->sequence = nullptr;
-    release(tuple);
-    TAIL(end_loop);
-  }
+  if (iterator->index >= Py_SIZE(tuple)) TAIL(end_sequence);
   PyObject* item = PyTuple_GET_ITEM(tuple, iterator->index++);
   retain(item);
   END_ITEM(item);
 }
 
-}  // namespace
+VM_STEP next_of_generator(VM_PARAMETERS) {
+  PyGenObject* generator = as_generator(sp[-1]);
+  begin_resume(thread, generator, Py_None);
+  return_place(generator) = {oparg, false};
+  TAIL(enter_generator);
+}
 
-HANDLER(FOR_ITER) {
-  SAVE_PLACE();
+VM_STEP next_in_general(VM_PARAMETERS) {
   PyObject* iterator = sp[-1];
-  PyTypeObject* type = Py_TYPE(iterator);
-  if (type == &PyRangeIter_Type) TAIL(next_of_range);
-  if (type == &PyListIter_Type) TAIL(next_of_list);
-  if (type == &PyTupleIter_Type) TAIL(next_of_tuple);
-  if (type == &PyGen_Type && can_enter(thread, ctx, as_generator(iterator))) {
-    begin_resume(thread, as_generator(iterator), Py_None);
-    return_place(as_generator(iterator)) = {oparg, false};
-    TAIL(enter_generator);
-  }
-  PyObject* value = type->tp_iternext(iterator);
+  PyObject* value = Py_TYPE(iterator)->tp_iternext(iterator);
   if (value) [[likely]] {
     *sp++ = value;
     END_FRESH();
@@ -121,6 +120,18 @@ HANDLER(FOR_ITER) {
   release(iterator);
   next += oparg;
   END_FRESH();
+}
+
+}  // namespace
+
+HANDLER(FOR_ITER) {
+  SAVE_PLACE();
+  PyTypeObject* type = Py_TYPE(sp[-1]);
+  if (type == &PyRangeIter_Type) TAIL(next_of_range);
+  if (type == &PyListIter_Type) TAIL(next_of_list);
+  if (type == &PyTupleIter_Type) TAIL(next_of_tuple);
+  if (type == &PyGen_Type && can_enter(thread, ctx, as_generator(sp[-1]))) TAIL(next_of_generator);
+  TAIL(next_in_general);
 }
 
 }  // namespace gill::vm

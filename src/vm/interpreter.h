@@ -42,6 +42,8 @@ struct EvalContext {
       [[maybe_unused]] ThreadState *thread, [[maybe_unused]] uint32_t oparg, [[maybe_unused]] const HandlerTable *table,       \
       [[maybe_unused]] EvalContext *ctx
 #define VM_CALL __attribute__((preserve_none))
+// A step is kept out of the handlers that end in it, so that they need no native frame for what only the step calls.
+#define VM_STEP [[gnu::noinline]] VM_CALL PyObject*
 #define VM_ARGUMENTS frame, next, sp, thread, oparg, table, ctx
 
 using Handler = VM_CALL PyObject* (*)(Frame*, CodeUnit*, PyObject**, ThreadState*, uint32_t, const HandlerTable*, EvalContext*);
@@ -54,25 +56,25 @@ extern const HandlerTable kTracingTable;
 // ---- steps that are no instruction ------------------------------------------------------------------
 
 // The current exception is set: find a handler in this frame or leave it.
-VM_CALL PyObject* unwind(VM_PARAMETERS);
+VM_STEP unwind(VM_PARAMETERS);
 // The same when the traceback has its entry already.
-VM_CALL PyObject* unwind_again(VM_PARAMETERS);
+VM_STEP unwind_again(VM_PARAMETERS);
 // Leaves a frame whose stack is saved for its caller's handlers.
-VM_CALL PyObject* leave_with_exception(VM_PARAMETERS);
+VM_STEP leave_with_exception(VM_PARAMETERS);
 // Begins a frame that was just pushed: recursion check, then its first instruction.
-VM_CALL PyObject* start_frame(VM_PARAMETERS);
+VM_STEP start_frame(VM_PARAMETERS);
 // Goes on with the generator on top of the stack, which can_enter() and begin_resume() have prepared.
-VM_CALL PyObject* enter_generator(VM_PARAMETERS);
+VM_STEP enter_generator(VM_PARAMETERS);
 // The same generator returned; its value is on top of its own stack. `frame` is the one that went on with it.
-VM_CALL PyObject* return_from_generator(VM_PARAMETERS);
+VM_STEP return_from_generator(VM_PARAMETERS);
 // What is rare in a handler that does without a native frame otherwise: it ends in one of these.
-VM_CALL PyObject* drop_one(VM_PARAMETERS);       // ctx->dying, whose count is zero, then dispatches
-VM_CALL PyObject* drop_two(VM_PARAMETERS);       // the same for ctx->dying_too as well; each may be null
-VM_CALL PyObject* unbound_local(VM_PARAMETERS);  // raises for the variable `oparg`
+VM_STEP drop_one(VM_PARAMETERS);       // ctx->dying, whose count is zero, then dispatches
+VM_STEP drop_two(VM_PARAMETERS);       // the same for ctx->dying_too as well; each may be null
+VM_STEP unbound_local(VM_PARAMETERS);  // raises for the variable `oparg`
 // Answers Interpreter::eval_requests, then dispatches.
-VM_CALL PyObject* answer_requests(VM_PARAMETERS);
+VM_STEP answer_requests(VM_PARAMETERS);
 
-#define HANDLER(NAME) VM_CALL PyObject* op_##NAME(VM_PARAMETERS)
+#define HANDLER(NAME) VM_STEP op_##NAME(VM_PARAMETERS)
 
 #define SAVE_PLACE() (frame->prev_instr = next - 1)
 #define TAIL(FUNCTION) [[clang::musttail]] return FUNCTION(VM_ARGUMENTS)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "objects/int.h"
+#include "objects/number_memory.h"
 #include "vm/interpreter.h"
 
 namespace gill::vm {
@@ -30,6 +31,21 @@ inline void set_word(PyObject* number, int64_t value) {
   reinterpret_cast<PyVarObject*>(number)->ob_size = value < 0 ? -size : size;
 }
 static_assert(sizeof(PyLongObject) >= offsetof(PyLongObject, ob_digit) + 2 * sizeof(digit));
+
+// Objects in memory of kNumberSize.
+inline PyObject* new_word(void* memory, int64_t value) {
+  auto* number = static_cast<PyObject*>(memory);
+  number->ob_refcnt = 1;
+  number->ob_type = &PyLong_Type;
+  set_word(number, value);
+  return number;
+}
+inline PyObject* new_float(void* memory, double value) {
+  auto* number = static_cast<PyFloatObject*>(memory);
+  number->ob_base = {1, &PyFloat_Type};
+  number->ob_fval = value;
+  return as_object(number);
+}
 
 inline bool is_store_fast(CodeUnit unit) {
   auto op = static_cast<Op>(unit & 255);
@@ -64,8 +80,19 @@ inline int order_of_ints(PyObject* a, PyObject* b) {
 inline constexpr int kBinaryOpCaches = info_of(Op::BINARY_OP).caches;
 
 // Steps: ctx->integer or ctx->real becomes a new object in the operands' place.
-VM_CALL PyObject* finish_with_new_int(VM_PARAMETERS);
-VM_CALL PyObject* finish_with_new_float(VM_PARAMETERS);
+VM_STEP finish_with_new_int(VM_PARAMETERS);
+VM_STEP finish_with_new_float(VM_PARAMETERS);
+// Step: ctx->dying is an int or a float.
+VM_STEP drop_number(VM_PARAMETERS);
+#define END_DROP_NUMBER(OBJECT)                  \
+  do {                                           \
+    PyObject* dropped_ = (OBJECT);               \
+    if (drops_to_zero(dropped_)) {               \
+      ctx->dying = dropped_;                     \
+      TAIL(drop_number);                         \
+    }                                            \
+    END_DISPATCH();                              \
+  } while (0)
 
 // Whether the next instruction stores to the variable that holds `left`, besides the stack the only one to do so.
 inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
@@ -74,30 +101,35 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
   return variable && *variable == left;
 }
 
-// Ends BINARY_OP with `left` and `right` on the stack; SET gives an object its new value.
-#define END_REUSING(SET, NEW)                               \
+// Ends BINARY_OP with `left` and `right` on the stack; SET gives an object its new value, INIT makes one of fresh memory.
+#define END_REUSING(SET, INIT, NEW)                         \
   do {                                                      \
     if (left->ob_refcnt == 1) {                             \
       SET(left);                                            \
       --sp;                                                 \
       next += kBinaryOpCaches;                              \
-      END_DROP(right);                                      \
+      END_DROP_NUMBER(right);                               \
     }                                                       \
     if (grows_variable(frame, next, left)) {                \
       SET(left);                                            \
       --left->ob_refcnt;                                    \
       sp -= 2;                                              \
       next += kBinaryOpCaches + 1;                          \
-      END_DROP(right);                                      \
+      END_DROP_NUMBER(right);                               \
     }                                                       \
     if (right->ob_refcnt == 1) {                            \
       SET(right);                                           \
       sp[-2] = right;                                       \
       --sp;                                                 \
       next += kBinaryOpCaches;                              \
-      END_DROP(left);                                       \
+      END_DROP_NUMBER(left);                                \
     }                                                       \
-    TAIL(NEW);                                              \
+    void* memory_ = recent_number_memory();                 \
+    if (!memory_) [[unlikely]] TAIL(NEW);                   \
+    sp[-2] = INIT(memory_);                                 \
+    --sp;                                                   \
+    next += kBinaryOpCaches;                                \
+    END_DROP_BOTH(left, right);                             \
   } while (0)
 
 #define END_INT(VALUE)                                      \
@@ -111,16 +143,18 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
     }                                                       \
     ctx->integer = value_;                                  \
     if (!fits_word(value_)) [[unlikely]] TAIL(finish_with_new_int); \
-    END_REUSING(GILL_SET_WORD, finish_with_new_int);        \
+    END_REUSING(GILL_SET_WORD, GILL_NEW_WORD, finish_with_new_int);        \
   } while (0)
 #define GILL_SET_WORD(OBJECT) set_word(OBJECT, value_)
+#define GILL_NEW_WORD(MEMORY) new_word(MEMORY, value_)
 
 #define END_FLOAT(VALUE)                                    \
   do {                                                      \
     double value_ = (VALUE);                                \
     ctx->real = value_;                                     \
-    END_REUSING(GILL_SET_FLOAT, finish_with_new_float);     \
+    END_REUSING(GILL_SET_FLOAT, GILL_NEW_FLOAT, finish_with_new_float);     \
   } while (0)
+#define GILL_NEW_FLOAT(MEMORY) new_float(MEMORY, value_)
 #define GILL_SET_FLOAT(OBJECT) (reinterpret_cast<PyFloatObject*>(OBJECT)->ob_fval = value_)
 
 }  // namespace gill::vm

@@ -94,6 +94,10 @@ void specialize_load_attr(CodeUnit* next, PyObject* owner, PyObject* attribute) 
     next[3] = static_cast<CodeUnit>(member->offset);
     return specialized_to(next, Op::LOAD_ATTR_SLOT);
   }
+  if (attribute == name<"__class__"> && descriptor == type_lookup(&PyBaseObject_Type, attribute)) {
+    next[3] = offsetof(PyObject, ob_type);
+    return specialized_to(next, Op::LOAD_ATTR_SLOT);
+  }
   if (may_become_descriptor(descriptor) || !has_managed_dict(type)) return found_nothing(next);
   Py_ssize_t place = values_slot(owner, attribute);
   if (place >= 0) {
@@ -302,8 +306,7 @@ ADAPTIVE(LOAD_METHOD, specialize_load_method(next, sp[-1], name_at(frame, oparg)
     sp[-1] = nullptr;            \
     *sp++ = value_;              \
     SKIP_CACHES(LOAD_METHOD);    \
-    release(owner);              \
-    END_DISPATCH();              \
+    END_DROP(owner);             \
   } while (0)
 
 HANDLER(LOAD_METHOD_WITH_VALUES) {

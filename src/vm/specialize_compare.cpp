@@ -43,7 +43,7 @@ ADAPTIVE(COMPARE_OP, specialize_compare_op(next, oparg, sp[-2], sp[-1]))
 namespace {
 
 // A jump backwards answers requests, as any loop does.
-VM_CALL PyObject* jump_back(VM_PARAMETERS) {
+VM_STEP jump_back(VM_PARAMETERS) {
   SAVE_PLACE();
   next -= next[-1] >> 8;
   PyObject *left = ctx->dying, *right = ctx->dying_too;

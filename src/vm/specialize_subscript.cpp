@@ -118,7 +118,7 @@ HANDLER(BINARY_SUBSCR_GETITEM) {
 
 namespace {
 // The index dies; the old item and the list are above the stack.
-VM_CALL PyObject* drop_index(VM_PARAMETERS) {
+VM_STEP drop_index(VM_PARAMETERS) {
   PyObject *key = ctx->dying, *old = sp[0], *container = sp[1];
   Py_TYPE(key)->tp_dealloc(key);
   END_DROP_BOTH(old, container);
