@@ -348,7 +348,6 @@ void PyErr_PrintEx(int set_last) {
     PySys_SetObject("last_traceback", own_traceback.get());
     PyErr_Clear();
   }
-  if (PyErr_GivenExceptionMatches(own_type.get(), PyExc_KeyboardInterrupt)) _Py_UnhandledKeyboardInterrupt = 1;
   Ref<> hook = borrow(PySys_GetObject("excepthook"));
   if (PySys_Audit("sys.excepthook", "OOOO", hook ? hook.get() : Py_None, own_type.get(), own_value.get(), own_traceback.get()) < 0) {
     PyErr_Clear();

@@ -7,6 +7,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "capi/config.h"
 #include "capi/lifecycle.h"
 #include "compiler/compile.h"
 #include "runtime/interpreter.h"
@@ -24,7 +25,11 @@ Ref<> evaluate(PyObject* code, PyObject* globals, PyObject* locals) {
   int has = PyDict_Contains(globals, name<"__builtins__">);
   if (has < 0) return failure;
   if (!has) TRY(status_of(PyDict_SetItem(globals, name<"__builtins__">, current_interpreter()->builtins)));
-  return steal(PyEval_EvalCode(code, globals, locals));
+  // Whether an interruption ends what was run last decides how the process ends.
+  _Py_UnhandledKeyboardInterrupt = 0;
+  Ref<> result = steal(PyEval_EvalCode(code, globals, locals));
+  if (!result && PyErr_Occurred() == PyExc_KeyboardInterrupt) _Py_UnhandledKeyboardInterrupt = 1;
+  return result;
 }
 
 Ref<> run_tree(ast::Mod* tree, ast::Arena& arena, PyObject* filename, PyObject* globals, PyObject* locals, PyCompilerFlags* flags) {

@@ -243,7 +243,11 @@ bool Source::more() {
   if (!terminal_ || !asking_) return false;
   char* line = PyOS_Readline(file_, stdout, prompt_ ? prompt_ : "");
   if (!line) {
-    if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PySys_WriteStderr("\n");
+    PyErr_Restore(type, value, traceback);
+    if (!type) PyErr_SetNone(PyExc_KeyboardInterrupt);
     return false;
   }
   size_t size = std::strlen(line);
