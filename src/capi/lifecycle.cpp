@@ -193,6 +193,7 @@ PyStatus Py_InitializeFromConfig(const PyConfig* given) {
   if (_PyWideStringList_Copy(&g_runtime.original_arguments, &config.orig_argv) < 0) return PyStatus_NoMemory();
   if (config.configure_c_stdio) configure_c_streams(&config);
   g_runtime.main_thread = PyThread_get_thread_ident();
+  g_runtime.finalizing = nullptr;
   if (!initialize_hash_secret(config.use_hash_seed, config.hash_seed)) {
     return PyStatus_Error("failed to get random numbers to initialize Python");
   }
@@ -259,6 +260,12 @@ int Py_FinalizeEx(void) {
   while (g_runtime.exit_function_count > 0) g_runtime.exit_functions[--g_runtime.exit_function_count]();
   std::fflush(stdout);
   std::fflush(stderr);
+  if (thread->prev || thread->next) {
+    // Daemon threads still want the lock. They never get it, and what they would look at meanwhile stays.
+    make_current(nullptr);
+    g_runtime.main_interpreter = nullptr;
+    return result;
+  }
   detach_thread(thread);
   PyThreadState_Delete(thread);
   PyConfig_Clear(&interpreter->config);
