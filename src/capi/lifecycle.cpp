@@ -326,4 +326,39 @@ void Py_EndInterpreter(PyThreadState* state) {
   delete_interpreter(interpreter);
 }
 
+
+// ---- interpreters by hand: without modules, for programs that fill them themselves ------------------------------
+
+PyInterpreterState* PyInterpreterState_New(void) {
+  ThreadState* thread = current_thread();
+  if (thread && PySys_Audit("cpython.PyInterpreterState_New", nullptr) < 0) return nullptr;
+  Interpreter* interpreter = new_interpreter();
+  if (!interpreter) return nullptr;
+  const PyConfig* model = thread ? &thread->interpreter()->config : g_runtime.main_interpreter ? &g_runtime.main_interpreter->config : nullptr;
+  if (model && PyStatus_Exception(copy_config(&interpreter->config, model))) {
+    delete_interpreter(interpreter);
+    return nullptr;
+  }
+  return published(interpreter);
+}
+
+void PyInterpreterState_Clear(PyInterpreterState* given) {
+  Interpreter* interpreter = internal(given);
+  ThreadState* thread = current_thread();
+  if (thread && PySys_Audit("cpython.PyInterpreterState_Clear", nullptr) < 0) PyErr_Clear();
+  for (PyThreadState* each = interpreter->threads; each; each = each->next) PyThreadState_Clear(each);
+  for (PyObject** field : {&interpreter->modules, &interpreter->sysdict, &interpreter->builtins, &interpreter->builtins_copy, &interpreter->importlib,
+                           &interpreter->import_function, &interpreter->dict, &interpreter->modules_by_index, &interpreter->audit_hooks,
+                           &interpreter->before_fork, &interpreter->after_fork_in_parent, &interpreter->after_fork_in_child}) {
+    clear_field(*field);
+  }
+}
+
+void PyInterpreterState_Delete(PyInterpreterState* given) {
+  Interpreter* interpreter = internal(given);
+  while (interpreter->threads) PyThreadState_Delete(interpreter->threads);
+  PyConfig_Clear(&interpreter->config);
+  delete_interpreter(interpreter);
+}
+
 }  // extern "C"

@@ -165,3 +165,5 @@ Status add_info(PyObject* dict) {
 }
 
 }  // namespace gill
+
+extern "C" PyObject* PyThread_GetInfo(void) { return gill::thread_info().release(); }

@@ -70,6 +70,8 @@ struct Interpreter {
   PyObject* before_fork = nullptr;    // lists of functions, or null while there are none
   PyObject* after_fork_in_parent = nullptr;
   PyObject* after_fork_in_child = nullptr;
+  std::atomic<int64_t> id_references = 0;  // from InterpreterID objects
+  bool lives_by_id = false;           // ends with the last of them
   bool finalizing = false;
 };
 

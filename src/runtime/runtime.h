@@ -47,6 +47,7 @@ struct GivenPaths {
 
 struct Faulthandler;
 struct Tracemalloc;
+struct CrossInterpreterClass;
 
 struct Runtime {
   // Guards the lists of interpreters and thread states. Never held while Python code may run.
@@ -63,6 +64,7 @@ struct Runtime {
   Signals signals;
   Faulthandler* faulthandler = nullptr;  // modules/faulthandler: for its signal handlers
   Tracemalloc* tracemalloc = nullptr;    // modules/tracemalloc
+  CrossInterpreterClass* cross_interpreter_classes = nullptr;  // capi/cross_interpreter, guarded by list_mutex
 
   // Each PyModuleDef gets a number of its own: its place in Interpreter::modules_by_index.
   std::atomic<Py_ssize_t> last_module_index = 0;
