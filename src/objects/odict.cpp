@@ -35,13 +35,13 @@ PyObject* key_at(DictKeys* keys, Py_ssize_t i) { return keys->unicode ? unicode_
 
 Status relink(OrderedDict* self);
 
-// Brings the links up to the table as it is now.
-Status synchronize(OrderedDict* self) {
+// Brings the links up to the table as it is now. `added` entries at its end are known to be new: the caller links them.
+Status synchronize(OrderedDict* self, Py_ssize_t added = 0) {
   DictKeys* keys = self->dict.ma_keys;
   Py_ssize_t room = keys->entries + keys->usable;
   if (keys == self->table && room <= self->capacity) return Status::ok;
   // Methods of dict added or removed entries, so the old numbers say nothing about a new table.
-  if (keys != self->table && self->count != self->dict.ma_used) return relink(self);
+  if (keys != self->table && self->count + added != self->dict.ma_used) return relink(self);
   Link* links = PyMem_New(Link, std::max<Py_ssize_t>(room, 1));
   Py_ssize_t* renumbered = self->capacity ? PyMem_New(Py_ssize_t, self->capacity) : nullptr;
   if (!links || (self->capacity && !renumbered)) {
@@ -129,8 +129,10 @@ Py_ssize_t entry_of(OrderedDict* self, PyObject* key) {
 
 Status set_item(PyObject* object, PyObject* key, PyObject* value) {
   OrderedDict* self = as_odict(object);
-  TRY(status_of(PyDict_SetItem(object, key, value)));
   TRY(synchronize(self));
+  Py_ssize_t before = self->dict.ma_used;
+  TRY(status_of(PyDict_SetItem(object, key, value)));
+  TRY(synchronize(self, self->dict.ma_used - before));
   Py_ssize_t i = entry_of(self, key);
   if (i == kEnd) return PyErr_Occurred() ? Status::error : Status::ok;
   if (!self->links[i].live) link_last(self, i);
