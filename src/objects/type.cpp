@@ -366,7 +366,8 @@ const PyNumberMethods kNumber = {.nb_or = _Py_union_type_or};
 
 Ref<> type_name_of(PyTypeObject* type) {
   if (is_heap_type(type)) return borrow(heap_part(type)->ht_name);
-  return steal(PyUnicode_InternFromString(short_name(type)));
+  // A new string each time: what is pickled tells by identity which names are shared.
+  return steal(PyUnicode_FromString(short_name(type)));
 }
 
 Ref<> type_qualname_of(PyTypeObject* type) {
