@@ -130,6 +130,11 @@ const PyMethodDef kFunctions[] = {
 };
 
 int execute(PyObject* module) {
+  // The functions say that they come from `io`.
+  for (const PyMethodDef* function = kFunctions; function->ml_name; ++function) {
+    Ref<> value = TRY(steal(PyCFunction_NewEx(const_cast<PyMethodDef*>(function), module, name<"io">)));
+    TRY(status_of(PyModule_AddObjectRef(module, function->ml_name, value.get())));
+  }
   // Both OSError and ValueError, so that either handler catches "not supported".
   TRY(status_of(PyType_Ready(&BytesIOBuffer_Type)));
   Ref<> bases = steal(Py_BuildValue("(OO)", PyExc_OSError, PyExc_ValueError));
@@ -152,7 +157,6 @@ PyModuleDef definition = {
     .m_name = "_io",
     .m_doc = "The built-in classes and functions behind the io module.",
     .m_size = 0,
-    .m_methods = table(kFunctions),
     .m_slots = slots,
 };
 
