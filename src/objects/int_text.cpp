@@ -223,6 +223,19 @@ Failure invalid_literal(int base, PyObject* text) {
   return raise(PyExc_ValueError, "invalid literal for int() with base %d: %.200R", base, text);
 }
 
+// The base that a literal of base 0 shows itself to be in; 0 when it is decimal and begins with a zero, which is wrong in itself.
+int shown_base(const char* p) {
+  while (*p && Py_ISSPACE(static_cast<unsigned char>(*p))) ++p;
+  if (*p == '+' || *p == '-') ++p;
+  if (*p != '0') return 10;
+  switch (p[1]) {
+    case 'x': case 'X': return 16;
+    case 'o': case 'O': return 8;
+    case 'b': case 'B': return 2;
+    default: return 0;
+  }
+}
+
 }  // namespace
 }  // namespace gill
 
@@ -242,7 +255,7 @@ PyObject* PyLong_FromString(const char* text, char** end, int base) {
   if (end) *end = const_cast<char*>(bad ? text : stop);
   if (!bad) return number.release();
   Ref<> shown = steal(PyUnicode_FromStringAndSize(text, static_cast<Py_ssize_t>(strnlen(text, 200))));
-  if (shown) (void)invalid_literal(base, shown.get());
+  if (shown) (void)invalid_literal(base == 0 ? shown_base(text) : base, shown.get());
   return nullptr;
 }
 

@@ -43,7 +43,7 @@ Failure cannot_pickle(PyObject* self) {
 // `required`: nothing but the state will restore the object, so C fields that the state cannot hold are an error.
 Ref<> default_state(PyObject* self, bool required) {
   PyTypeObject* type = Py_TYPE(self);
-  if (required && type->tp_itemsize) return cannot_pickle(self);
+  if (required && type->tp_itemsize) return raise(PyExc_TypeError, "cannot pickle %.200s objects", type->tp_name);
 
   Ref<> state = none();
   if (type->tp_dictoffset) {
