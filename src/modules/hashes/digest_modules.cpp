@@ -11,17 +11,18 @@ constexpr int kMostTypes = 2;
 
 // Each module has one or two types, in the order of its algorithms.
 struct State {
+  Libcrypto crypto;
   PyTypeObject* types[kMostTypes];
 };
 
 State* state_of(PyObject* module) { return static_cast<State*>(PyModule_GetState(module)); }
 
-const Algorithm kMd5 = {"md5", EVP_md5, 0, false};
-const Algorithm kSha1 = {"sha1", EVP_sha1, 0, false};
-const Algorithm kSha224 = {"sha224", EVP_sha224, 0, false};
-const Algorithm kSha256 = {"sha256", EVP_sha256, 0, false};
-const Algorithm kSha384 = {"sha384", EVP_sha384, 0, false};
-const Algorithm kSha512 = {"sha512", EVP_sha512, 0, false};
+const Algorithm kMd5 = {"md5", "md5", 0, false};
+const Algorithm kSha1 = {"sha1", "sha1", 0, false};
+const Algorithm kSha224 = {"sha224", "sha224", 0, false};
+const Algorithm kSha256 = {"sha256", "sha256", 0, false};
+const Algorithm kSha384 = {"sha384", "sha384", 0, false};
+const Algorithm kSha512 = {"sha512", "sha512", 0, false};
 
 template <const Algorithm& A, int Index>
 Ref<> construct(PyObject* module, PyObject* string, bool) {
@@ -73,6 +74,7 @@ const PyType_Slot kOldSlots[] = {
 };
 
 Status add_type(PyObject* module, int index, const char* type_name, const char* attribute, bool old) {
+  TRY(load_libcrypto(&state_of(module)->crypto));
   PyType_Spec spec = {type_name, sizeof(Hash), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
                       const_cast<PyType_Slot*>(old ? kOldSlots : kSlots)};
   PyTypeObject* type = TRY(reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr)));

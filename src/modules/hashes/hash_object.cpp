@@ -31,8 +31,12 @@ Ref<Hash> allocate(PyTypeObject* type, const Algorithm* algorithm) {
   Ref<Hash> self = TRY(Ref<Hash>::steal(PyObject_New(Hash, type)));
   self->algorithm = algorithm;
   self->lock = {};
-  self->digest_size = algorithm->extendable ? 0 : EVP_MD_get_size(algorithm->digest());
-  self->context = EVP_MD_CTX_new();
+  self->context = nullptr;
+  const Libcrypto& crypto = crypto_of(type);
+  self->method = crypto.EVP_get_digestbyname(algorithm->library_name);
+  if (!self->method) return library_failure();
+  self->digest_size = algorithm->extendable ? 0 : crypto.EVP_MD_get_size(self->method);
+  self->context = crypto.EVP_MD_CTX_new();
   if (!self->context) {
     PyErr_NoMemory();
     return nullptr;
@@ -40,18 +44,18 @@ Ref<Hash> allocate(PyTypeObject* type, const Algorithm* algorithm) {
   return self;
 }
 
-struct Context {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  ~Context() { EVP_MD_CTX_free(context); }
-};
 
 // The digest of what was hashed so far.
 Status digest_into(Hash* self, unsigned char* out) {
-  Context copy;
-  Locked lock(self->lock);
-  if (!copy.context || !EVP_MD_CTX_copy_ex(copy.context, self->context) || !EVP_DigestFinal_ex(copy.context, out, nullptr)) {
-    return library_failure();
+  const Libcrypto& crypto = crypto_of(Py_TYPE(self));
+  EVP_MD_CTX* copy = crypto.EVP_MD_CTX_new();
+  bool done;
+  {
+    Locked lock(self->lock);
+    done = copy && crypto.EVP_MD_CTX_copy_ex(copy, self->context) && crypto.EVP_DigestFinal_ex(copy, out, nullptr);
   }
+  crypto.EVP_MD_CTX_free(copy);
+  if (!done) return library_failure();
   return Status::ok;
 }
 
@@ -61,12 +65,13 @@ Ref<Hash> make_hash(PyTypeObject* type, const Algorithm* algorithm, PyObject* da
   BufferArgument view;
   if (data) TRY(get_data(data, view));
   Ref<Hash> self = TRY(allocate(type, algorithm));
-  if (!EVP_DigestInit_ex(self->context, algorithm->digest(), nullptr)) return library_failure();
+  const Libcrypto& crypto = crypto_of(type);
+  if (!crypto.EVP_DigestInit_ex(self->context, self->method, nullptr)) return library_failure();
   if (view.size() > 0) {
     // Nobody else knows the object yet: no need for its lock.
     bool unlock = view.size() >= kWorthUnlocking;
     PyThreadState* saved = unlock ? PyEval_SaveThread() : nullptr;
-    EVP_DigestUpdate(self->context, view.data(), static_cast<size_t>(view.size()));
+    crypto.EVP_DigestUpdate(self->context, view.data(), static_cast<size_t>(view.size()));
     if (unlock) PyEval_RestoreThread(saved);
   }
   return self;
@@ -75,7 +80,7 @@ Ref<Hash> make_hash(PyTypeObject* type, const Algorithm* algorithm, PyObject* da
 void hash_dealloc(PyObject* object) {
   auto* self = reinterpret_cast<Hash*>(object);
   PyTypeObject* type = Py_TYPE(object);
-  EVP_MD_CTX_free(self->context);
+  crypto_of(type).EVP_MD_CTX_free(self->context);
   if (self->lock.lock) PyThread_free_lock(self->lock.lock);
   PyObject_Free(self);
   release(as_object(type));
@@ -84,7 +89,7 @@ void hash_dealloc(PyObject* object) {
 Ref<> hash_copy(Hash* self) {
   Ref<Hash> copy = TRY(allocate(Py_TYPE(self), self->algorithm));
   Locked lock(self->lock);
-  if (!EVP_MD_CTX_copy_ex(copy->context, self->context)) return library_failure();
+  if (!crypto_of(Py_TYPE(self)).EVP_MD_CTX_copy_ex(copy->context, self->context)) return library_failure();
   return copy;
 }
 
@@ -103,12 +108,13 @@ Ref<> hash_hexdigest(Hash* self) {
 Status hash_update(Hash* self, PyObject* data) {
   BufferArgument view;
   TRY(get_data(data, view));
-  run_step(self->lock, view.size(), [&] { EVP_DigestUpdate(self->context, view.data(), static_cast<size_t>(view.size())); });
+  const Libcrypto& crypto = crypto_of(Py_TYPE(self));
+  run_step(self->lock, view.size(), [&] { crypto.EVP_DigestUpdate(self->context, view.data(), static_cast<size_t>(view.size())); });
   return Status::ok;
 }
 
 Ref<> hash_name(Hash* self) { return steal(PyUnicode_FromString(self->algorithm->name)); }
 Maybe<int> hash_digest_size(Hash* self) { return self->digest_size; }
-Maybe<int> hash_block_size(Hash* self) { return EVP_MD_get_block_size(self->algorithm->digest()); }
+Maybe<int> hash_block_size(Hash* self) { return crypto_of(Py_TYPE(self)).EVP_MD_get_block_size(self->method); }
 
 }  // namespace gill::hashes

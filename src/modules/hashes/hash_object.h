@@ -1,10 +1,10 @@
 // What the hash modules share: data arguments, locks, and hash objects over libcrypto.
 #pragma once
 
-#include <openssl/evp.h>
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "modules/hashes/libcrypto.h"
 
 namespace gill::hashes {
 
@@ -65,14 +65,18 @@ Ref<> hex_text(const unsigned char* bytes, Py_ssize_t size);
 
 struct Algorithm {
   const char* name;
-  const EVP_MD* (*digest)();
+  const char* library_name;  // as EVP_get_digestbyname knows it
   unsigned char suffix;  // SHA-3: what is appended to the message
   bool extendable;       // the digest has any length
 };
 
+// The state of every module of such types begins with the library's functions.
+inline const Libcrypto& crypto_of(PyTypeObject* type) { return *static_cast<const Libcrypto*>(PyType_GetModuleState(type)); }
+
 struct Hash {
   PyObject_HEAD
   const Algorithm* algorithm;
+  const EVP_MD* method;
   EVP_MD_CTX* context;
   int digest_size;
   LazyLock lock;

@@ -8,12 +8,12 @@ namespace {
 constexpr unsigned char kSha3Suffix = 0x06;
 constexpr unsigned char kShakeSuffix = 0x1f;
 
-const Algorithm kSha3_224 = {"sha3_224", EVP_sha3_224, kSha3Suffix, false};
-const Algorithm kSha3_256 = {"sha3_256", EVP_sha3_256, kSha3Suffix, false};
-const Algorithm kSha3_384 = {"sha3_384", EVP_sha3_384, kSha3Suffix, false};
-const Algorithm kSha3_512 = {"sha3_512", EVP_sha3_512, kSha3Suffix, false};
-const Algorithm kShake128 = {"shake_128", EVP_shake128, kShakeSuffix, true};
-const Algorithm kShake256 = {"shake_256", EVP_shake256, kShakeSuffix, true};
+const Algorithm kSha3_224 = {"sha3_224", "sha3-224", kSha3Suffix, false};
+const Algorithm kSha3_256 = {"sha3_256", "sha3-256", kSha3Suffix, false};
+const Algorithm kSha3_384 = {"sha3_384", "sha3-384", kSha3Suffix, false};
+const Algorithm kSha3_512 = {"sha3_512", "sha3-512", kSha3Suffix, false};
+const Algorithm kShake128 = {"shake_128", "shake128", kShakeSuffix, true};
+const Algorithm kShake256 = {"shake_256", "shake256", kShakeSuffix, true};
 
 template <const Algorithm& A>
 Ref<> construct(PyTypeObject* type, PyObject* data, bool) {
@@ -35,14 +35,15 @@ Ref<> shake_digest(Hash* self, PyObject* length) {
   size_t size = TRY(length_of(length));
   Ref<> digest = TRY(steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size))));
   if (size == 0) return digest;
-  EVP_MD_CTX* copy = EVP_MD_CTX_new();
+  const Libcrypto& crypto = crypto_of(Py_TYPE(self));
+  EVP_MD_CTX* copy = crypto.EVP_MD_CTX_new();
   bool done;
   {
     Locked lock(self->lock);
-    done = copy && EVP_MD_CTX_copy_ex(copy, self->context) &&
-           EVP_DigestFinalXOF(copy, reinterpret_cast<unsigned char*>(PyBytes_AS_STRING(digest.get())), size);
+    done = copy && crypto.EVP_MD_CTX_copy_ex(copy, self->context) &&
+           crypto.EVP_DigestFinalXOF(copy, reinterpret_cast<unsigned char*>(PyBytes_AS_STRING(digest.get())), size);
   }
-  EVP_MD_CTX_free(copy);
+  crypto.EVP_MD_CTX_free(copy);
   if (!done) return raise(PyExc_RuntimeError, "internal error in SHA3 Final()");
   return digest;
 }
@@ -54,7 +55,7 @@ Ref<> shake_hexdigest(Hash* self, PyObject* length) {
 
 // ---- the parameters of the sponge ------------------------------------------------------------------------
 
-int rate(Hash* self) { return EVP_MD_get_block_size(self->algorithm->digest()) * 8; }
+int rate(Hash* self) { return crypto_of(Py_TYPE(self)).EVP_MD_get_block_size(self->method) * 8; }
 Maybe<int> rate_bits(Hash* self) { return rate(self); }
 Maybe<int> capacity_bits(Hash* self) { return 1600 - rate(self); }
 Ref<> suffix(Hash* self) { return steal(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(&self->algorithm->suffix), 1)); }
@@ -107,6 +108,7 @@ const TypeRow kTypes[] = {
 };
 
 int execute(PyObject* module) {
+  TRY(load_libcrypto(static_cast<Libcrypto*>(PyModule_GetState(module))));
   for (const TypeRow& row : kTypes) {
     PyType_Slot slots[] = {
         {Py_tp_dealloc, (void*)hash_dealloc},
@@ -128,7 +130,7 @@ PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&execute)}, {0
 PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "_sha3",
-    .m_size = 0,
+    .m_size = sizeof(Libcrypto),
     .m_slots = slots,
 };
 
