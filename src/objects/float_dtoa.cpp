@@ -8,7 +8,7 @@
 #include <cstring>
 #include <limits>
 
-#include "base/result.h"
+#include "objects/float_text.h"
 
 namespace gill {
 namespace {
@@ -115,7 +115,7 @@ PyAPI_FUNC(double) _Py_dg_strtod(const char* text, char** end) {
     auto [parsed, error] = std::from_chars(p, p + std::strlen(p), value, std::chars_format::general);
     stop = parsed;
     if (error == std::errc::result_out_of_range) {
-      value = std::strtod(p, nullptr);
+      value = out_of_range_value(p, parsed);
       errno = std::isinf(value) ? ERANGE : 0;
     }
   }

@@ -3,6 +3,7 @@
 #include "objects/float_text.h"
 
 #include <charconv>
+#include <climits>
 #include <cmath>
 #include <cstring>
 #include <string_view>
@@ -192,6 +193,32 @@ Ref<> shortest_text(double value) {
   return str_from_ascii(text.text(), static_cast<Py_ssize_t>(text.length()));
 }
 
+double out_of_range_value(const char* text, const char* end) {
+  // The place of the leading digit, counted from the point, decides together with the exponent.
+  long place = 0;
+  const char* p = text;
+  bool leading = false, fraction = false;
+  for (; p < end && (Py_ISDIGIT(static_cast<unsigned char>(*p)) || *p == '.'); ++p) {
+    if (*p == '.') {
+      fraction = true;
+    } else {
+      leading = leading || *p != '0';
+      if (leading && !fraction) ++place;
+      if (!leading && fraction) --place;
+    }
+  }
+  long exponent = 0;
+  if (p < end) {
+    ++p;
+    bool negative = *p == '-';
+    if (*p == '-' || *p == '+') ++p;
+    // More digits than any text has only saturate.
+    for (; p < end; ++p) exponent = std::min(exponent * 10 + (*p - '0'), LONG_MAX / 16);
+    if (negative) exponent = -exponent;
+  }
+  return place + exponent > 0 ? HUGE_VAL : 0.0;
+}
+
 Ref<> hex_text(double value) {
   if (!std::isfinite(value)) return shortest_text(value);
   const char* sign = std::signbit(value) ? "-" : "";
@@ -326,8 +353,7 @@ double PyOS_string_to_double(const char* text, char** end, PyObject* overflow_ex
       auto [parsed, error] = std::from_chars(p, p + std::strlen(p), value, std::chars_format::general);
       stop = const_cast<char*>(parsed);
       if (error == std::errc::result_out_of_range) {
-        // from_chars does not tell which way; strtod does.
-        value = std::strtod(p, nullptr);
+        value = out_of_range_value(p, parsed);
       }
       if (negative) value = -value;
     }

@@ -32,6 +32,8 @@ class DoubleText {
 Ref<> shortest_text(double value);  // repr()
 Ref<> hex_text(double value);       // float.hex()
 Maybe<double> parse_hex(PyObject* text);
+// What an unsigned decimal number in [text, end) is that no double but 0 or infinity comes near.
+double out_of_range_value(const char* text, const char* end);
 // Rounded to `digits` decimal places, correctly from the exact value.
 Ref<> round_decimal(double value, int digits);
 
