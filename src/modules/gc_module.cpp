@@ -35,16 +35,15 @@ Status set_debug(PyObject*, int flags) {
 }
 Maybe<int> get_debug(PyObject*) { return collector()->debug; }
 
-Status set_threshold(PyObject*, int first, PyObject* second, PyObject* third) {
-  int wanted[] = {first, 0, 0};
-  PyObject* const given[] = {nullptr, second, third};
-  for (int i = 1; i < kGenerations; ++i) {
-    if (given[i]) wanted[i] = static_cast<int>(TRY(get_integer(given[i], INT_MIN, INT_MAX, "signed integer is less than minimum",
-                                                               "signed integer is greater than maximum")));
+Status set_threshold(PyObject*, Args given) {
+  if (given.count < 1) return raise(PyExc_TypeError, "set_threshold() takes at least 1 argument (0 given)");
+  if (given.count > kGenerations) return raise(PyExc_TypeError, "set_threshold() takes at most %d arguments (%zd given)", kGenerations, given.count);
+  int wanted[kGenerations];
+  for (Py_ssize_t i = 0; i < given.count; ++i) {
+    wanted[i] = static_cast<int>(
+        TRY(get_integer(given[i], INT_MIN, INT_MAX, "signed integer is less than minimum", "signed integer is greater than maximum")));
   }
-  for (int i = 0; i < kGenerations; ++i) {
-    if (i == 0 || given[i]) collector()->thresholds[i] = wanted[i];
-  }
+  for (Py_ssize_t i = 0; i < given.count; ++i) collector()->thresholds[i] = wanted[i];
   return Status::ok;
 }
 Ref<> get_threshold(PyObject*) {
@@ -111,7 +110,7 @@ Ref<> get_objects(PyObject*, PyObject* given) {
     generation = TRY(checked(PyNumber_AsSsize_t(given, PyExc_OverflowError)));
   }
   TRY(status_of(PySys_Audit("gc.get_objects", "n", generation)));
-  if (given != Py_None) {
+  if (generation != -1) {
     if (generation >= kGenerations) {
       return raise(PyExc_ValueError, "generation parameter must be less than the number of available generations (%i)", kGenerations);
     }
@@ -194,7 +193,7 @@ const PyMethodDef kMethods[] = {
            "leaking programs (everything but STATS).\n\nDebugging information is written to sys.stderr."),
     METHOD("get_debug($module, /)", get_debug, "Get the garbage collection debugging flags."),
     METHOD("get_count($module, /)", get_count, "Return a three-tuple of the current collection counts."),
-    METHOD_UNSIGNED("set_threshold($module, threshold0, threshold1=<unrepresentable>, threshold2=<unrepresentable>, /)", set_threshold,
+    METHOD_UNSIGNED("set_threshold($module, /, *thresholds)", set_threshold,
                     "set_threshold(threshold0, [threshold1, threshold2]) -> None\n\nSets the collection thresholds.  Setting threshold0 to zero "
                     "disables\ncollection.\n"),
     METHOD("get_threshold($module, /)", get_threshold, "Return the current collection thresholds."),

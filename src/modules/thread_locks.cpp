@@ -43,7 +43,7 @@ Maybe<_PyTime_t> read_timeout(int blocking, PyObject* given) {
   const _PyTime_t unset = timeout;
   if (given && _PyTime_FromSecondsObject(&timeout, given, _PyTime_ROUND_TIMEOUT) < 0) return failure;
   if (!blocking && timeout != unset) return raise(PyExc_ValueError, "can't specify a timeout for a non-blocking call");
-  if (timeout < 0 && timeout != unset) return raise(PyExc_ValueError, "timeout value must be a non-negative number");
+  if (timeout < 0 && timeout != unset) return raise(PyExc_ValueError, "timeout value must be positive");
   if (!blocking) return 0;
   if (timeout != unset && _PyTime_AsMicroseconds(timeout, _PyTime_ROUND_TIMEOUT) > PY_TIMEOUT_MAX) {
     return raise(PyExc_OverflowError, "timeout value is too large");

@@ -61,7 +61,7 @@ Maybe<time_t> read_seconds(PyObject* given) {
 Ref<> gmtime_of(PyObject* module, PyObject* given) {
   tm value;
   TRY(status_of(_PyTime_gmtime(TRY(read_seconds(given)), &value)));
-  return make_struct_time(module, value, "UTC", 0);
+  return make_struct_time(module, value, value.tm_zone, value.tm_gmtoff);
 }
 Ref<> localtime_of(PyObject* module, PyObject* given) {
   tm value;

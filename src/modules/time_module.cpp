@@ -60,7 +60,15 @@ const NamedClock kClocks[] = {{"time", _PyTime_GetSystemClockWithInfo},
                               {"process_time", read_cpu_clock<CLOCK_PROCESS_CPUTIME_ID>},
                               {"thread_time", read_cpu_clock<CLOCK_THREAD_CPUTIME_ID>}};
 
-Ref<> get_clock_info(PyObject*, const char* wanted) {
+Ref<> get_clock_info(PyObject*, PyObject* clock_name) {
+  const char* wanted;
+  if (!PyArg_Parse(clock_name, "s:get_clock_info", &wanted)) {
+    if (!PyUnicode_Check(clock_name)) {
+      PyErr_Clear();
+      return raise(PyExc_TypeError, "get_clock_info() argument 1 must be str, not %.50s", clock_name == Py_None ? "None" : Py_TYPE(clock_name)->tp_name);
+    }
+    return nullptr;
+  }
   for (const NamedClock& clock : kClocks) {
     if (std::strcmp(clock.name, wanted) != 0) continue;
     _PyTime_t t;
