@@ -11,6 +11,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "modules/thread_module.h"
+#include "runtime/thread_state.h"
 
 namespace gill {
 namespace {
@@ -36,7 +37,7 @@ struct RegistryObject {
 
 inline constexpr Py_ssize_t kFirstLimit = 16;
 
-uint64_t this_thread() { return PyThreadState_GetID(PyThreadState_Get()); }
+uint64_t this_thread() { return current_thread()->id; }
 
 void forget_thread(LocalObject* self, uint64_t thread) {
   if (self->last_thread == thread) {

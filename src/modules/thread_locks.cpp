@@ -92,7 +92,6 @@ Status lock_release(LockObject* self) {
   PyThread_release_lock(self->lock);
   return Status::ok;
 }
-Status lock_exit(LockObject* self, Args) { return lock_release(self); }
 
 Maybe<bool> lock_locked(LockObject* self) { return self->locked; }
 
@@ -106,6 +105,24 @@ Status lock_reinitialize(LockObject* self) {
   return Status::ok;
 }
 
+// `with` calls these two, and most other calls have no arguments either: they are spared the binding of arguments.
+template <auto Acquire, PyObject* (*General)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*)>
+PyObject* quick_acquire(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  if (count || names) return General(self, args, count, names);
+  return to_python(Acquire(self));
+}
+template <auto Release>
+PyObject* quick_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
+  return to_python(Release(self));
+}
+template <class Function>
+constexpr PyMethodDef quick_method(const char* text, Function function, int flags, const char* doc) {
+  return {text, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function)), flags, doc};
+}
+
+Maybe<bool> lock_acquire_now(PyObject* self) { return lock_acquire(reinterpret_cast<LockObject*>(self), 1, nullptr); }
+Status lock_release_now(PyObject* self) { return lock_release(reinterpret_cast<LockObject*>(self)); }
+
 #define ACQUIRE_DOC                                                                                                                       \
   "acquire(blocking=True, timeout=-1) -> bool\n(acquire_lock() is an obsolete synonym)\n\nClose the lock. Without argument, waits while " \
   "the lock is closed, even by\nthe same thread, and returns True. With a false argument it does not wait;\nthe result says whether the " \
@@ -115,15 +132,17 @@ Status lock_reinitialize(LockObject* self) {
   "lock\nmust be closed, by whichever thread."
 #define LOCKED_DOC "locked() -> bool\n(locked_lock() is an obsolete synonym)\n\nWhether the lock is closed."
 
+constexpr auto kAcquireLock = &quick_acquire<lock_acquire_now, &GILL_BOUND("acquire($self, /, blocking=True, timeout=-1)", lock_acquire)::fast_keywords>;
+
 const PyMethodDef kLockMethods[] = {
-    METHOD_UNSIGNED("acquire_lock($self, /, blocking=True, timeout=-1)", lock_acquire, ACQUIRE_DOC),
-    METHOD_UNSIGNED("acquire($self, /, blocking=True, timeout=-1)", lock_acquire, ACQUIRE_DOC),
+    quick_method("acquire_lock", kAcquireLock, METH_FASTCALL | METH_KEYWORDS, ACQUIRE_DOC),
+    quick_method("acquire", kAcquireLock, METH_FASTCALL | METH_KEYWORDS, ACQUIRE_DOC),
     METHOD_UNSIGNED("release_lock($self, /)", lock_release, RELEASE_DOC),
     METHOD_UNSIGNED("release($self, /)", lock_release, RELEASE_DOC),
     METHOD_UNSIGNED("locked_lock($self, /)", lock_locked, LOCKED_DOC),
     METHOD_UNSIGNED("locked($self, /)", lock_locked, LOCKED_DOC),
-    METHOD_UNSIGNED("__enter__($self, /, blocking=True, timeout=-1)", lock_acquire, ACQUIRE_DOC),
-    METHOD_UNSIGNED("__exit__($self, /, *args)", lock_exit, RELEASE_DOC),
+    quick_method("__enter__", kAcquireLock, METH_FASTCALL | METH_KEYWORDS, ACQUIRE_DOC),
+    quick_method("__exit__", &quick_exit<lock_release_now>, METH_FASTCALL, RELEASE_DOC),
     METHOD_UNSIGNED("_at_fork_reinit($self, /)", lock_reinitialize, nullptr),
     kEndOfMethods,
 };
@@ -205,7 +224,6 @@ Status rlock_release(RLockObject* self) {
   }
   return Status::ok;
 }
-Status rlock_exit(RLockObject* self, Args) { return rlock_release(self); }
 
 Status rlock_acquire_restore(PyObject* object, Args given) {
   auto* self = reinterpret_cast<RLockObject*>(object);
@@ -252,15 +270,20 @@ Status rlock_reinitialize(RLockObject* self) {
   "release()\n\nOpen the lock; only the thread that closed it may, and must do so as often as\nit closed it before others can. Another " \
   "thread gets a RuntimeError."
 
+Maybe<bool> rlock_acquire_now(PyObject* self) { return rlock_acquire(reinterpret_cast<RLockObject*>(self), 1, nullptr); }
+Status rlock_release_now(PyObject* self) { return rlock_release(reinterpret_cast<RLockObject*>(self)); }
+constexpr auto kAcquireRLock =
+    &quick_acquire<rlock_acquire_now, &GILL_BOUND("acquire($self, /, blocking=True, timeout=-1)", rlock_acquire)::fast_keywords>;
+
 const PyMethodDef kRLockMethods[] = {
-    METHOD_UNSIGNED("acquire($self, /, blocking=True, timeout=-1)", rlock_acquire, RLOCK_ACQUIRE_DOC),
+    quick_method("acquire", kAcquireRLock, METH_FASTCALL | METH_KEYWORDS, RLOCK_ACQUIRE_DOC),
     METHOD_UNSIGNED("release($self, /)", rlock_release, RLOCK_RELEASE_DOC),
     METHOD_UNSIGNED("_is_owned($self, /)", rlock_is_owned, "_is_owned() -> bool\n\nFor internal use by `threading.Condition`."),
     METHOD_UNSIGNED("_acquire_restore($self, /, *args)", rlock_acquire_restore,
                     "_acquire_restore(state) -> None\n\nFor internal use by `threading.Condition`."),
     METHOD_UNSIGNED("_release_save($self, /)", rlock_release_save, "_release_save() -> tuple\n\nFor internal use by `threading.Condition`."),
-    METHOD_UNSIGNED("__enter__($self, /, blocking=True, timeout=-1)", rlock_acquire, RLOCK_ACQUIRE_DOC),
-    METHOD_UNSIGNED("__exit__($self, /, *args)", rlock_exit, RLOCK_RELEASE_DOC),
+    quick_method("__enter__", kAcquireRLock, METH_FASTCALL | METH_KEYWORDS, RLOCK_ACQUIRE_DOC),
+    quick_method("__exit__", &quick_exit<rlock_release_now>, METH_FASTCALL, RLOCK_RELEASE_DOC),
     METHOD_UNSIGNED("_at_fork_reinit($self, /)", rlock_reinitialize, nullptr),
     kEndOfMethods,
 };
