@@ -87,7 +87,8 @@ ThreadState* new_thread_state(Interpreter* interpreter) {
   thread->thread_id = PyThread_get_thread_ident();
   thread->native_thread_id = PyThread_get_thread_native_id();
   thread->context_ver = 1;
-  thread->native_stack_limit = native_stack_limit();
+  // Asking the system is slow; a state for another thread asks when it is bound there.
+  thread->native_stack_limit = current_thread() ? current_thread()->native_stack_limit : native_stack_limit();
   {
     ListGuard guard;
     thread->id = ++interpreter->next_thread_id;
