@@ -227,7 +227,7 @@ using namespace gill;
 extern "C" {
 
 int PyType_IsSubtype(PyTypeObject* type, PyTypeObject* base) {
-  if (type == base) return 1;
+  // The class itself is in its order too, unless a metaclass left it out.
   if (PyObject* mro = type->tp_mro) {
     for (Py_ssize_t i = 0, n = PyTuple_GET_SIZE(mro); i < n; ++i) {
       if (PyTuple_GET_ITEM(mro, i) == as_object(base)) return 1;

@@ -193,15 +193,8 @@ void decide_slot(PyTypeObject* type, int first, int end) {
         use_generic = true;
       }
     } else if (PyCFunction_CheckExact(found) && PyCFunction_GET_FUNCTION(found) == kNewWrapper.ml_meth && at == reinterpret_cast<void**>(&type->tp_new)) {
-      // `__new__` of a static type: the inherited constructor is right unless another base's was put under the name.
-      PyObject* maker = reinterpret_cast<PyCFunctionObject*>(found)->m_self;
-      if (maker && PyType_Check(maker) && reinterpret_cast<PyTypeObject*>(maker)->tp_new == type->tp_new) {
-        specific = pointer_to(type->tp_new);
-      } else if (maker && PyType_Check(maker) && type->tp_new == dispatch::construct) {
-        specific = pointer_to(reinterpret_cast<PyTypeObject*>(maker)->tp_new);
-      } else {
-        specific = pointer_to(type->tp_new);
-      }
+      // `__new__` of a static type: the constructor stays, the generic one too once a class has had a `__new__` of its own.
+      specific = pointer_to(type->tp_new);
     } else if (found == Py_None && at == reinterpret_cast<void**>(&type->tp_hash)) {
       specific = pointer_to(PyObject_HashNotImplemented);
     } else {
