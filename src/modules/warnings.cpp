@@ -138,7 +138,9 @@ void show_plainly(PyObject* filename, int line, PyObject* text, PyObject* catego
   if (source_line) {
     Ref<> code = steal(PyUnicode_FromFormat("  %S\n", source_line));
     if (!code || PyFile_WriteObject(code.get(), err.get(), Py_PRINT_RAW) < 0) PyErr_Clear();
+    return;
   }
+  if (_Py_DisplaySourceLine(err.get(), filename, line, 2, nullptr, nullptr) < 0) PyErr_Clear();
 }
 
 Status show(PyObject* message, PyObject* text, PyObject* category, PyObject* filename, int line, PyObject* source_line, PyObject* source) {

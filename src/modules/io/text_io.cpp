@@ -128,6 +128,10 @@ Status text_init(TextIO* self, PyObject* buffer, PyObject* encoding, PyObject* e
     return raise(PyExc_ValueError, "embedded null character");
   }
   TRY(check_newline(line_end));
+  if (encoding == Py_None && _Py_GetConfig()->warn_default_encoding &&
+      PyErr_WarnEx(PyExc_EncodingWarning, "'encoding' argument not specified", 1) < 0) {
+    return failure;
+  }
   bool from_locale = encoding == Py_None || PyUnicode_CompareWithASCIIString(encoding, "locale") == 0;
   Ref<> codec_name = from_locale ? TRY(locale_encoding()) : borrow(encoding);
   const char* codec_text = TRY(PyUnicode_AsUTF8(codec_name.get()));
