@@ -4,36 +4,6 @@
 
 namespace gill::sre {
 
-enum class Kind : uint8_t {
-  // Undo records.
-  mark,          // index, old pointer
-  last_index,    // old value
-  repeat_state,  // index, old count, old pointer
-  current,       // old current repeat
-  drop_repeat,   // the repeat pool's old size
-  // Choice points.
-  branch,           // pc of the next alternative, pointer
-  repeat_tail,      // go on behind a greedy repeat: index, pointer
-  repeat_body,      // try one more round of a lazy repeat: index, pointer
-  one_greedy,       // pc of REPEAT_ONE, pointer behind the items, items left to give back
-  one_lazy,         // pc of MIN_REPEAT_ONE, pointer, items taken
-};
-
-struct Record {
-  Kind kind;
-  uint32_t index;
-  const Code* pc;
-  const void* pointer;
-  Py_ssize_t number;
-};
-
-struct RepeatContext {
-  const Code* pc;  // at the REPEAT instruction's skip word
-  Py_ssize_t count;
-  const void* last;  // where the last round began, to stop at empty rounds
-  uint32_t previous;
-};
-
 namespace {
 
 inline constexpr uint32_t kNoRepeat = 0xffffffffu;
@@ -62,13 +32,18 @@ class Matcher {
 
  private:
   // ---- the stack --------------------------------------------------------------------------------
+  template <class T>
+  [[gnu::noinline]] static bool grow(T*& items, size_t& capacity, T* first) {
+    auto* grown = static_cast<T*>(PyMem_Realloc(items == first ? nullptr : items, capacity * 2 * sizeof(T)));
+    if (!grown) return false;
+    if (items == first) std::memcpy(grown, first, capacity * sizeof(T));
+    items = grown;
+    capacity *= 2;
+    return true;
+  }
   bool push(Kind kind, uint32_t index, const Code* pc, const void* pointer, Py_ssize_t number) {
     if (depth_ == search_.stack_capacity) [[unlikely]] {
-      size_t capacity = search_.stack_capacity ? search_.stack_capacity * 2 : 64;
-      auto* grown = static_cast<Record*>(PyMem_Realloc(search_.stack, capacity * sizeof(Record)));
-      if (!grown) return false;
-      search_.stack = grown;
-      search_.stack_capacity = capacity;
+      if (!grow(search_.stack, search_.stack_capacity, search_.first_records)) return false;
     }
     search_.stack[depth_++] = {kind, index, pc, pointer, number};
     return true;
@@ -96,11 +71,7 @@ class Matcher {
   }
   bool new_repeat(const Code* pc) {
     if (repeats_ == search_.repeat_capacity) {
-      size_t capacity = search_.repeat_capacity ? search_.repeat_capacity * 2 : 16;
-      auto* grown = static_cast<RepeatContext*>(PyMem_Realloc(search_.repeats, capacity * sizeof(RepeatContext)));
-      if (!grown) return false;
-      search_.repeats = grown;
-      search_.repeat_capacity = capacity;
+      if (!grow(search_.repeats, search_.repeat_capacity, search_.first_repeats)) return false;
     }
     if (!push(Kind::drop_repeat, 0, nullptr, nullptr, static_cast<Py_ssize_t>(repeats_))) return false;
     search_.repeats[repeats_] = {pc, 0, nullptr, current_};
@@ -139,6 +110,15 @@ class Matcher {
     current_ = outer;
     if (result > 0) drop_choices(floor);
     return result;
+  }
+
+  // The first alternative from here on whose first character may stand at p; the end of the list otherwise.
+  const Code* viable(const Code* alternative, const Char* p) {
+    for (; *alternative != 0; alternative += *alternative) {
+      const Code* first = alternative + 1;
+      if (*first == LITERAL ? p < end_ && *p == first[1] : *first != IN_ || (p < end_ && in_set(first + 2, *p))) break;
+    }
+    return alternative;
   }
 
   int run(const Code* pc, const Char* p, bool top);
@@ -190,6 +170,22 @@ bool Matcher<Char>::at(Code where, const Char* p) {
   }
 }
 
+// The end of the run of the set's characters that begins at p. What programs search most has a loop of its own.
+template <class Char>
+const Char* count_in_set(const Code* set, const Char* p, const Char* limit) {
+  if (set[0] == CHARSET && set[9] == FAILURE) {
+    const Code* bits = set + 1;
+    while (p < limit && *p < 256 && (bits[*p >> 5] >> (*p & 31) & 1)) ++p;
+  } else if (set[0] == CATEGORY && set[2] == FAILURE && set[1] == CATEGORY_UNI_WORD) {
+    while (p < limit && (word_unicode(*p) || *p == '_')) ++p;
+  } else if (set[0] == CATEGORY && set[2] == FAILURE && set[1] == CATEGORY_UNI_SPACE) {
+    while (p < limit && Py_UNICODE_ISSPACE(*p)) ++p;
+  } else {
+    while (p < limit && in_set(set, *p)) ++p;
+  }
+  return p;
+}
+
 // How many of the single-character item stand from p on, up to `most`.
 template <class Char>
 Py_ssize_t Matcher<Char>::count_items(const Code* item, const Char* p, Py_ssize_t most) {
@@ -205,7 +201,7 @@ Py_ssize_t Matcher<Char>::count_items(const Code* item, const Char* p, Py_ssize_
       while (p < limit && *p != '\n') ++p;
       break;
     case ANY_ALL: p = limit; break;
-    case IN_: while (p < limit && in_charset(item + 2, *p)) ++p; break;
+    case IN_: return count_in_set(item + 2, p, limit) - from;
     case IN_IGNORE: while (p < limit && in_charset(item + 2, lower_ascii(*p))) ++p; break;
     case IN_UNI_IGNORE: while (p < limit && in_charset(item + 2, lower_unicode(*p))) ++p; break;
     case IN_LOC_IGNORE: while (p < limit && in_charset_locale_ignore(item + 2, *p)) ++p; break;
@@ -307,7 +303,7 @@ int Matcher<Char>::run(const Code* pc, const Char* p, bool top) {
         pc += 2; ++p;
         break;
       case IN_:
-        ok = p < end_ && in_charset(pc + 2, *p);
+        ok = p < end_ && in_set(pc + 2, *p);
         pc += 1 + pc[1]; ++p;
         break;
       case IN_IGNORE:
@@ -353,9 +349,10 @@ int Matcher<Char>::run(const Code* pc, const Char* p, bool top) {
       }
       case BRANCH: {
         // Each alternative begins with the skip to the next; the last skip is 0.
-        const Code* alternative = pc + 1;
+        const Code* alternative = viable(pc + 1, p);
         if (*alternative == 0) break;
-        GILL_NEED(push(Kind::branch, 0, alternative + *alternative, p, 0));
+        const Code* next = viable(alternative + *alternative, p);
+        if (*next != 0) GILL_NEED(push(Kind::branch, 0, next, p, 0));
         ok = true;
         pc = alternative + 1;
         break;
@@ -539,10 +536,10 @@ int Matcher<Char>::run(const Code* pc, const Char* p, bool top) {
       switch (record.kind) {
         case Kind::branch: {
           const Code* alternative = record.pc;
-          if (*alternative == 0) break;  // that was the last
-          GILL_NEED(push(Kind::branch, 0, alternative + *alternative, record.pointer, 0));
-          pc = alternative + 1;
           p = static_cast<const Char*>(record.pointer);
+          const Code* next = viable(alternative + *alternative, p);
+          if (*next != 0) GILL_NEED(push(Kind::branch, 0, next, p, 0));
+          pc = alternative + 1;
           ok = true;
           break;
         }
@@ -653,7 +650,7 @@ int Matcher<Char>::search() {
         return 1;
       }
     } else if (charset) {
-      while (p < end_ && !in_charset(charset, *p)) ++p;
+      while (p < end_ && !in_set(charset, *p)) ++p;
       if (p > last || p == end_) return 0;
     }
     int result = run_top(p);
@@ -687,8 +684,8 @@ Maybe<bool> with_width(Search& search, Call call) {
 }  // namespace
 
 Search::~Search() {
-  PyMem_Free(stack);
-  PyMem_Free(repeats);
+  if (stack != first_records) PyMem_Free(stack);
+  if (repeats != first_repeats) PyMem_Free(repeats);
 }
 
 Maybe<bool> match_here(Search& search) {

@@ -15,6 +15,36 @@
 
 namespace gill::sre {
 
+enum class Kind : uint8_t {
+  // Undo records.
+  mark,          // index, old pointer
+  last_index,    // old value
+  repeat_state,  // index, old count, old pointer
+  current,       // old current repeat
+  drop_repeat,   // the repeat pool's old size
+  // Choice points.
+  branch,           // pc of the next alternative, pointer
+  repeat_tail,      // go on behind a greedy repeat: index, pointer
+  repeat_body,      // try one more round of a lazy repeat: index, pointer
+  one_greedy,       // pc of REPEAT_ONE, pointer behind the items, items left to give back
+  one_lazy,         // pc of MIN_REPEAT_ONE, pointer, items taken
+};
+
+struct Record {
+  Kind kind;
+  uint32_t index;
+  const Code* pc;
+  const void* pointer;
+  Py_ssize_t number;
+};
+
+struct RepeatContext {
+  const Code* pc;  // at the REPEAT instruction's skip word
+  Py_ssize_t count;
+  const void* last;  // where the last round began, to stop at empty rounds
+  uint32_t previous;
+};
+
 // What a search works on and what it finds.
 struct Search {
   const Code* code = nullptr;
@@ -30,12 +60,17 @@ struct Search {
   Py_ssize_t last_index = -1;   // the group closed last
 
   // Kept between searches on the same subject.
-  struct Record* stack = nullptr;
-  size_t stack_capacity = 0;
-  struct RepeatContext* repeats = nullptr;
-  size_t repeat_capacity = 0;
+  static constexpr size_t kFirstRecords = 32;
+  static constexpr size_t kFirstRepeats = 4;
+  Record* stack = first_records;
+  size_t stack_capacity = kFirstRecords;
+  RepeatContext* repeats = first_repeats;
+  size_t repeat_capacity = kFirstRepeats;
+  // Most searches need no more.
+  Record first_records[kFirstRecords];
+  RepeatContext first_repeats[kFirstRepeats];
 
-  Search() = default;
+  Search() {}
   Search(const Search&) = delete;
   ~Search();
 };
