@@ -171,7 +171,7 @@ char* Py_EncodeLocale(const wchar_t* text, size_t* error_position) { return enco
   return status;
 }
 [[gnu::visibility("default")]] int _Py_EncodeLocaleEx(const wchar_t* text, char** out, size_t* error_position, const char** reason, int current_locale, int errors) {
-  return encode(text, coding_for(current_locale), static_cast<Handler>(errors), false, out, error_position, reason);
+  return encode(text, coding_for(current_locale), static_cast<Handler>(errors), true, out, error_position, reason);
 }
 [[gnu::visibility("default")]] int _Py_DecodeUTF8Ex(const char* text, Py_ssize_t size, wchar_t** out, size_t* length, const char** reason, int errors) {
   DecodedText result;
