@@ -8,7 +8,8 @@ namespace gill {
 namespace {
 
 Ref<> builtin_import(PyObject*, PyObject* module_name, PyObject* globals, PyObject* locals, PyObject* fromlist, int level) {
-  return steal(PyImport_ImportModuleLevelObject(module_name, globals, locals, fromlist, level));
+  // Without globals there is nothing that a relative name could be relative to.
+  return steal(PyImport_ImportModuleLevelObject(module_name, globals == Py_None ? nullptr : globals, locals, fromlist, level));
 }
 
 Ref<> builtin_compile(PyObject*, PyObject* source, PyObject* filename, const char* mode, int flags, bool dont_inherit, int optimize,

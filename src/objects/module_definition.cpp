@@ -32,9 +32,10 @@ Status add_functions(PyObject* module, PyObject* module_name, PyMethodDef* funct
   return Status::ok;
 }
 
-Status make_state(PyObject* module, PyModuleDef* definition) {
-  if (definition->m_size <= 0 || as_module(module)->state) return Status::ok;
-  as_module(module)->state = PyMem_Calloc(1, static_cast<size_t>(definition->m_size));
+// A state without a size still marks that the module was executed.
+Status make_state(PyObject* module, PyModuleDef* definition, Py_ssize_t least) {
+  if (definition->m_size < least || as_module(module)->state) return Status::ok;
+  as_module(module)->state = PyMem_Calloc(1, definition->m_size ? static_cast<size_t>(definition->m_size) : 1);
   if (!as_module(module)->state) {
     PyErr_NoMemory();
     return Status::error;
@@ -76,7 +77,7 @@ PyObject* _PyModule_CreateInitialized(PyModuleDef* definition, int version) {
   }
   Ref<> module = steal(PyModule_New(text));
   if (!module) return nullptr;
-  if (make_state(module.get(), definition) == Status::error) return nullptr;
+  if (make_state(module.get(), definition, 1) == Status::error) return nullptr;
   if (definition->m_methods && PyModule_AddFunctions(module.get(), definition->m_methods) != 0) return nullptr;
   if (definition->m_doc && PyModule_SetDocString(module.get(), definition->m_doc) != 0) return nullptr;
   as_module(module.get())->definition = definition;
@@ -135,7 +136,7 @@ PyObject* PyModule_FromDefAndSpec2(PyModuleDef* definition, PyObject* spec, int 
 
 int PyModule_ExecDef(PyObject* module, PyModuleDef* definition) {
   const char* text = PyModule_GetName(module);
-  if (!text || make_state(module, definition) == Status::error) return -1;
+  if (!text || make_state(module, definition, 0) == Status::error) return -1;
   for (PyModuleDef_Slot* slot = definition->m_slots; slot && slot->slot; ++slot) {
     if (slot->slot == Py_mod_create) continue;
     if (slot->slot != Py_mod_exec) return raise(PyExc_SystemError, "module %s initialized with unknown slot %i", text, slot->slot);
