@@ -209,8 +209,10 @@ PyObject* _PyErr_TrySetFromCause(const char* format, ...) {
   auto* caught = reinterpret_cast<PyTypeObject*>(type);
   auto* e = base_exception(value);
   PyObject* args = e->args;
+  // A subclass may have weak references, but nothing else of its own that a new exception would lose.
+  Py_ssize_t own_size = caught->tp_basicsize - _PyExc_BaseException.tp_basicsize;
   bool plain = caught->tp_init == base_exception_init && caught->tp_new == base_exception_new &&
-               (e->dict == nullptr || PyDict_GET_SIZE(e->dict) == 0) && caught->tp_basicsize == _PyExc_BaseException.tp_basicsize &&
+               (e->dict == nullptr || PyDict_GET_SIZE(e->dict) == 0) && (own_size == 0 || (caught->tp_weaklistoffset && own_size == sizeof(PyObject*))) &&
                (PyTuple_GET_SIZE(args) == 0 || (PyTuple_GET_SIZE(args) == 1 && PyUnicode_CheckExact(PyTuple_GET_ITEM(args, 0)))) &&
                !(caught->tp_flags & Py_TPFLAGS_HEAPTYPE && caught->tp_dictoffset != _PyExc_BaseException.tp_dictoffset);
   if (!plain) {
