@@ -149,7 +149,8 @@ PUBLISHED int _PyInterpreterState_IDIncref(PyInterpreterState* interpreter) {
 PUBLISHED void _PyInterpreterState_IDDecref(PyInterpreterState* interpreter) {
   Interpreter* self = internal(interpreter);
   if (--self->id_references > 0 || !self->lives_by_id) return;
-  PyThreadState* thread = new_thread_state(self);
+  // The one that it was made with, which nobody uses.
+  PyThreadState* thread = self->threads ? self->threads : new_thread_state(self);
   if (!thread) return;
   PyThreadState* saved = PyThreadState_Swap(thread);
   Py_EndInterpreter(thread);
