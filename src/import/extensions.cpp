@@ -6,6 +6,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "import/import_state.h"
+#include "runtime/runtime.h"
 
 // Unlike the public form it replaces what is there: a module may have added itself.
 extern "C" int _PyState_AddModule(PyThreadState*, PyObject* module, PyModuleDef* definition);
@@ -39,6 +40,9 @@ Maybe<bool> encode_name(PyObject* module_name, EncodedName& out) {
 // A module of the single-phase kind is initialized once in a process; a second import gives a copy of its dict.
 Ref<> module_again(PyObject* key, PyObject* module_name) {
   PyObject* stored = PyDict_GetItemWithError(current_interpreter()->imports->extensions, key);
+  // What the main interpreter has initialized keeps its static variables for all of them.
+  Interpreter* main = g_runtime.main_interpreter;
+  if (!stored && !PyErr_Occurred() && main && main->imports) stored = PyDict_GetItemWithError(main->imports->extensions, key);
   if (!stored) return nullptr;
   auto* definition = static_cast<PyModuleDef*>(PyCapsule_GetPointer(stored, nullptr));
   if (!definition) return failure;
@@ -135,7 +139,8 @@ int _PyImport_FixupExtensionObject(PyObject* module, PyObject* module_name, PyOb
   }
   if (PyObject_SetItem(modules, module_name, module) < 0) return -1;
   if (_PyState_AddModule(nullptr, module, definition) < 0) return -1;
-  if (definition->m_size == -1) {
+  // Only the main interpreter lives as long as the definition.
+  if (definition->m_size == -1 && current_interpreter() == g_runtime.main_interpreter) {
     Ref<> copy = TRY(steal(PyDict_Copy(PyModule_GetDict(module))));
     set_field(definition->m_base.m_copy, std::move(copy));
   }
