@@ -103,7 +103,13 @@ struct Bound {
     Args rest;
     Ref<> extra;
     constexpr bool simple = !signature.takes_keywords() && !signature.has_var_positional();
-    if (simple && !kwnames && positional >= signature.required_positional() && positional <= signature.positional()) [[likely]] {
+    constexpr bool spread = !signature.takes_keywords() && signature.has_var_positional();
+    if (spread && !kwnames && positional >= signature.required_positional()) {
+      // `*rest` is the last parameter.
+      constexpr Py_ssize_t before = signature.count - 1;
+      for (int i = 0; i < signature.count; ++i) slots[i] = i < before && i < positional ? args[i] : nullptr;
+      if (positional > before) rest = {args + before, positional - before};
+    } else if (simple && !kwnames && positional >= signature.required_positional() && positional <= signature.positional()) [[likely]] {
       for (int i = 0; i < signature.count; ++i) slots[i] = i < positional ? args[i] : nullptr;
     } else {
       TRY(bind_arguments(signature, args, positional, kwnames, slots, &rest, &extra));
