@@ -11,12 +11,21 @@ namespace {
 
 enum class Order { least_first, greatest_first };
 
+// What most heaps hold compares without calls: floats, and ints of one digit.
+bool is_short_int(PyObject* object) { return PyLong_CheckExact(object) && static_cast<size_t>(Py_SIZE(object) + 1) <= 2; }
+long short_int(PyObject* object) {
+  return static_cast<long>(Py_SIZE(object)) * static_cast<long>(reinterpret_cast<PyLongObject*>(object)->ob_digit[0]);
+}
+
 // Whether `a` belongs above `b`.
 template <Order O>
 Maybe<bool> above(PyObject* a, PyObject* b) {
+  if (O == Order::greatest_first) std::swap(a, b);
+  if (PyFloat_CheckExact(a) && PyFloat_CheckExact(b)) return PyFloat_AS_DOUBLE(a) < PyFloat_AS_DOUBLE(b);
+  if (is_short_int(a) && is_short_int(b)) return short_int(a) < short_int(b);
   Ref<> hold_a = borrow(a);
   Ref<> hold_b = borrow(b);
-  return truth_of(O == Order::least_first ? PyObject_RichCompareBool(a, b, Py_LT) : PyObject_RichCompareBool(b, a, Py_LT));
+  return truth_of(PyObject_RichCompareBool(a, b, Py_LT));
 }
 
 Failure changed() { return raise(PyExc_RuntimeError, "list changed size during iteration"); }

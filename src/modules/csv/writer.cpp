@@ -24,6 +24,11 @@ class Line {
   explicit Line(Writer* writer) : dialect_(writer->dialect), state_(writer->state) {
     _PyUnicodeWriter_Init(&text_);
     text_.overallocate = 1;
+    mark_special(dialect_->delimiter);
+    mark_special(dialect_->escape);
+    mark_special(dialect_->quote);
+    PyObject* end = dialect_->line_terminator;
+    for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(end); ++i) mark_special(PyUnicode_READ_CHAR(end, i));
   }
   Line(const Line&) = delete;
   ~Line() { _PyUnicodeWriter_Dealloc(&text_); }
@@ -38,23 +43,27 @@ class Line {
     if (fields_ > 0) TRY(put(dialect_->delimiter));
     Py_ssize_t size = field ? PyUnicode_GET_LENGTH(field) : 0;
     bool special = false;
-    for (Py_ssize_t i = 0; i < size; ++i) {
-      Py_UCS4 c = PyUnicode_READ_CHAR(field, i);
-      if (!is_special(c)) continue;
+    for (Py_ssize_t i = next_special(field, 0, size); i < size; i = next_special(field, i + 1, size)) {
       special = true;
       bool escape;
-      if (needs_prefix(c, &escape) && escape && dialect_->escape == kNoCharacter) return raise(state_->error, "need to escape, but no escapechar set");
+      if (needs_prefix(PyUnicode_READ_CHAR(field, i), &escape) && escape && dialect_->escape == kNoCharacter) {
+        return raise(state_->error, "need to escape, but no escapechar set");
+      }
       if (dialect_->quoting != kQuoteNone && !escape) quoted = true;
     }
     if (quoted) TRY(put(dialect_->quote));
     if (!special) {
       if (size > 0) TRY(status_of(_PyUnicodeWriter_WriteStr(&text_, field)));
     } else {
-      for (Py_ssize_t i = 0; i < size; ++i) {
-        Py_UCS4 c = PyUnicode_READ_CHAR(field, i);
+      for (Py_ssize_t i = 0; i < size;) {
+        Py_ssize_t run = next_special(field, i, size);
+        if (run > i) TRY(status_of(_PyUnicodeWriter_WriteSubstring(&text_, field, i, run)));
+        if (run == size) break;
+        Py_UCS4 c = PyUnicode_READ_CHAR(field, run);
         bool escape;
-        if (is_special(c) && needs_prefix(c, &escape)) TRY(put(escape ? dialect_->escape : dialect_->quote));
+        if (needs_prefix(c, &escape)) TRY(put(escape ? dialect_->escape : dialect_->quote));
         TRY(put(c));
+        i = run + 1;
       }
     }
     if (quoted) TRY(put(dialect_->quote));
@@ -70,13 +79,35 @@ class Line {
  private:
   Status put(Py_UCS4 c) { return status_of(_PyUnicodeWriter_WriteChar(&text_, c)); }
 
+  void mark_special(Py_UCS4 c) {
+    if (c < 128) ascii_special_[c] = true;
+    else if (c != kNoCharacter) other_special_ = true;
+  }
+
   bool is_special(Py_UCS4 c) const {
+    if (c < 128) return ascii_special_[c];
+    if (!other_special_) return false;
     if (c == dialect_->delimiter || c == dialect_->escape || c == dialect_->quote) return true;
     PyObject* end = dialect_->line_terminator;
     for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(end); ++i) {
       if (PyUnicode_READ_CHAR(end, i) == c) return true;
     }
     return false;
+  }
+
+  template <class Char>
+  Py_ssize_t next_special(const Char* text, Py_ssize_t i, Py_ssize_t size) const {
+    while (i < size && !is_special(text[i])) ++i;
+    return i;
+  }
+  // The index of the first character from i on that wants quotes or an escape; `size` without one.
+  Py_ssize_t next_special(PyObject* field, Py_ssize_t i, Py_ssize_t size) const {
+    if (i >= size) return size;
+    switch (PyUnicode_KIND(field)) {
+      case PyUnicode_1BYTE_KIND: return next_special(PyUnicode_1BYTE_DATA(field), i, size);
+      case PyUnicode_2BYTE_KIND: return next_special(PyUnicode_2BYTE_DATA(field), i, size);
+      default: return next_special(PyUnicode_4BYTE_DATA(field), i, size);
+    }
   }
 
   // Whether a special character has something in front: the escape character, or (a quote) itself.
@@ -96,6 +127,8 @@ class Line {
   State* state_;
   _PyUnicodeWriter text_;
   int fields_ = 0;
+  bool ascii_special_[128] = {};
+  bool other_special_ = false;
 };
 
 Ref<> write_row(Writer* self, PyObject* row) {
