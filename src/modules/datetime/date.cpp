@@ -1,5 +1,5 @@
 // date: a day of the proleptic Gregorian calendar.
-#include "modules/datetime/datetime.h"
+#include "modules/datetime/fast_arguments.h"
 
 namespace gill::dates {
 
@@ -44,6 +44,20 @@ PyObject* date_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return new_date(fields, type).release();
 }
 
+// False: not usual.
+bool place_fields(const CallArguments& call, Civil& fields) {
+  static constexpr PyObject* kNames[] = {name<"year">, name<"month">, name<"day">};
+  PyObject* values[3] = {};
+  return place(call, kNames, 3, values) && place_int(values[0], &fields.year) && place_int(values[1], &fields.month) && place_int(values[2], &fields.day);
+}
+
+Ref<> date_construct(PyTypeObject* type, const CallArguments& call, bool* usual) {
+  constexpr int kAbsent = INT_MIN;
+  Civil fields{kAbsent, kAbsent, kAbsent};
+  *usual = place_fields(call, fields) && fields.year != kAbsent && fields.month != kAbsent && fields.day != kAbsent;
+  return *usual ? new_date(fields, type) : Ref<>();
+}
+
 Ref<> date_fromtimestamp(PyObject* type, PyObject* timestamp) {
   time_t seconds;
   if (_PyTime_ObjectToTime_t(timestamp, &seconds, _PyTime_ROUND_FLOOR) < 0) return failure;
@@ -54,7 +68,7 @@ Ref<> date_fromtimestamp(PyObject* type, PyObject* timestamp) {
 
 // The clock is read by Python code, so that a replaced time.time() is seen.
 Ref<> date_today(PyObject* type) {
-  Ref<> time = TRY(steal(PyImport_ImportModule("time")));
+  Ref<> time = TRY(time_module());
   Ref<> now = TRY(steal(PyObject_CallMethodNoArgs(time.get(), name<"time">)));
   return steal(PyObject_CallMethodOneArg(type, name<"fromtimestamp">, now.get()));
 }
@@ -172,6 +186,12 @@ PyObject* date_replace(PyObject* self, PyObject* args, PyObject* kwargs) {
   return new_date_of_class(fields, as_object(Py_TYPE(self))).release();
 }
 
+Ref<> date_replace_fast(PyObject* self, const CallArguments& call, bool* usual) {
+  Civil fields = civil(self);
+  *usual = place_fields(call, fields);
+  return *usual ? new_date_of_class(fields, as_object(Py_TYPE(self))) : Ref<>();
+}
+
 Ref<> date_reduce(Date* self) {
   return steal(Py_BuildValue("O(y#)", Py_TYPE(self), self->data, static_cast<Py_ssize_t>(_PyDateTime_DATE_DATASIZE)));
 }
@@ -197,7 +217,7 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("isoweekday($self)", date_isoweekday, "Return the day of the week represented by the date.\nMonday == 1 ... Sunday == 7"),
     METHOD_UNSIGNED("toordinal($self)", date_toordinal, "Return proleptic Gregorian ordinal.  January 1 of year 1 is day 1."),
     METHOD_UNSIGNED("weekday($self)", date_weekday, "Return the day of the week represented by the date.\nMonday == 0 ... Sunday == 6"),
-    keyword_method("replace", date_replace, 0, "Return date with new specified fields."),
+    fast_method<date_replace_fast, date_replace>("replace", "Return date with new specified fields."),
     METHOD_UNSIGNED("__reduce__($self)", date_reduce, "__reduce__() -> (cls, state)"),
     kEndOfMethods,
 };
@@ -227,6 +247,7 @@ PyTypeObject Date_Type = {
     .tp_methods = table(kMethods),
     .tp_getset = table(kAttributes),
     .tp_new = date_new,
+    .tp_vectorcall = construct_fast<date_construct, date_new>,
 };
 }
 GILL_STATIC_TYPE(Date_Type);

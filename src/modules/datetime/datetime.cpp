@@ -1,5 +1,5 @@
 // datetime: a date and a time of day, perhaps in a zone. Reading clocks and converting between zones is in datetime_time.cpp.
-#include "modules/datetime/datetime.h"
+#include "modules/datetime/fast_arguments.h"
 
 namespace gill::dates {
 
@@ -71,6 +71,28 @@ PyObject* datetime_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     return nullptr;
   }
   return new_datetime(date, clock, zone, fold, type).release();
+}
+
+// False: not usual.
+bool place_fields(const CallArguments& call, Civil& date, Clock& clock, PyObject** zone, int* fold) {
+  static constexpr PyObject* kNames[] = {name<"year">,   name<"month">,       name<"day">,    name<"hour">, name<"minute">,
+                                         name<"second">, name<"microsecond">, name<"tzinfo">, name<"fold">};
+  PyObject* values[9] = {};
+  if (!place(call, kNames, 8, values)) return false;
+  if (values[7]) *zone = values[7];
+  return place_int(values[0], &date.year) && place_int(values[1], &date.month) && place_int(values[2], &date.day) &&
+         place_int(values[3], &clock.hour) && place_int(values[4], &clock.minute) && place_int(values[5], &clock.second) &&
+         place_int(values[6], &clock.microsecond) && place_int(values[8], fold);
+}
+
+Ref<> datetime_construct(PyTypeObject* type, const CallArguments& call, bool* usual) {
+  constexpr int kAbsent = INT_MIN;
+  Civil date{kAbsent, kAbsent, kAbsent};
+  Clock clock;
+  PyObject* zone = Py_None;
+  int fold = 0;
+  *usual = place_fields(call, date, clock, &zone, &fold) && date.year != kAbsent && date.month != kAbsent && date.day != kAbsent;
+  return *usual ? new_datetime(date, clock, zone, fold, type) : Ref<>();
 }
 
 void datetime_dealloc(DateTime* self) {
@@ -298,6 +320,13 @@ Ref<> datetime_utctimetuple(DateTime* self) {
   return build_struct_time(date, clock, 0);
 }
 
+Ref<> replaced(PyObject* self, const Civil& date, const Clock& clock, PyObject* zone, int fold) {
+  if (fold != 0 && fold != 1) return raise(PyExc_ValueError, "fold must be either 0 or 1");
+  Ref<> result = TRY(new_datetime_of_class(date, clock, zone, fold, as_object(Py_TYPE(self))));
+  if (is_datetime(result.get())) datetime(result.get())->fold = static_cast<unsigned char>(fold);
+  return result;
+}
+
 PyObject* datetime_replace(PyObject* object, PyObject* args, PyObject* kwargs) {
   static const char* const keywords[] = {"year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo", "fold", nullptr};
   DateTime* self = datetime(object);
@@ -309,10 +338,17 @@ PyObject* datetime_replace(PyObject* object, PyObject* args, PyObject* kwargs) {
                                    &clock.minute, &clock.second, &clock.microsecond, &zone, &fold)) {
     return nullptr;
   }
-  if (fold != 0 && fold != 1) return raise(PyExc_ValueError, "fold must be either 0 or 1");
-  Ref<> result = TRY(new_datetime_of_class(date, clock, zone, fold, as_object(Py_TYPE(self))));
-  if (is_datetime(result.get())) datetime(result.get())->fold = static_cast<unsigned char>(fold);
-  return result.release();
+  return replaced(object, date, clock, zone, fold).release();
+}
+
+Ref<> datetime_replace_fast(PyObject* object, const CallArguments& call, bool* usual) {
+  DateTime* self = datetime(object);
+  Civil date = civil(self);
+  Clock clock = clock_of(self);
+  PyObject* zone = zone_of(self);
+  int fold = self->fold;
+  *usual = place_fields(call, date, clock, &zone, &fold);
+  return *usual ? replaced(object, date, clock, zone, fold) : Ref<>();
 }
 
 Ref<> pickled(DateTime* self, int protocol) {
@@ -365,7 +401,7 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("utcoffset($self)", datetime_utcoffset, "Return self.tzinfo.utcoffset(self)."),
     METHOD_UNSIGNED("tzname($self)", datetime_tzname, "Return self.tzinfo.tzname(self)."),
     METHOD_UNSIGNED("dst($self)", datetime_dst, "Return self.tzinfo.dst(self)."),
-    keyword_method("replace", datetime_replace, 0, "Return datetime with new specified fields."),
+    fast_method<datetime_replace_fast, datetime_replace>("replace", "Return datetime with new specified fields."),
     keyword_method("astimezone", datetime_astimezone, 0, "tz -> convert to local time in new timezone tz\n"),
     {"__reduce_ex__", datetime_reduce_ex, METH_VARARGS, "__reduce_ex__(proto) -> (cls, state)"},
     METHOD_UNSIGNED("__reduce__($self)", datetime_reduce, "__reduce__() -> (cls, state)"),
@@ -404,6 +440,7 @@ PyTypeObject DateTime_Type = {
     .tp_base = &Date_Type,
     .tp_alloc = allocate_with_zone<_PyDateTime_BaseDateTime, DateTime>,
     .tp_new = datetime_new,
+    .tp_vectorcall = construct_fast<datetime_construct, datetime_new>,
 };
 }
 GILL_STATIC_TYPE(DateTime_Type);

@@ -172,6 +172,7 @@ Ref<> text_of(const char* begin, const char* end);
 // Replaces %z, %Z and %f, and hands the rest to time.strftime. `zone_argument` is what a zone is asked about.
 Ref<> wrap_strftime(PyObject* object, PyObject* format, PyObject* time_tuple, PyObject* zone_argument);
 Ref<> format_date_text(int weekday, const Civil& date, const Clock& clock);  // ctime()
+Ref<> time_module();
 Ref<> build_struct_time(const Civil& date, const Clock& clock, int dst);
 // Appends `addition` in front of the last ")" of a repr.
 Ref<> insert_before_parenthesis(Ref<> text, const char* format, PyObject* value);

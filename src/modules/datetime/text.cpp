@@ -90,8 +90,15 @@ Ref<> format_date_text(int weekday, const Civil& date, const Clock& clock) {
                                     clock.minute, clock.second, date.year));
 }
 
+Ref<> time_module() {
+  // Nearly always there: importing it is much slower than looking.
+  Ref<> module = steal(PyImport_GetModule(name<"time">));
+  if (module || PyErr_Occurred()) return module;
+  return steal(PyImport_ImportModule("time"));
+}
+
 Ref<> build_struct_time(const Civil& date, const Clock& clock, int dst) {
-  Ref<> time = TRY(steal(PyImport_ImportModule("time")));
+  Ref<> time = TRY(time_module());
   Ref<> fields = TRY(steal(Py_BuildValue("(iiiiiiiii)", date.year, date.month, date.day, clock.hour, clock.minute, clock.second,
                                          weekday_of(date.year, date.month, date.day),
                                          days_before_month(date.year, date.month) + date.day, dst)));
@@ -191,7 +198,7 @@ Ref<> expand(PyObject* object, PyObject* format, PyObject* zone_argument) {
 
 Ref<> wrap_strftime(PyObject* object, PyObject* format, PyObject* time_tuple, PyObject* zone_argument) {
   Ref<> expanded = TRY(expand(object, format, zone_argument));
-  Ref<> time = TRY(steal(PyImport_ImportModule("time")));
+  Ref<> time = TRY(time_module());
   return steal(PyObject_CallMethodObjArgs(time.get(), name<"strftime">, expanded.get(), time_tuple, nullptr));
 }
 

@@ -1,5 +1,5 @@
 // time: a time of day, perhaps in a zone. A zone is asked about it with None, there being no date.
-#include "modules/datetime/datetime.h"
+#include "modules/datetime/fast_arguments.h"
 
 namespace gill::dates {
 
@@ -59,6 +59,24 @@ PyObject* time_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     return nullptr;
   }
   return new_time(clock, zone, fold, type).release();
+}
+
+// False: not usual.
+bool place_fields(const CallArguments& call, Clock& clock, PyObject** zone, int* fold) {
+  static constexpr PyObject* kNames[] = {name<"hour">, name<"minute">, name<"second">, name<"microsecond">, name<"tzinfo">, name<"fold">};
+  PyObject* values[6] = {};
+  if (!place(call, kNames, 5, values)) return false;
+  if (values[4]) *zone = values[4];
+  return place_int(values[0], &clock.hour) && place_int(values[1], &clock.minute) && place_int(values[2], &clock.second) &&
+         place_int(values[3], &clock.microsecond) && place_int(values[5], fold);
+}
+
+Ref<> time_construct(PyTypeObject* type, const CallArguments& call, bool* usual) {
+  Clock clock;
+  PyObject* zone = Py_None;
+  int fold = 0;
+  *usual = place_fields(call, clock, &zone, &fold);
+  return *usual ? new_time(clock, zone, fold, type) : Ref<>();
 }
 
 void time_dealloc(Time* self) {
@@ -177,6 +195,13 @@ PyObject* time_format(PyObject* self, PyObject* args) {
 
 // ---- the rest -----------------------------------------------------------------------------------------------------------
 
+Ref<> replaced(PyObject* self, const Clock& clock, PyObject* zone, int fold) {
+  if (fold != 0 && fold != 1) return raise(PyExc_ValueError, "fold must be either 0 or 1");
+  Ref<> result = TRY(new_time_of_class(clock, zone, fold, as_object(Py_TYPE(self))));
+  if (is_time(result.get())) time(result.get())->fold = static_cast<unsigned char>(fold);
+  return result;
+}
+
 PyObject* time_replace(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* const keywords[] = {"hour", "minute", "second", "microsecond", "tzinfo", "fold", nullptr};
   Clock clock = clock_of(time(self));
@@ -186,10 +211,15 @@ PyObject* time_replace(PyObject* self, PyObject* args, PyObject* kwargs) {
                                    &clock.microsecond, &zone, &fold)) {
     return nullptr;
   }
-  if (fold != 0 && fold != 1) return raise(PyExc_ValueError, "fold must be either 0 or 1");
-  Ref<> result = TRY(new_time_of_class(clock, zone, fold, as_object(Py_TYPE(self))));
-  if (is_time(result.get())) time(result.get())->fold = static_cast<unsigned char>(fold);
-  return result.release();
+  return replaced(self, clock, zone, fold).release();
+}
+
+Ref<> time_replace_fast(PyObject* self, const CallArguments& call, bool* usual) {
+  Clock clock = clock_of(time(self));
+  PyObject* zone = zone_of(time(self));
+  int fold = time(self)->fold;
+  *usual = place_fields(call, clock, &zone, &fold);
+  return *usual ? replaced(self, clock, zone, fold) : Ref<>();
 }
 
 Ref<> pickled(Time* self, int protocol) {
@@ -222,7 +252,7 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("utcoffset($self)", time_utcoffset, "Return self.tzinfo.utcoffset(self)."),
     METHOD_UNSIGNED("tzname($self)", time_tzname, "Return self.tzinfo.tzname(self)."),
     METHOD_UNSIGNED("dst($self)", time_dst, "Return self.tzinfo.dst(self)."),
-    keyword_method("replace", time_replace, 0, "Return time with new specified fields."),
+    fast_method<time_replace_fast, time_replace>("replace", "Return time with new specified fields."),
     CLASS_METHOD_UNSIGNED("fromisoformat($type, text, /)", time_fromisoformat, "string -> time from a string in ISO 8601 format"),
     {"__reduce_ex__", time_reduce_ex, METH_VARARGS, "__reduce_ex__(proto) -> (cls, state)"},
     METHOD_UNSIGNED("__reduce__($self)", time_reduce, "__reduce__() -> (cls, state)"),
@@ -258,6 +288,7 @@ PyTypeObject Time_Type = {
     .tp_getset = table(kAttributes),
     .tp_alloc = allocate_with_zone<_PyDateTime_BaseTime, Time>,
     .tp_new = time_new,
+    .tp_vectorcall = construct_fast<time_construct, time_new>,
 };
 }
 GILL_STATIC_TYPE(Time_Type);

@@ -2,7 +2,7 @@
 // has room for the longest duration times any number that does not overflow it anyway; floats go through exact integer ratios.
 #include <cmath>
 
-#include "modules/datetime/datetime.h"
+#include "modules/datetime/fast_arguments.h"
 
 #include <structmember.h>
 
@@ -146,20 +146,18 @@ struct Sum {
   }
 };
 
-PyObject* delta_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  static const char* const keywords[] = {"days", "seconds", "microseconds", "milliseconds", "minutes", "hours", "weeks", nullptr};
-  PyObject *day = nullptr, *second = nullptr, *us = nullptr, *ms = nullptr, *minute = nullptr, *hour = nullptr, *week = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOOOO:__new__", const_cast<char**>(keywords), &day, &second, &us, &ms, &minute, &hour, &week)) {
-    return nullptr;
-  }
+enum Part { kDays, kSeconds, kMicroseconds, kMilliseconds, kMinutes, kHours, kWeeks };
+
+// Null: not given.
+Ref<> delta_of_parts(PyTypeObject* type, PyObject* (&parts)[7]) {
   Sum sum;
-  TRY(sum.add("microseconds", us, 1));
-  TRY(sum.add("milliseconds", ms, 1000));
-  TRY(sum.add("seconds", second, kMicrosecondsPerSecond));
-  TRY(sum.add("minutes", minute, 60 * kMicrosecondsPerSecond));
-  TRY(sum.add("hours", hour, 3600 * kMicrosecondsPerSecond));
-  TRY(sum.add("days", day, kMicrosecondsPerDay));
-  TRY(sum.add("weeks", week, 7 * kMicrosecondsPerDay));
+  TRY(sum.add("microseconds", parts[kMicroseconds], 1));
+  TRY(sum.add("milliseconds", parts[kMilliseconds], 1000));
+  TRY(sum.add("seconds", parts[kSeconds], kMicrosecondsPerSecond));
+  TRY(sum.add("minutes", parts[kMinutes], 60 * kMicrosecondsPerSecond));
+  TRY(sum.add("hours", parts[kHours], 3600 * kMicrosecondsPerSecond));
+  TRY(sum.add("days", parts[kDays], kMicrosecondsPerDay));
+  TRY(sum.add("weeks", parts[kWeeks], 7 * kMicrosecondsPerDay));
   if (sum.left != 0) {
     double whole = std::round(sum.left);
     if (std::fabs(whole - sum.left) == 0.5) {
@@ -169,7 +167,25 @@ PyObject* delta_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     }
     TRY(sum.add_integral(whole, 1));
   }
-  return as_object(delta_of_microseconds(sum.whole, type).release());
+  return delta_of_microseconds(sum.whole, type);
+}
+
+PyObject* delta_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  static const char* const keywords[] = {"days", "seconds", "microseconds", "milliseconds", "minutes", "hours", "weeks", nullptr};
+  PyObject* parts[7] = {};
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOOOO:__new__", const_cast<char**>(keywords), &parts[0], &parts[1], &parts[2], &parts[3],
+                                   &parts[4], &parts[5], &parts[6])) {
+    return nullptr;
+  }
+  return delta_of_parts(type, parts).release();
+}
+
+Ref<> delta_construct(PyTypeObject* type, const CallArguments& call, bool* usual) {
+  static constexpr PyObject* kNames[] = {name<"days">,    name<"seconds">, name<"microseconds">, name<"milliseconds">,
+                                         name<"minutes">, name<"hours">,   name<"weeks">};
+  PyObject* parts[7] = {};
+  *usual = place(call, kNames, 7, parts);
+  return *usual ? delta_of_parts(type, parts) : Ref<>();
 }
 
 // ---- operators --------------------------------------------------------------------------------------------------------
@@ -391,6 +407,7 @@ PyTypeObject Delta_Type = {
     .tp_methods = table(kMethods),
     .tp_members = table(kMembers),
     .tp_new = delta_new,
+    .tp_vectorcall = construct_fast<delta_construct, delta_new>,
 };
 }
 GILL_STATIC_TYPE(Delta_Type);
