@@ -250,8 +250,10 @@ void dict_dealloc(PyObject* self) {
 PyObject* dict_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) { return dict_new_slot(type, args, kwargs).release(); }
 
 const PyMethodDef kMethods[] = {
-    METHOD("__contains__($self, key, /)", dict_contains, "True if the dictionary has the specified key, else False."),
-    METHOD_UNSIGNED("__getitem__($self, key, /)", dict_getitem_method, "x.__getitem__(y) <==> x[y]"),
+    // Called as functions often enough that they are not left to the wrappers of slots.
+    GILL_BOUND("__contains__($self, key, /)", dict_contains)::definition(
+        "__contains__($self, key, /)\n--\n\nTrue if the dictionary has the specified key, else False.", METH_COEXIST),
+    GILL_BOUND("__getitem__($self, key, /)", dict_getitem_method)::definition("x.__getitem__(y) <==> x[y]", METH_COEXIST),
     METHOD_UNSIGNED("__sizeof__($self, /)", dict_sizeof, "D.__sizeof__() -> size of D in memory, in bytes"),
     METHOD("get($self, key, default=None, /)", dict_get, "Return the value for key if key is in the dictionary, else default."),
     METHOD("setdefault($self, key, default=None, /)", dict_setdefault, "Insert key with a value of default if key is not in the dictionary.\n\nReturn the value for key if key is in the dictionary, else default."),

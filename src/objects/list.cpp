@@ -506,7 +506,7 @@ const PyMethodDef kReverseMethods[] = {
 };
 
 const PyMethodDef kMethods[] = {
-    METHOD_UNSIGNED("__getitem__($self, index, /)", list_subscript, "x.__getitem__(y) <==> x[y]"),
+    GILL_BOUND("__getitem__($self, index, /)", list_subscript)::definition("x.__getitem__(y) <==> x[y]", METH_COEXIST),
     METHOD("__reversed__($self, /)", list_reversed, "Return a reverse iterator over the list."),
     METHOD("__sizeof__($self, /)", list_sizeof, "Return the size of the list in memory, in bytes."),
     METHOD("clear($self, /)", list_clear, "Remove all items from list."),

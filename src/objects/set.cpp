@@ -449,7 +449,7 @@ const PyMethodDef kIteratorMethods[] = {
 };
 
 #define SHARED_METHODS                                                                                                       \
-  METHOD_UNSIGNED("__contains__($self, key, /)", set_contains_method, "x.__contains__(y) <==> y in x."),                     \
+  GILL_BOUND("__contains__($self, key, /)", set_contains_method)::definition("x.__contains__(y) <==> y in x.", METH_COEXIST), \
       METHOD_UNSIGNED("difference($self, *args)", set_difference, "Return the difference of two or more sets as a new set."), \
       METHOD_UNSIGNED("intersection($self, *args)", set_intersection, "Return the intersection of two sets as a new set."),  \
       METHOD_UNSIGNED("isdisjoint($self, other, /)", set_isdisjoint, "Return True if two sets have a null intersection."),   \
