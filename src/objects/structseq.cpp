@@ -23,6 +23,19 @@ Py_ssize_t unnamed_count(PyTypeObject* type) { return count_in(type, name<"n_unn
 
 PyObject** items_of(PyObject* self) { return reinterpret_cast<PyTupleObject*>(self)->ob_item; }
 
+// All the items, hidden ones too. When a collection has emptied the type's dict already, the members tell.
+Py_ssize_t real_size(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject* value = type->tp_dict ? PyDict_GetItemWithError(type->tp_dict, name<"n_fields">) : nullptr;
+  if (value) return PyLong_AsSsize_t(value);
+  Py_ssize_t size = visible_size(self);
+  for (PyMemberDef* member = type->tp_members; member && member->name; ++member) {
+    auto index = (member->offset - static_cast<Py_ssize_t>(offsetof(PyTupleObject, ob_item))) / static_cast<Py_ssize_t>(sizeof(PyObject*));
+    size = std::max(size, index + 1);
+  }
+  return size;
+}
+
 Ref<> allocate(PyTypeObject* type) {
   Py_ssize_t size = count_in(type, name<"n_sequence_fields">);
   Py_ssize_t fields = field_count(type);
@@ -37,7 +50,7 @@ Ref<> allocate(PyTypeObject* type) {
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
   if (PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_HEAPTYPE)) Py_VISIT(Py_TYPE(self));
-  Py_ssize_t fields = field_count(Py_TYPE(self));
+  Py_ssize_t fields = real_size(self);
   for (Py_ssize_t i = 0; i < fields; ++i) Py_VISIT(items_of(self)[i]);
   return 0;
 }
@@ -45,7 +58,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 void dealloc(PyObject* self) {
   PyObject_GC_UnTrack(self);
   PyTypeObject* type = Py_TYPE(self);
-  Py_ssize_t fields = field_count(type);
+  Py_ssize_t fields = real_size(self);
   for (Py_ssize_t i = 0; i < fields; ++i) {
     if (items_of(self)[i]) gill::release(items_of(self)[i]);
   }
