@@ -102,7 +102,8 @@ struct Bound {
     PyObject* slots[signature.count + 1];
     Args rest;
     Ref<> extra;
-    constexpr bool simple = !signature.takes_keywords() && !signature.has_var_positional();
+    // Arguments that are all given by position stand where their slots are.
+    constexpr bool simple = !signature.has_var_positional() && !signature.has_var_keyword() && !signature.requires_keywords();
     constexpr bool spread = !signature.takes_keywords() && signature.has_var_positional();
     if (spread && !kwnames && positional >= signature.required_positional()) {
       // `*rest` is the last parameter.

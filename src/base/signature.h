@@ -60,6 +60,12 @@ struct Signature {
     }
     return n;
   }
+  constexpr bool requires_keywords() const {
+    for (int i = 0; i < count; ++i) {
+      if (parameters[i].kind == ParameterKind::keyword_only && parameters[i].default_kind == DefaultKind::required) return true;
+    }
+    return false;
+  }
   constexpr int positional_only() const { return count_of(ParameterKind::positional_only); }
   constexpr bool has_var_positional() const { return count_of(ParameterKind::var_positional) != 0; }
   constexpr bool has_var_keyword() const { return count_of(ParameterKind::var_keyword) != 0; }
