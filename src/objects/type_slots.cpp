@@ -166,6 +166,12 @@ void** only_filled_slot(PyTypeObject* type, PyObject* method) {
   return result;
 }
 
+// A method of a built-in type that does what its slot does.
+bool stands_for_slot(PyObject* found) {
+  return Py_IS_TYPE(found, &PyMethodDescr_Type) && (reinterpret_cast<PyMethodDescrObject*>(found)->d_method->ml_flags & METH_COEXIST) &&
+         !PyType_HasFeature(PyDescr_TYPE(found), Py_TPFLAGS_HEAPTYPE);
+}
+
 // Decides the slot of rows [first, end).
 void decide_slot(PyTypeObject* type, int first, int end) {
   void** at = slot_pointer(type, kRows[first].offset);
@@ -192,6 +198,12 @@ void decide_slot(PyTypeObject* type, int first, int end) {
         // Not unique, or the attribute of a stranger.
         use_generic = true;
       }
+    } else if (stands_for_slot(found) && PyType_IsSubtype(type, PyDescr_TYPE(found))) {
+      void** base_at = slot_pointer(PyDescr_TYPE(found), row.offset);
+      if (!base_at || !*base_at) continue;
+      generic = row.function;
+      if (!specific || specific == *base_at) specific = *base_at;
+      else use_generic = true;
     } else if (PyCFunction_CheckExact(found) && PyCFunction_GET_FUNCTION(found) == kNewWrapper.ml_meth && at == reinterpret_cast<void**>(&type->tp_new)) {
       // `__new__` of a static type: the constructor stays, the generic one too once a class has had a `__new__` of its own.
       specific = pointer_to(type->tp_new);
