@@ -211,7 +211,6 @@ char* Py_EncodeLocale(const wchar_t* text, size_t* error_position) { return enco
   const char* codeset = nl_langinfo(CODESET);
   // Some systems do not say; UTF-8 is what they then use.
   if (!codeset || !*codeset) codeset = "utf-8";
-  if (_Py_GetForceASCII()) codeset = "ascii";
   DecodedText result;
   decode(codeset, std::strlen(codeset), Coding::utf8, Handler::surrogateescape, &result);
   return result.text;
