@@ -50,15 +50,6 @@ Maybe<Py_ssize_t> read_from_file(Unpickler* self, Py_ssize_t size) {
   return self->input_size;
 }
 
-Maybe<const char*> more_bytes(Unpickler* self, Py_ssize_t size) {
-  if (self->next > PY_SSIZE_T_MAX - size) return raise(self->state->unpickling_error, "read would overflow (invalid bytecode)");
-  if (!self->read_method) return truncated(self->state);
-  // All of it must come by one read().
-  if (TRY(read_from_file(self, size)) < size) return truncated(self->state);
-  self->next = size;
-  return self->input;
-}
-
 // What is in the middle of a buffer is copied, so that a NUL can follow.
 Maybe<Line> copied_line(Unpickler* self, const char* text, Py_ssize_t size) {
   char* copy = static_cast<char*>(PyMem_Realloc(self->line, static_cast<size_t>(size) + 1));
@@ -87,13 +78,13 @@ Status skip_consumed(Unpickler* self) {
   return Status::ok;
 }
 
-Maybe<const char*> read_bytes(Unpickler* self, Py_ssize_t size) {
-  if (size <= self->input_size - self->next) [[likely]] {
-    const char* data = self->input + self->next;
-    self->next += size;
-    return data;
-  }
-  return more_bytes(self, size);
+Maybe<const char*> read_more(Unpickler* self, Py_ssize_t size) {
+  if (self->next > PY_SSIZE_T_MAX - size) return raise(self->state->unpickling_error, "read would overflow (invalid bytecode)");
+  if (!self->read_method) return truncated(self->state);
+  // All of it must come by one read().
+  if (TRY(read_from_file(self, size)) < size) return truncated(self->state);
+  self->next = size;
+  return self->input;
 }
 
 Status read_into(Unpickler* self, char* out, Py_ssize_t size) {

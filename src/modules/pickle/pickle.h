@@ -105,7 +105,9 @@ class Output {
   Status write(const char* data, Py_ssize_t size);
   Status write(Op op) {
     char c = op;
-    return write(&c, 1);
+    if (size_ >= allocated_ || (framing_ && frame_start_ == -1)) [[unlikely]] return write(&c, 1);
+    PyBytes_AS_STRING(bytes_)[size_++] = c;
+    return Status::ok;
   }
   // A payload with its header. A long one stands outside frames, and goes to the file by itself when there is one: `payload` is
   // then the object to write, made from the bytes when null.
@@ -235,7 +237,13 @@ Ref<> load_object(Unpickler* self);
 Ref<> find_class(Unpickler* self, PyObject* module_name, PyObject* global_name);
 
 // Reading: the pointer is good until the next read.
-Maybe<const char*> read_bytes(Unpickler* self, Py_ssize_t size);
+Maybe<const char*> read_more(Unpickler* self, Py_ssize_t size);
+inline Maybe<const char*> read_bytes(Unpickler* self, Py_ssize_t size) {
+  if (size > self->input_size - self->next) [[unlikely]] return read_more(self, size);
+  const char* data = self->input + self->next;
+  self->next += size;
+  return data;
+}
 Status read_into(Unpickler* self, char* out, Py_ssize_t size);
 struct Line {
   const char* text = nullptr;  // with its newline, and a NUL behind that where needed

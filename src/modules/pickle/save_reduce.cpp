@@ -299,8 +299,11 @@ Status save_call(Pickler* self, const Reduction& reduction, PyObject* object) {
     Ref<> function_name = optional(reduction.callable, name<"__name__">, &failed);
     if (failed) return Status::error;
     if (function_name && PyUnicode_Check(function_name.get())) {
-      if (PyUnicode_CompareWithASCIIString(function_name.get(), "__newobj_ex__") == 0) return save_newobj_ex(self, reduction.arguments);
-      if (PyUnicode_CompareWithASCIIString(function_name.get(), "__newobj__") == 0) return save_newobj(self, reduction.arguments, object);
+      // Nearly always the interned name; any other is compared by its text.
+      PyObject* text = function_name.get();
+      if (text == name<"__newobj__">) return save_newobj(self, reduction.arguments, object);
+      if (PyUnicode_CompareWithASCIIString(text, "__newobj_ex__") == 0) return save_newobj_ex(self, reduction.arguments);
+      if (PyUnicode_CompareWithASCIIString(text, "__newobj__") == 0) return save_newobj(self, reduction.arguments, object);
     }
   }
   TRY(save(self, reduction.callable));
