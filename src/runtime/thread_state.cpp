@@ -41,6 +41,11 @@ uintptr_t native_stack_limit() {
   return reinterpret_cast<uintptr_t>(lowest) + kNativeStackReserve;
 }
 
+void find_stack_limit(ThreadState* thread) {
+  thread->native_stack_limit = native_stack_limit();
+  thread->stack_owner = PyThread_get_thread_ident();
+}
+
 ThreadState* internal(PyThreadState* thread) { return static_cast<ThreadState*>(thread); }
 
 void unlink_thread_state(ThreadState* thread) {
@@ -87,8 +92,6 @@ ThreadState* new_thread_state(Interpreter* interpreter) {
   thread->thread_id = PyThread_get_thread_ident();
   thread->native_thread_id = PyThread_get_thread_native_id();
   thread->context_ver = 1;
-  // Asking the system is slow; a state for another thread asks when it is bound there.
-  thread->native_stack_limit = current_thread() ? current_thread()->native_stack_limit : native_stack_limit();
   {
     ListGuard guard;
     thread->id = ++interpreter->next_thread_id;
@@ -103,7 +106,7 @@ ThreadState* new_thread_state(Interpreter* interpreter) {
 void bind_thread_state(ThreadState* thread) {
   thread->thread_id = PyThread_get_thread_ident();
   thread->native_thread_id = PyThread_get_thread_native_id();
-  thread->native_stack_limit = native_stack_limit();
+  find_stack_limit(thread);
   if (!PyThread_tss_is_created(&g_runtime.gilstate_key)) PyThread_tss_create(&g_runtime.gilstate_key);
   if (!PyThread_tss_get(&g_runtime.gilstate_key)) {
     PyThread_tss_set(&g_runtime.gilstate_key, thread);
@@ -120,6 +123,7 @@ void end_if_finalizing(ThreadState* thread) {
 }  // namespace
 
 void make_current(ThreadState* thread) {
+  if (thread && thread->stack_owner != PyThread_get_thread_ident()) find_stack_limit(thread);
   t_current_thread = thread;
   _PyRuntime.current_thread.store(thread, std::memory_order_relaxed);
   t_heap = thread ? thread->interpreter()->heap : nullptr;

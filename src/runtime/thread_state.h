@@ -16,6 +16,8 @@ struct ThreadState : PyThreadState {
 
   // The lowest address that native frames may use, with room left for handling the error.
   uintptr_t native_stack_limit = 0;
+  // The native thread whose stack that is: a state may be used by one after the other.
+  unsigned long stack_owner = 0;
 };
 
 // The thread that runs here and holds its interpreter's lock; null while the lock is released.
