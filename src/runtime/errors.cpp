@@ -277,14 +277,15 @@ void _PyErr_ChainExceptions(PyObject* type, PyObject* value, PyObject* traceback
     PyErr_Restore(type, value, traceback);
     return;
   }
+  // Making instances runs code, so no exception may be set meanwhile.
   PyObject *new_type, *new_value, *new_traceback;
+  PyErr_Fetch(&new_type, &new_value, &new_traceback);
   PyErr_NormalizeException(&type, &value, &traceback);
   if (traceback) {
     PyException_SetTraceback(value, traceback);
     release(traceback);
   }
   release(type);
-  PyErr_Fetch(&new_type, &new_value, &new_traceback);
   PyErr_NormalizeException(&new_type, &new_value, &new_traceback);
   PyException_SetContext(new_value, value);
   PyErr_Restore(new_type, new_value, new_traceback);
