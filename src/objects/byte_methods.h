@@ -138,7 +138,8 @@ bool bytes_warnings_wanted();
       METHOD("hex($self, /, sep=<unrepresentable>, bytes_per_sep=1)", bytes_hex,                                             \
              "Create a string of hexadecimal numbers from a " what " object.\n\n"                                            \
              "  sep\n    A character to stand between groups of bytes.\n"                                                    \
-             "  bytes_per_sep\n    How many bytes make a group; counted from the right when positive, from the left otherwise."), \
+             "  bytes_per_sep\n    How many bytes make a group; counted from the right when positive, from the left otherwise.\n\n"         \
+             ">>> " what "(b'\\x01\\x02').hex(':')\n'01:02'"), \
       METHOD_UNSIGNED("index($self, sub, start=<null>, end=<null>, /)", bytes_index,                                         \
                       "B.index(sub[, start[, end]]) -> int\n\n"                                                              \
                       "Return the lowest index where sub lies inside B[start:end].\n\nRaises ValueError when there is none."), \
