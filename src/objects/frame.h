@@ -32,6 +32,7 @@ struct _PyInterpreterFrame {
   int stacktop;
   bool is_entry;  // returning from it leaves the evaluation function
   GillFrameOwner owner;
+  bool constructs;  // runs an __init__ for the loop, which has the instance on the caller's stack (in the layout's padding)
   PyObject* localsplus[1];
 };
 
@@ -99,6 +100,7 @@ inline void initialize_frame(Frame* frame, PyFunctionObject* function, PyObject*
   frame->stacktop = code->co_nlocalsplus;
   frame->is_entry = false;
   frame->owner = FrameOwner::thread;
+  frame->constructs = false;
   for (int i = cleared_from; i < code->co_nlocalsplus; ++i) frame->localsplus[i] = nullptr;
 }
 

@@ -71,6 +71,10 @@ HANDLER(CALL) {
     frame = callee;
     TAIL(start_frame);
   }
+  if (!base[0] && can_construct(thread, ctx, callable)) {
+    ctx->kw_names = kwnames;
+    TAIL(construct);
+  }
   size_t positional = count - (kwnames ? static_cast<size_t>(PyTuple_GET_SIZE(kwnames)) : 0);
   PyObject* result = call(thread, frame, ctx, callable, args, positional, kwnames);
   for (size_t i = 0; i < count; ++i) release(args[i]);
@@ -131,6 +135,10 @@ VM_STEP return_in_general(VM_PARAMETERS) {
       TAIL(leave_with_exception);
     }
   }
+  if (frame->constructs) {
+    *sp++ = result;
+    TAIL(return_from_init);
+  }
   ++thread->recursion_remaining;
   if (frame->is_entry) return result;
   Frame* finished = frame;
@@ -162,7 +170,9 @@ VM_STEP return_in_general(VM_PARAMETERS) {
 }  // namespace
 
 HANDLER(RETURN_VALUE) {
-  if (ctx->cframe.use_tracing || frame->is_entry || frame->owner != FrameOwner::thread || frame->frame_obj || frame->f_locals) TAIL(return_in_general);
+  if (ctx->cframe.use_tracing || frame->is_entry || frame->owner != FrameOwner::thread || frame->frame_obj || frame->f_locals || frame->constructs) {
+    TAIL(return_in_general);
+  }
   SAVE_PLACE();
   // What the variables' finalizers look at is complete but for the value that is returned.
   frame->stacktop = frame->f_code->co_nlocalsplus;

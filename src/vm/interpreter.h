@@ -71,6 +71,10 @@ VM_STEP return_from_generator(VM_PARAMETERS);
 VM_STEP drop_one(VM_PARAMETERS);       // ctx->dying, whose count is zero, then dispatches
 VM_STEP drop_two(VM_PARAMETERS);       // the same for ctx->dying_too as well; each may be null
 VM_STEP unbound_local(VM_PARAMETERS);  // raises for the variable `oparg`
+// Makes an instance of the class that a CALL with can_construct() is of, and runs its __init__.
+VM_STEP construct(VM_PARAMETERS);
+// That __init__ returned: its value is on top of its own stack.
+VM_STEP return_from_init(VM_PARAMETERS);
 // Answers Interpreter::eval_requests, then dispatches.
 VM_STEP answer_requests(VM_PARAMETERS);
 
@@ -166,6 +170,9 @@ PyObject* evaluate(ThreadState* thread, Frame* frame, bool throwing);
 inline bool is_plain_function(PyObject* callable) {
   return Py_IS_TYPE(callable, &PyFunction_Type) && reinterpret_cast<PyFunctionObject*>(callable)->vectorcall == _PyFunction_Vectorcall;
 }
+
+// Whether the loop makes instances of the class itself.
+bool can_construct(ThreadState* thread, EvalContext* ctx, PyObject* callable);
 
 // A call with arguments on the stack, seen by the profiler when it is of a C function.
 PyObject* traced_call(ThreadState* thread, Frame* frame, PyObject* callable, PyObject** args, size_t count, PyObject* kwnames);
