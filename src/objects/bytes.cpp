@@ -219,6 +219,12 @@ Ref<> bytes_repeat(PyObject* self, Py_ssize_t n) {
   if (n && unit > PY_SSIZE_T_MAX / n) return raise(PyExc_OverflowError, "repeated bytes are too long");
   Py_ssize_t size = unit * n;
   if (size == unit && PyBytes_CheckExact(self)) return borrow(self);
+  if (size == 0) {
+    // A new object each time, as in the reference, where traces of allocations show it.
+    Ref<> empty = TRY(steal(PyBytes_Type.tp_alloc(&PyBytes_Type, 0)));
+    cached_hash(empty.get()) = -1;
+    return empty;
+  }
   Ref<> result = TRY(new_bytes(size));
   _PyBytes_Repeat(PyBytes_AS_STRING(result.get()), size, PyBytes_AS_STRING(self), unit);
   return result;
