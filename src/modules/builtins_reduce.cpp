@@ -54,6 +54,8 @@ class Sum {
         }
       }
     }
+    // From here on any code can run, which may take the item out of where it came from.
+    Ref<> held = borrow(item);
     Ref<> total = TRY(result());
     Ref<> next = TRY(steal(PyNumber_Add(total.get(), item)));
     total.reset();
@@ -90,7 +92,8 @@ class Sum {
 };
 
 Ref<> builtin_sum(PyObject*, PyObject* iterable, PyObject* start) {
-  Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
+  bool list = PyList_CheckExact(iterable);
+  Ref<> iterator = list ? Ref<>() : TRY(steal(PyObject_GetIter(iterable)));
   Ref<> zero;
   if (!start) {
     zero = TRY(steal(PyLong_FromLong(0)));
@@ -100,6 +103,10 @@ Ref<> builtin_sum(PyObject*, PyObject* iterable, PyObject* start) {
   if (PyBytes_Check(start)) return raise(PyExc_TypeError, "sum() can't sum bytes [use b''.join(seq) instead]");
   if (PyByteArray_Check(start)) return raise(PyExc_TypeError, "sum() can't sum bytearray [use b''.join(seq) instead]");
   Sum sum(start);
+  if (list) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(iterable); ++i) TRY(sum.add(PyList_GET_ITEM(iterable, i)));
+    return sum.result();
+  }
   iternextfunc next = Py_TYPE(iterator.get())->tp_iternext;
   while (Ref<> item = steal(next(iterator.get()))) TRY(sum.add(item.get()));
   if (PyErr_Occurred()) {
