@@ -69,6 +69,21 @@ bool may_become_descriptor(PyObject* value) {
   return value && (Py_TYPE(value)->tp_descr_set || !PyType_HasFeature(Py_TYPE(value), Py_TPFLAGS_IMMUTABLETYPE));
 }
 
+// What a cache remembers of a slot: the capacity of the array that it was seen in, and its distance from the array's start in words,
+// which spares the way over the capacity where that is the same.
+CodeUnit remembered_place(InstanceValues* values, Py_ssize_t slot) {
+  size_t word = InstanceValues::header(values->capacity) / sizeof(PyObject*) + static_cast<size_t>(slot);
+  return static_cast<CodeUnit>(values->capacity << 8 | word);
+}
+static_assert(InstanceValues::header(kMostSharedKeys) / sizeof(PyObject*) + kMostSharedKeys < 256);
+// Null when the array is too small.
+inline PyObject** place_in(InstanceValues* values, CodeUnit remembered) {
+  size_t capacity = remembered >> 8, word = remembered & 255;
+  if (values->capacity == capacity) [[likely]] return reinterpret_cast<PyObject**>(values) + word;
+  size_t slot = word - InstanceValues::header(capacity) / sizeof(PyObject*);
+  return slot < values->capacity ? &values->slots()[slot] : nullptr;
+}
+
 inline bool version_matches(PyObject* owner, const CodeUnit* cache) { return Py_TYPE(owner)->tp_version_tag == read32(cache); }
 
 }  // namespace
@@ -101,7 +116,7 @@ void specialize_load_attr(CodeUnit* next, PyObject* owner, PyObject* attribute) 
   if (may_become_descriptor(descriptor) || !has_managed_dict(type)) return found_nothing(next);
   Py_ssize_t place = values_slot(owner, attribute);
   if (place >= 0) {
-    next[3] = static_cast<CodeUnit>(place);
+    next[3] = remembered_place(prefix_of(owner)->values, place);
     return specialized_to(next, Op::LOAD_ATTR_INSTANCE_VALUE);
   }
   place = hint_for(owner, attribute);
@@ -126,14 +141,12 @@ ADAPTIVE(LOAD_ATTR, specialize_load_attr(next, sp[-1], name_at(frame, oparg)))
 HANDLER(LOAD_ATTR_INSTANCE_VALUE) {
   PyObject* owner = sp[-1];
   if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_ATTR);
-  InstancePrefix* prefix = prefix_of(owner);
-  InstanceValues* values = prefix->values;
-  CodeUnit slot = next[3];
-  if (!values || prefix->dict || slot >= values->capacity) [[unlikely]] END_MISS(LOAD_ATTR);
-  PyObject* value = values->slots()[slot];
-  if (!value) [[unlikely]] END_MISS(LOAD_ATTR);
-  SAVE_PLACE();
-  END_LOADED(value);
+  InstanceValues* values = prefix_of(owner)->values;
+  if (!values) [[unlikely]] END_MISS(LOAD_ATTR);
+  PyObject** place = place_in(values, next[3]);
+  // An instance that has its dict has no values any more, so that nothing is found here.
+  if (!place || !*place) [[unlikely]] END_MISS(LOAD_ATTR);
+  END_LOADED(*place);
 }
 
 HANDLER(LOAD_ATTR_WITH_HINT) {
@@ -181,7 +194,7 @@ void specialize_store_attr(CodeUnit* next, PyObject* owner, PyObject* attribute)
   if (may_become_descriptor(descriptor) || !has_managed_dict(type)) return found_nothing(next);
   Py_ssize_t place = values_slot(owner, attribute);
   if (place >= 0) {
-    next[3] = static_cast<CodeUnit>(place);
+    next[3] = remembered_place(prefix_of(owner)->values, place);
     return specialized_to(next, Op::STORE_ATTR_INSTANCE_VALUE);
   }
   place = hint_for(owner, attribute);
@@ -195,17 +208,18 @@ ADAPTIVE(STORE_ATTR, specialize_store_attr(next, sp[-1], name_at(frame, oparg)))
 HANDLER(STORE_ATTR_INSTANCE_VALUE) {
   PyObject* owner = sp[-1];
   if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(STORE_ATTR);
-  InstancePrefix* prefix = prefix_of(owner);
-  InstanceValues* values = prefix->values;
-  CodeUnit slot = next[3];
-  if (!values || prefix->dict || slot >= values->capacity) [[unlikely]] END_MISS(STORE_ATTR);
+  InstanceValues* values = prefix_of(owner)->values;
+  if (!values) [[unlikely]] END_MISS(STORE_ATTR);
+  PyObject** place = place_in(values, next[3]);
+  // Beside a dict there may be an array without any value.
+  if (!place || (!*place && prefix_of(owner)->dict)) [[unlikely]] END_MISS(STORE_ATTR);
   SAVE_PLACE();
-  PyObject*& place = values->slots()[slot];
-  PyObject* old = std::exchange(place, sp[-2]);
+  PyObject* old = std::exchange(*place, sp[-2]);
+  auto slot = static_cast<uint8_t>(place - values->slots());
   sp -= 2;
   SKIP_CACHES(STORE_ATTR);
   if (old) END_DROP_BOTH(old, owner);
-  values->order[values->size++] = static_cast<uint8_t>(slot);
+  values->order[values->size++] = slot;
   END_DROP(owner);
 }
 
