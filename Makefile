@@ -1,5 +1,5 @@
 # The commands of the README. Each does all the set-up that it needs on a fresh Debian 12 machine.
-.PHONY: all run test release pgo conformance bench bytecode-compare setup clean
+.PHONY: all run test sanitize release pgo conformance bench bytecode-compare setup clean
 .DELETE_ON_ERROR:
 
 JOBS ?= $(shell nproc)
@@ -41,6 +41,12 @@ test: setup build/dev/build.ninja $(EXAMPLE_LOG)
 # UPDATE=1 takes from the known failures what passes now.
 conformance: release
 	@$(REFERENCE) tools/conformance.py --gill $(GILL) -j $(JOBS) $(if $(UPDATE),--update) $(FILES)
+
+# The tests of threads under the thread sanitizer, or with PRESET=asan those of the language under the address and
+# undefined-behaviour sanitizers; FILES as above or paths of unittest files. Fails on any report.
+PRESET ?= tsan
+sanitize: setup build/$(PRESET)/build.ninja
+	@$(REFERENCE) tools/sanitize.py --preset $(PRESET) -j $(JOBS) $(FILES)
 
 # Our benchmark programs, interleaved with the reference's; PROGRAMS="calls floats" for some of them.
 bench: release

@@ -65,8 +65,8 @@ def resident_kib(pid):
 class FileRun:
     """One test file under the interpreter: its outcomes by case and what ended its processes."""
 
-    def __init__(self, gill, file, limit, keep_output):
-        self.gill, self.file, self.limit, self.keep_output = gill, file, limit, keep_output
+    def __init__(self, gill, file, limit, environment=None):
+        self.gill, self.file, self.limit, self.environment = gill, file, limit, environment or {}
         self.outcomes, self.ends, self.seconds, self.output = {}, [], 0.0, b""
 
     def run(self):
@@ -91,7 +91,7 @@ class FileRun:
         work.mkdir()
         skip.write_text("\n".join(sorted(finished)), encoding="utf-8", errors="surrogateescape")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        environment["TMPDIR"] = str(work)
+        environment |= {"TMPDIR": str(work), **self.environment}
         with open(folder / "output", "ab") as output:
             process = subprocess.Popen([self.gill, "-u", str(CHILD), str(report), self.file, str(skip)], cwd=work, env=environment,
                                        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
@@ -172,7 +172,7 @@ def main():
 
     def work(file):
         limit = 60 + options.limit_factor * seconds.get(file, 0)
-        run = FileRun(options.gill, file, limit, bool(options.failures)).run()
+        run = FileRun(options.gill, file, limit).run()
         with lock:
             runs[file] = run
             expected = [case for case, outcome in reference[file].items() if outcome == "pass"]
