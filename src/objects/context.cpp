@@ -1,6 +1,6 @@
 // contextvars: Context, ContextVar and Token.
 //
-// A Context is a mutable shell around a persistent map (context_map.h). The thread's current context is a field of its published state,
+// A Context is a mutable shell around a persistent map (hamt.h). The thread's current context is a field of its published state,
 // with a version that changes at each switch; a variable remembers the value it last saw there, together with the thread and the
 // version, so that reading a variable in a loop needs no look-up.
 #include <Python.h>
@@ -8,14 +8,14 @@
 
 #include "base/binding.h"
 #include "base/names.h"
-#include "objects/context_map.h"
+#include "objects/hamt.h"
 #include "objects/object.h"
 #include "runtime/thread_state.h"
 
 struct _pycontextobject {
   PyObject_HEAD
   PyContext* previous;    // owned while entered
-  gill::ContextMap* map;  // owned; null when empty
+  gill::HamtNode* map;  // owned; null when empty
   PyObject* weak_references;
   int entered;
 };
@@ -24,6 +24,7 @@ struct _pycontextvarobject {
   PyObject_HEAD
   PyObject* name;
   PyObject* default_value;  // null without one
+  Py_hash_t hash;
   PyObject* cached;         // borrowed from the context's map
   uint64_t cached_thread;
   uint64_t cached_version;
@@ -47,7 +48,7 @@ using TokenFields = OwnedFields<&PyContextToken::context, &PyContextToken::varia
 
 PyContext* as_context(PyObject* object) { return reinterpret_cast<PyContext*>(object); }
 
-Ref<PyContext> new_context(ContextMap* map) {
+Ref<PyContext> new_context(HamtNode* map) {
   auto* context = PyObject_GC_New(PyContext, &PyContext_Type);
   if (!context) return nullptr;
   context->previous = nullptr;
@@ -94,42 +95,34 @@ PyObject* context_richcompare(PyObject* self, PyObject* other, int operation) {
   if (!PyContext_CheckExact(self) || !PyContext_CheckExact(other) || (operation != Py_EQ && operation != Py_NE)) {
     return borrow(Py_NotImplemented).release();
   }
-  Maybe<bool> equal = context_map_equal(as_context(self)->map, as_context(other)->map);
+  Maybe<bool> equal = hamt_equal(as_context(self)->map, as_context(other)->map);
   if (!equal) return nullptr;
   return py_bool(equal.value() == (operation == Py_EQ)).release();
 }
 
-Py_ssize_t context_length(PyObject* self) { return context_map_size(as_context(self)->map); }
+Py_ssize_t context_length(PyObject* self) { return hamt_size(as_context(self)->map); }
 
-int context_contains(PyObject* self, PyObject* key) {
-  return is_variable(key) ? context_map_find(as_context(self)->map, key) != nullptr : -1;
+Maybe<bool> context_contains(PyContext* self, PyObject* key) {
+  if (!is_variable(key)) return failure;
+  return TRY(hamt_find(self->map, key)) != nullptr;
 }
 
-PyObject* context_subscript(PyObject* self, PyObject* key) {
-  if (!is_variable(key)) return nullptr;
-  PyObject* value = context_map_find(as_context(self)->map, key);
+Ref<> context_subscript(PyContext* self, PyObject* key) {
+  if (!is_variable(key)) return failure;
+  PyObject* value = TRY(hamt_find(self->map, key));
   if (!value) PyErr_SetObject(PyExc_KeyError, key);
-  return borrow(value).release();
-}
-
-PyObject* context_iter(PyObject* self) {
-  Ref<> list = context_map_list(as_context(self)->map, ContextMapPart::variables);
-  return list ? PyObject_GetIter(list.get()) : nullptr;
+  return borrow(value);
 }
 
 Ref<> context_get(PyContext* self, PyObject* key, PyObject* fallback) {
-  if (!is_variable(key)) return nullptr;
-  PyObject* value = context_map_find(self->map, key);
-  return borrow(value ? value : fallback ? fallback : Py_None);
+  if (!is_variable(key)) return failure;
+  PyObject* value = TRY(hamt_find(self->map, key));
+  return borrow(value ? value : fallback);
 }
 
-Ref<> part_iterator(PyContext* self, ContextMapPart part) {
-  Ref<> list = TRY(context_map_list(self->map, part));
-  return steal(PyObject_GetIter(list.get()));
-}
-Ref<> context_items(PyContext* self) { return part_iterator(self, ContextMapPart::items); }
-Ref<> context_keys(PyContext* self) { return part_iterator(self, ContextMapPart::variables); }
-Ref<> context_values(PyContext* self) { return part_iterator(self, ContextMapPart::values); }
+Ref<> context_items(PyContext* self) { return hamt_iterator(self->map, HamtPart::items); }
+Ref<> context_keys(PyContext* self) { return hamt_iterator(self->map, HamtPart::keys); }
+Ref<> context_values(PyContext* self) { return hamt_iterator(self->map, HamtPart::values); }
 Ref<> context_copy(PyContext* self) { return new_context(self->map); }
 
 PyObject* context_run(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* kwnames) {
@@ -151,8 +144,8 @@ const PyMethodDef kContextMethods[] = {
     {"run", (PyCFunction)(void*)context_run, METH_FASTCALL | METH_KEYWORDS, nullptr},
     kEndOfMethods,
 };
-const PyMappingMethods kContextMapping = {.mp_length = context_length, .mp_subscript = context_subscript};
-const PySequenceMethods kContextSequence = {.sq_contains = context_contains};
+const PyMappingMethods kHamtNodeping = {.mp_length = context_length, .mp_subscript = slot<context_subscript>};
+const PySequenceMethods kContextSequence = {.sq_contains = slot<context_contains>};
 
 // ---- ContextVar -------------------------------------------------------------------------------------------
 
@@ -163,11 +156,11 @@ void variable_dealloc(PyObject* self) {
 }
 
 // The variable's value in the current context: borrowed from it; null when it has none.
-PyObject* find_value(PyContextVar* variable) {
+Maybe<PyObject*> find_value(PyContextVar* variable) {
   PyThreadState* thread = current_thread();
   if (!thread->context) return nullptr;
   if (variable->cached && variable->cached_thread == thread->id && variable->cached_version == thread->context_ver) return variable->cached;
-  PyObject* value = context_map_find(as_context(thread->context)->map, as_object(variable));
+  PyObject* value = TRY(hamt_find(as_context(thread->context)->map, as_object(variable)));
   if (value) {
     variable->cached = value;
     variable->cached_thread = thread->id;
@@ -180,7 +173,7 @@ Status store_value(PyContextVar* variable, PyObject* value) {
   PyContext* context = current_context();
   if (!context) return Status::error;
   variable->cached = nullptr;
-  Ref<ContextMap> map = TRY(context_map_set(context->map, as_object(variable), value));
+  Ref<HamtNode> map = TRY(hamt_set(context->map, as_object(variable), value));
   set_field(context->map, std::move(map));
   PyThreadState* thread = current_thread();
   variable->cached = value;
@@ -193,23 +186,25 @@ Status remove_value(PyContextVar* variable) {
   PyContext* context = current_context();
   if (!context) return Status::error;
   variable->cached = nullptr;
-  if (!context_map_find(context->map, as_object(variable))) {
+  Ref<HamtNode> map;
+  TRY(hamt_remove(context->map, as_object(variable), &map));
+  if (map.get() == context->map) {
     PyErr_SetObject(PyExc_LookupError, as_object(variable));
     return Status::error;
   }
-  bool failed;
-  Ref<ContextMap> map = context_map_remove(context->map, as_object(variable), &failed);
-  if (failed) return Status::error;
   set_field(context->map, std::move(map));
   return Status::ok;
 }
 
 Ref<PyContextVar> new_variable(PyObject* text, PyObject* fallback) {
   if (!PyUnicode_Check(text)) return raise(PyExc_TypeError, "context variable name must be a str");
+  Py_hash_t text_hash = TRY(checked(PyObject_Hash(text)));
   auto* variable = PyObject_GC_New(PyContextVar, &PyContextVar_Type);
   if (!variable) return nullptr;
   variable->name = borrow(text).release();
   variable->default_value = borrow(fallback).release();
+  variable->hash = text_hash ^ _Py_HashPointer(variable);
+  if (variable->hash == -1) variable->hash = -2;
   variable->cached = nullptr;
   variable->cached_thread = 0;
   variable->cached_version = 0;
@@ -223,6 +218,8 @@ PyObject* variable_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$O:ContextVar", const_cast<char**>(kKeywords), &text, &fallback)) return nullptr;
   return as_object(new_variable(text, fallback).release());
 }
+
+Py_hash_t variable_hash(PyObject* self) { return reinterpret_cast<PyContextVar*>(self)->hash; }
 
 Ref<> variable_repr(PyContextVar* self) {
   if (self->default_value) {
@@ -322,7 +319,7 @@ PyTypeObject PyContext_Type = {
     .tp_basicsize = sizeof(PyContext),
     .tp_dealloc = context_dealloc,
     .tp_as_sequence = const_cast<PySequenceMethods*>(&kContextSequence),
-    .tp_as_mapping = const_cast<PyMappingMethods*>(&kContextMapping),
+    .tp_as_mapping = const_cast<PyMappingMethods*>(&kHamtNodeping),
     .tp_hash = PyObject_HashNotImplemented,
     .tp_getattro = PyObject_GenericGetAttr,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
@@ -330,7 +327,7 @@ PyTypeObject PyContext_Type = {
     .tp_clear = ContextFields::clear,
     .tp_richcompare = context_richcompare,
     .tp_weaklistoffset = offsetof(PyContext, weak_references),
-    .tp_iter = context_iter,
+    .tp_iter = slot<context_keys>,
     .tp_methods = table(kContextMethods),
     .tp_new = context_new,
 };
@@ -341,6 +338,7 @@ PyTypeObject PyContextVar_Type = {
     .tp_basicsize = sizeof(PyContextVar),
     .tp_dealloc = variable_dealloc,
     .tp_repr = slot<variable_repr>,
+    .tp_hash = variable_hash,
     .tp_getattro = PyObject_GenericGetAttr,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_traverse = VarFields::traverse,
@@ -411,7 +409,8 @@ PyObject* PyContextVar_New(const char* text, PyObject* fallback) {
 int PyContextVar_Get(PyObject* object, PyObject* fallback, PyObject** value) {
   if (!PyContextVar_CheckExact(object)) return raise(PyExc_TypeError, "an instance of ContextVar was expected");
   auto* variable = reinterpret_cast<PyContextVar*>(object);
-  PyObject* found = find_value(variable);
+  *value = nullptr;
+  PyObject* found = TRY(find_value(variable));
   if (!found) found = fallback ? fallback : variable->default_value;
   *value = borrow(found).release();
   return 0;
@@ -422,7 +421,7 @@ PyObject* PyContextVar_Set(PyObject* object, PyObject* value) {
   auto* variable = reinterpret_cast<PyContextVar*>(object);
   PyContext* context = current_context();
   if (!context) return nullptr;
-  Ref<> old = borrow(context_map_find(context->map, object));
+  Ref<> old = borrow(TRY(hamt_find(context->map, object)));
   auto* token = PyObject_GC_New(PyContextToken, &PyContextToken_Type);
   if (!token) return nullptr;
   token->context = borrow(context).release();
@@ -449,10 +448,6 @@ int PyContextVar_Reset(PyObject* object, PyObject* token_object) {
   if (context != token->context) return raise(PyExc_ValueError, "%R was created in a different Context", token);
   token->used = 1;
   return static_cast<int>(token->old_value ? store_value(variable, token->old_value) : remove_value(variable));
-}
-
-PyObject* _PyContext_NewHamtForTests() {
-  return raise(PyExc_NotImplementedError, "contexts are not made of HAMT objects here");
 }
 
 }  // extern "C"
