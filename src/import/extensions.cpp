@@ -6,6 +6,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "import/import_state.h"
+#include "memory/page_range.h"
 #include "runtime/runtime.h"
 
 // Unlike the public form it replaces what is there: a module may have added itself.
@@ -74,7 +75,7 @@ Ref<> load_extension(PyObject* spec, PyObject*) {
   EncodedName encoded;
   TRY(encode_name(module_name.get(), encoded));
   Ref<> file = TRY(steal(PyUnicode_EncodeFSDefault(path.get())));
-  void* library = dlopen(PyBytes_AS_STRING(file.get()), current_interpreter()->imports->dlopen_flags);
+  void* library = request_memory([&] { return dlopen(PyBytes_AS_STRING(file.get()), current_interpreter()->imports->dlopen_flags); });
   if (!library) {
     const char* reason = dlerror();
     Ref<> text = TRY(steal(PyUnicode_DecodeLocale(reason ? reason : "unknown dlopen() error", "surrogateescape")));

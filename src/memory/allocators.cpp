@@ -10,6 +10,7 @@
 
 #include "memory/heap.h"
 #include "memory/hooks.h"
+#include "memory/page_range.h"
 
 namespace gill {
 
@@ -20,9 +21,15 @@ namespace {
 // The kind of page that the next block from the heap is for: see allocate_hooked().
 thread_local constinit Kind t_wanted_kind = Kind::plain;
 
-void* raw_malloc(void*, size_t size) { return std::malloc(size ? size : 1); }
-void* raw_calloc(void*, size_t count, size_t size) { return count && size ? std::calloc(count, size) : std::calloc(1, 1); }
-void* raw_realloc(void*, void* p, size_t size) { return std::realloc(p, size ? size : 1); }
+void* raw_malloc(void*, size_t size) {
+  return request_memory([=] { return std::malloc(size ? size : 1); });
+}
+void* raw_calloc(void*, size_t count, size_t size) {
+  return request_memory([=] { return count && size ? std::calloc(count, size) : std::calloc(1, 1); });
+}
+void* raw_realloc(void*, void* p, size_t size) {
+  return request_memory([=] { return std::realloc(p, size ? size : 1); });
+}
 void raw_free(void*, void* p) { std::free(p); }
 
 void* heap_malloc(void*, size_t size) {

@@ -176,7 +176,7 @@ void* Heap::allocate_stressed(Kind kind, size_t size) {
 }
 
 void* Heap::allocate_large(Kind kind, size_t size) {
-  if (kind == Kind::plain) return std::malloc(size);
+  if (kind == Kind::plain) return request_memory([=] { return std::malloc(size); });
   size_t bytes = header_size(kind, 1) + size;
   if (bytes < size) return nullptr;
   size_t pages = (bytes + kPageSize - 1) / kPageSize;

@@ -5,7 +5,9 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -17,7 +19,8 @@ constinit HeapRange g_heap_range;
 
 namespace {
 
-inline constexpr size_t kRangeSizes[] = {size_t{64} << 30, size_t{16} << 30, size_t{4} << 30, size_t{1} << 30};
+inline constexpr size_t kRangeSize = size_t{64} << 30;
+inline constexpr size_t kLeastRangeSize = size_t{16} << 20;
 inline constexpr size_t kSegmentPages = 64;  // made accessible together: 1 MiB
 inline constexpr size_t kDirtyLimit = 256;   // 4 MiB of free pages keep their memory
 
@@ -41,8 +44,15 @@ void* reserve(size_t size, int protection) {
   return p == MAP_FAILED ? nullptr : p;
 }
 
+// Where the address space is limited (ulimit -v), half of it stays for what does not come from the range.
+size_t desired_range_size() {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kRangeSize;
+  return std::clamp(limit.rlim_cur / 2 / kPageSize * kPageSize, kLeastRangeSize, kRangeSize);
+}
+
 bool open_range() {
-  for (size_t size : kRangeSizes) {
+  for (size_t size = desired_range_size(); size >= kLeastRangeSize; size /= 2) {
     void* p = reserve(size, PROT_NONE);
     if (!p) continue;
     g_pages.pages = size / kPageSize - 1;
@@ -147,6 +157,16 @@ void give_pages(void* p, size_t count) {
 void trim_pages() {
   Guard guard;
   trim_locked();
+}
+
+bool fit_range_to_limit() {
+  Guard guard;
+  size_t keep = std::max(desired_range_size() / kPageSize, g_pages.accessible);
+  if (keep >= g_pages.pages) return false;
+  size_t surplus = (g_pages.pages - keep) * kPageSize;
+  g_pages.pages = keep;
+  g_heap_range.size = keep * kPageSize;
+  return ::munmap(address(keep), surplus) == 0;
 }
 
 void hold_pages_for_fork() { pthread_mutex_lock(&g_pages.mutex); }

@@ -12,6 +12,16 @@ void give_pages(void* first, size_t count);
 // Hands the memory of given-back pages to the operating system now. They stay usable.
 void trim_pages();
 
+// Gives up the part of the range that RLIMIT_AS, set after start-up, leaves no room for. True if that made room.
+bool fit_range_to_limit();
+// Asks the operating system for memory; again when it refused for what only the reserved range takes up.
+template <typename Request>
+auto request_memory(Request request) {
+  auto granted = request();
+  if (!granted && fit_range_to_limit()) granted = request();
+  return granted;
+}
+
 // A fork must not find the range in the middle of a change by another thread.
 void hold_pages_for_fork();
 void let_pages_go_after_fork(bool in_child);

@@ -13,6 +13,7 @@
 #include <new>
 
 #include "base/ref.h"
+#include "memory/page_range.h"
 #include "runtime/runtime.h"
 
 namespace gill {
@@ -62,7 +63,7 @@ unsigned long PyThread_start_new_thread(void (*function)(void*), void* argument)
   bool ok = start != nullptr;
   if (ok) {
     *start = {function, argument};
-    ok = pthread_create(&id, &attributes, run_thread, start) == 0;
+    ok = request_memory([&] { return pthread_create(&id, &attributes, run_thread, start) == 0; });
     if (!ok) std::free(start);
   }
   pthread_attr_destroy(&attributes);
