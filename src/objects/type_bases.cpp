@@ -23,9 +23,12 @@ Status remember_subclass(PyTypeObject* base, PyTypeObject* type) {
     PyErr_NoMemory();
     return Status::error;
   }
-  if (!*slot) *slot = TRY(steal(PyDict_New())).release();
   Ref<> key = TRY(steal(PyLong_FromVoidPtr(type)));
   Ref<> reference = TRY(steal(PyWeakref_NewRef(as_object(type), nullptr)));
+  if (!*slot) {
+    // The allocation may run a collection, which may end a subclass, but not remember one.
+    *slot = TRY(steal(PyDict_New())).release();
+  }
   return status_of(PyDict_SetItem(*slot, key.get(), reference.get()));
 }
 
