@@ -10,14 +10,15 @@ import subprocess
 REFERENCE = "/usr/bin/python3.11"
 KINDS = {
     "float": "[i * 0.5 for i in range(n)]",
-    "2-tuple": "[(None, None) if i < 0 else (i, None) for i in range(n)]",
+    "2-tuple": "[(i, i) for i in itertools.repeat(None, n)]",
+    "2-tuple": "[(i, i) for i in itertools.repeat(None, n)]",
     "empty list": "[[] for i in range(n)]",
     "3-key dict": "[{'a': None, 'b': None, 'c': None} for i in range(n)]",
     "instance with 3 attributes": "[Thing() for i in range(n)]",
     "20-character str": "['%020d' % i for i in range(n)]",
 }
 PROGRAM = """
-import sys
+import itertools, sys
 class Thing:
     def __init__(self):
         self.a = self.b = self.c = None
@@ -27,7 +28,6 @@ def resident():
 n = int(sys.argv[1])
 kind = eval("lambda n: " + sys.argv[2])
 kind(100)
-numbers = list(range(n))  # the ints of the 2-tuples are not theirs
 before = resident()
 kept = kind(n)
 print(resident() - before)
