@@ -10,6 +10,7 @@
 
 #include "memory/heap.h"
 #include "memory/hooks.h"
+#include "memory/objects.h"
 #include "memory/page_range.h"
 
 namespace gill {
@@ -34,12 +35,13 @@ void raw_free(void*, void* p) { std::free(p); }
 
 void* heap_malloc(void*, size_t size) {
   if (!t_heap) return raw_malloc(nullptr, size);
-  return t_heap->allocate(std::exchange(t_wanted_kind, Kind::plain), size);
+  Kind kind = std::exchange(t_wanted_kind, Kind::plain);
+  return t_heap->allocate(kind, kind == Kind::plain ? widened(size) : size);
 }
 void* heap_calloc(void*, size_t count, size_t size) {
   size_t bytes = count * size;
   if (!t_heap || bytes > kLargestClass) return raw_calloc(nullptr, count, size);
-  void* p = t_heap->allocate(Kind::plain, bytes);
+  void* p = t_heap->allocate(Kind::plain, widened(bytes));
   if (p) std::memset(p, 0, bytes);
   return p;
 }
@@ -94,7 +96,7 @@ void free_in(PyMemAllocatorDomain domain, void* p) {
 
 // While nobody has replaced an allocator the heap is reached without a call through the table.
 [[gnu::always_inline]] inline void* heap_or(PyMemAllocatorDomain domain, size_t size) {
-  if (size <= kLargestClass && !g_allocators_replaced && t_heap) [[likely]] return t_heap->allocate(Kind::plain, size);
+  if (size <= kLargestClass && !g_allocators_replaced && t_heap) [[likely]] return t_heap->allocate(Kind::plain, widened(size));
   return malloc_in(domain, size);
 }
 [[gnu::always_inline]] inline void free_or(PyMemAllocatorDomain domain, void* p) {
@@ -103,6 +105,23 @@ void free_in(PyMemAllocatorDomain domain, void* p) {
 }
 
 }  // namespace
+
+void* allocate_plain_object(size_t size) {
+  if (size <= kLargestClass && !g_allocators_replaced && t_heap) [[likely]] return t_heap->allocate(Kind::plain, size);
+  return malloc_in(PYMEM_DOMAIN_OBJ, size);
+}
+
+void* resize_plain_object(void* object, size_t size) {
+  if (g_allocators_replaced || !t_heap || !g_heap_range.contains(object)) return realloc_in(PYMEM_DOMAIN_OBJ, object, size);
+  size_t old = Heap::usable_size(object);
+  // Among the small classes every step is worth a copy.
+  if (size <= old && old - size < (old <= kSmallStepLimit ? kGranule : old / 2)) return object;
+  void* moved = allocate_plain_object(size);
+  if (!moved) return size <= old ? object : nullptr;
+  std::memcpy(moved, object, old < size ? old : size);
+  Heap::free(object);
+  return moved;
+}
 
 void* allocate_hooked(Kind kind, size_t size) {
   t_wanted_kind = kind;

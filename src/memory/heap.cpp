@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
-#include <new>
 
 #include "memory/page_range.h"
 
@@ -13,15 +12,13 @@ thread_local constinit Heap* t_heap = nullptr;
 
 namespace {
 
-inline constexpr size_t kSlotAlignment = 16;
-
 constexpr size_t align_up(size_t value, size_t to) { return (value + to - 1) / to * to; }
 
 size_t bitmap_count(Kind kind) { return kind == Kind::plain ? 1 : static_cast<size_t>(kBitmaps); }
 
 // Lays the header out for `count` slots; what remains of the page is for them.
 size_t header_size(Kind kind, size_t count) {
-  return align_up(sizeof(Page) + bitmap_count(kind) * ((count + 63) / 64) * sizeof(uint64_t), kSlotAlignment);
+  return align_up(sizeof(Page) + bitmap_count(kind) * ((count + 63) / 64) * sizeof(uint64_t), kWideAlignment);
 }
 
 void lay_out(Page* page, Heap* heap, Kind kind, size_t slot_size, size_t count) {
@@ -43,8 +40,9 @@ int bucket_for(const Page* page) { return static_cast<int>(static_cast<size_t>(p
 }  // namespace
 
 Heap* new_heap() {
-  void* memory = std::malloc(sizeof(Heap));
-  return memory ? new (memory) Heap() : nullptr;
+  auto* heap = static_cast<Heap*>(std::calloc(1, sizeof(Heap)));
+  if (heap) heap->debug = heap_debug_from_environment();
+  return heap;
 }
 
 void delete_heap(Heap* heap) {

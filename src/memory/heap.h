@@ -26,8 +26,12 @@
 namespace gill {
 
 inline constexpr size_t kPageSize = 16 * 1024;
-inline constexpr size_t kGranule = 16;
+inline constexpr size_t kGranule = 8;
 inline constexpr size_t kSmallStepLimit = 512;  // classes are kGranule apart up to here
+// What memory of unknown use is aligned to, like malloc's. An object can do with kGranule unless its layout has wider members,
+// which shows in a size that is a multiple of this.
+inline constexpr size_t kWideAlignment = 16;
+constexpr size_t widened(size_t size) { return (size + kWideAlignment - 1) & ~(kWideAlignment - 1); }
 inline constexpr size_t kLargestClass = 2048;
 
 enum class Kind : uint8_t {
@@ -113,31 +117,33 @@ struct HeapRange {
 extern constinit HeapRange g_heap_range;
 
 struct HeapCounters {
-  size_t pages = 0;  // in use
-  size_t peak_pages = 0;
-  size_t run_bytes = 0;  // in objects with pages of their own
+  size_t pages;  // in use
+  size_t peak_pages;
+  size_t run_bytes;  // in objects with pages of their own
 };
 
+// Zeroed memory is an empty heap, most of which is never touched.
 class Heap {
  public:
   // Where the next slots of one class and kind come from: a word of a page's free bitmap, checked out.
   struct Cursor {
-    uint64_t free = 0;
-    char* base = nullptr;  // the slot of bit 0
-    Page* page = nullptr;
-    uint32_t word = 0;
+    uint64_t free;
+    char* base;  // the slot of bit 0
+    Page* page;
+    uint32_t word;
   };
 
   // The slots of a small class that were freed last, handed out first because they are still in the processor's cache.
   // In their page they count as taken.
   struct Magazine {
     static constexpr uint32_t kCapacity = 31;
-    uint32_t count = 0;
+    uint32_t count;
     void* slots[kCapacity];
   };
   static constexpr int kMagazineClasses = static_cast<int>(kSmallStepLimit / kGranule);
 
   // Null without an exception when memory is exhausted.
+  // Aligned to kGranule, and to kWideAlignment when the size is a multiple of that.
   [[gnu::always_inline]] void* allocate(Kind kind, size_t size) {
 #ifdef GILL_DEBUG_CHECKS
     if (debug.active) [[unlikely]] return allocate_stressed(kind, size);
@@ -166,14 +172,14 @@ class Heap {
     return magazine.count ? magazine.slots[--magazine.count] : nullptr;
 #endif
   }
-  // Puts a slot among those; false where free() has more to do.
-  [[gnu::always_inline]] bool put_recent(Kind kind, int index, void* slot) {
+  // Puts a slot of kind plain among those; false where free() has more to do.
+  [[gnu::always_inline]] bool put_recent(void* slot) {
 #ifdef GILL_DEBUG_CHECKS
     return false;
 #else
     Page* page = Page::of(slot);
-    if (page->heap != this || page->size_class != index || page->kind != kind) return false;
-    Magazine& magazine = magazines_[static_cast<int>(kind)][index];
+    if (page->heap != this || page->size_class >= kMagazineClasses || page->kind != Kind::plain) return false;
+    Magazine& magazine = magazines_[static_cast<int>(Kind::plain)][page->size_class];
     if (magazine.count == Magazine::kCapacity) return false;
     magazine.slots[magazine.count++] = slot;
     return true;
@@ -188,7 +194,7 @@ class Heap {
   // Bytes that may be used at this address, at least what was asked for.
   static size_t usable_size(void* slot);
 
-  HeapDebug debug = heap_debug_from_environment();
+  HeapDebug debug;
 
   Page* collectable_pages() const { return collectable_; }
   Page* young_pages(YoungList list) const { return young_[list]; }
@@ -216,9 +222,9 @@ class Heap {
 
   Magazine magazines_[kKinds][kMagazineClasses];
   Cursor cursors_[kKinds][kSizeClasses];
-  Page* buckets_[kKinds][kSizeClasses][kBuckets] = {};
-  Page* collectable_ = nullptr;
-  Page* young_[kYoungLists] = {};
+  Page* buckets_[kKinds][kSizeClasses][kBuckets];
+  Page* collectable_;
+  Page* young_[kYoungLists];
   HeapCounters counters_;
 };
 

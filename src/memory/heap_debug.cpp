@@ -6,7 +6,7 @@
 namespace gill {
 
 HeapDebug parse_heap_debug(const char* switches) {
-  HeapDebug debug;
+  HeapDebug debug{};
   std::string_view rest = switches ? switches : "";
   while (!rest.empty()) {
     size_t comma = rest.find(',');

@@ -11,11 +11,11 @@ inline constexpr unsigned char kFreshPoison = 0xCD;
 inline constexpr unsigned char kFreedPoison = 0xDD;
 
 struct HeapDebug {
-  bool active = false;  // any of the others
-  bool poison = false;
-  uint64_t fail_at = 0;        // counts down to the allocation that fails; 0: none
-  uint64_t collect_every = 0;  // 0: as the thresholds say
-  uint64_t until_collection = 0;
+  bool active;  // any of the others
+  bool poison;
+  uint64_t fail_at;        // counts down to the allocation that fails; 0: none
+  uint64_t collect_every;  // 0: as the thresholds say
+  uint64_t until_collection;
 };
 
 HeapDebug parse_heap_debug(const char* switches);

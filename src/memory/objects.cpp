@@ -19,12 +19,36 @@ Kind kind_of(PyTypeObject* type) {
 
 PyObject* no_memory() { return PyErr_NoMemory(); }
 
+// The executable's image, from the linker.
+extern "C" const char __executable_start[], _end[];
+
+bool is_ours(const PyTypeObject* type) {
+  auto* place = reinterpret_cast<const char*>(type);
+  return place >= __executable_start && place < _end;
+}
+
+// Whether some C type in the line of bases may have members wider than a word. That is seen by its size, a multiple of their
+// alignment; what a class statement adds is words.
+bool may_have_wide_members(const PyTypeObject* type) {
+  for (; type && !is_ours(type); type = type->tp_base) {
+    const PyTypeObject* base = type->tp_base;
+    if (!base || type->tp_itemsize != base->tp_itemsize) return true;
+    if (type->tp_basicsize != base->tp_basicsize && type->tp_basicsize % static_cast<Py_ssize_t>(kWideAlignment) == 0) return true;
+  }
+  return false;
+}
+
+size_t aligned_size(const PyTypeObject* type, size_t size) {
+  return size % kWideAlignment && may_have_wide_members(type) ? widened(size) : size;
+}
+
 }  // namespace
 
 PyObject* allocate_instance(PyTypeObject* type, size_t size) {
   Kind kind = kind_of(type);
+  size = aligned_size(type, size);
   if (kind == Kind::plain) {
-    void* memory = PyObject_Malloc(size);
+    void* memory = allocate_plain_object(size);
     return memory ? static_cast<PyObject*>(memory) : no_memory();
   }
   if (size > static_cast<size_t>(PY_SSIZE_T_MAX) - kPageSize) return no_memory();
@@ -114,11 +138,11 @@ PyVarObject* _PyObject_GC_Resize(PyVarObject* object, Py_ssize_t items) {
 void PyObject_GC_Del(void* object) { free_object(object); }
 
 PyObject* _PyObject_New(PyTypeObject* type) {
-  PyObject* object = static_cast<PyObject*>(PyObject_Malloc(_PyObject_SIZE(type)));
+  PyObject* object = static_cast<PyObject*>(allocate_plain_object(aligned_size(type, _PyObject_SIZE(type))));
   return object ? PyObject_Init(object, type) : PyErr_NoMemory();
 }
 PyVarObject* _PyObject_NewVar(PyTypeObject* type, Py_ssize_t items) {
-  auto* object = static_cast<PyVarObject*>(PyObject_Malloc(_PyObject_VAR_SIZE(type, items)));
+  auto* object = static_cast<PyVarObject*>(allocate_plain_object(aligned_size(type, _PyObject_VAR_SIZE(type, items))));
   return object ? PyObject_InitVar(object, type, items) : reinterpret_cast<PyVarObject*>(PyErr_NoMemory());
 }
 PyObject* PyObject_Init(PyObject* object, PyTypeObject* type) {

@@ -5,6 +5,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "memory/objects.h"
 #include "objects/byte_methods.h"
 #include "objects/str.h"
 
@@ -55,7 +56,7 @@ PyObject* allocate(Py_ssize_t n) {
     PyErr_SetString(PyExc_OverflowError, "byte string is too large");
     return nullptr;
   }
-  auto* self = static_cast<PyBytesObject*>(PyObject_Malloc(static_cast<size_t>(kHead + n + 1)));
+  auto* self = static_cast<PyBytesObject*>(allocate_plain_object(static_cast<size_t>(kHead + n + 1)));
   if (!self) return PyErr_NoMemory();
   PyObject* object = as_object(self);
   object->ob_refcnt = 1;
@@ -592,7 +593,7 @@ int _PyBytes_Resize(PyObject** place, Py_ssize_t size) {
     PyErr_NoMemory();
     return -1;
   }
-  auto* moved = static_cast<PyBytesObject*>(PyObject_Realloc(object, static_cast<size_t>(kHead + size + 1)));
+  auto* moved = static_cast<PyBytesObject*>(resize_plain_object(object, static_cast<size_t>(kHead + size + 1)));
   if (!moved) {
     *place = nullptr;
     release(object);

@@ -8,6 +8,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "memory/objects.h"
 #include "objects/type.h"
 
 extern "C" PyAPI_FUNC(int) _PyComplex_FormatAdvancedWriter(_PyUnicodeWriter*, PyObject*, PyObject*, Py_ssize_t, Py_ssize_t);
@@ -244,7 +245,7 @@ PyTypeObject PyComplex_Type = {
 };
 
 PyObject* PyComplex_FromCComplex(Py_complex value) {
-  auto* object = static_cast<PyComplexObject*>(PyObject_Malloc(sizeof(PyComplexObject)));
+  auto* object = static_cast<PyComplexObject*>(allocate_plain_object(sizeof(PyComplexObject)));
   if (!object) return PyErr_NoMemory();
   object->ob_base = {1, &PyComplex_Type};
   object->cval = value;

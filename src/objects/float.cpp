@@ -291,7 +291,7 @@ PyTypeObject PyFloat_Type = {
 };
 
 PyObject* PyFloat_FromDouble(double value) {
-  auto* object = static_cast<PyFloatObject*>(allocate_number());
+  auto* object = static_cast<PyFloatObject*>(allocate_number<kFloatSize>());
   if (!object) return nullptr;
   object->ob_base = {1, &PyFloat_Type};
   object->ob_fval = value;

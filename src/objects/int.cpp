@@ -17,7 +17,7 @@ Ref<PyLongObject> new_int(Py_ssize_t digits) {
     return raise(PyExc_OverflowError, "too many digits in integer");
   }
   size_t bytes = std::max(kHead + static_cast<size_t>(digits) * sizeof(digit), sizeof(PyLongObject));
-  auto* object = static_cast<PyLongObject*>(bytes <= kNumberSize ? allocate_number() : PyObject_Malloc(bytes));
+  auto* object = static_cast<PyLongObject*>(bytes <= kWordIntSize ? allocate_number<kWordIntSize>() : allocate_plain_object(bytes));
   if (!object) {
     PyErr_NoMemory();
     return failure;

@@ -5,27 +5,30 @@
 
 #include "memory/heap.h"
 #include "memory/hooks.h"
+#include "memory/objects.h"
 
 namespace gill {
 
-inline constexpr size_t kNumberSize = 32;
-static_assert(sizeof(PyFloatObject) <= kNumberSize && sizeof(PyLongObject) <= kNumberSize);
+inline constexpr size_t kFloatSize = sizeof(PyFloatObject);
+inline constexpr size_t kWordIntSize = sizeof(PyLongObject);  // has room for a second digit
 
-// Null where PyObject_Malloc() has to be asked.
+// Null where the heap has more to do.
+template <size_t kSize>
 [[gnu::always_inline]] inline void* recent_number_memory() {
   if (g_allocators_replaced || !t_heap) [[unlikely]] return nullptr;
-  return t_heap->take_recent(Kind::plain, class_of(kNumberSize));
+  return t_heap->take_recent(Kind::plain, class_of(kSize));
 }
 
 // Null with MemoryError.
+template <size_t kSize>
 inline void* allocate_number() {
-  void* memory = recent_number_memory();
-  if (!memory) memory = PyObject_Malloc(kNumberSize);
+  void* memory = recent_number_memory<kSize>();
+  if (!memory) memory = allocate_plain_object(kSize);
   return memory ? memory : PyErr_NoMemory();
 }
 
 [[gnu::always_inline]] inline void free_number(void* number) {
-  if (!g_allocators_replaced && t_heap && g_heap_range.contains(number) && t_heap->put_recent(Kind::plain, class_of(kNumberSize), number)) [[likely]] return;
+  if (!g_allocators_replaced && t_heap && g_heap_range.contains(number) && t_heap->put_recent(number)) [[likely]] return;
   PyObject_Free(number);
 }
 

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cwchar>
 
+#include "memory/objects.h"
 #include "objects/str.h"
 
 namespace gill {
@@ -42,7 +43,7 @@ PyObject* allocate_compact(Py_ssize_t n, U4 max) {
   int kind = kind_of_class(max);
   Py_ssize_t head = max < 0x80 ? kAsciiHead : kCompactHead;
   if (n > (PY_SSIZE_T_MAX - head) / kind - 1) return PyErr_NoMemory();
-  void* memory = PyObject_Malloc(static_cast<size_t>(head + (n + 1) * kind));
+  void* memory = allocate_plain_object(static_cast<size_t>(head + (n + 1) * kind));
   if (!memory) return PyErr_NoMemory();
   auto* s = static_cast<PyObject*>(memory);
   s->ob_refcnt = 1;
@@ -96,7 +97,7 @@ U4 greatest(const C* text, Py_ssize_t n) {
 PyObject* new_legacy(Py_ssize_t n) {
   if (n == 0) return empty_str().release();
   if (n < 0 || n > (PY_SSIZE_T_MAX / static_cast<Py_ssize_t>(sizeof(wchar_t))) - 1) return PyErr_NoMemory();
-  auto* s = static_cast<PyUnicodeObject*>(PyObject_Malloc(sizeof(PyUnicodeObject)));
+  auto* s = static_cast<PyUnicodeObject*>(allocate_plain_object(sizeof(PyUnicodeObject)));
   if (!s) return PyErr_NoMemory();
   std::memset(static_cast<void*>(s), 0, sizeof *s);
   as_object(s)->ob_refcnt = 1;
@@ -214,7 +215,7 @@ Ref<> resize_compact(Ref<> s, Py_ssize_t n, Slack slack) {
     size_t step = std::bit_floor(bytes) >> 3;
     bytes = (bytes + step - 1) & ~(step - 1);
   }
-  auto* moved = static_cast<PyObject*>(PyObject_Realloc(old, bytes));
+  auto* moved = static_cast<PyObject*>(resize_plain_object(old, bytes));
   if (!moved) {
     PyErr_NoMemory();
     return nullptr;

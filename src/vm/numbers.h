@@ -32,7 +32,6 @@ inline void set_word(PyObject* number, int64_t value) {
 }
 static_assert(sizeof(PyLongObject) >= offsetof(PyLongObject, ob_digit) + 2 * sizeof(digit));
 
-// Objects in memory of kNumberSize.
 inline PyObject* new_word(void* memory, int64_t value) {
   auto* number = static_cast<PyObject*>(memory);
   number->ob_refcnt = 1;
@@ -101,8 +100,8 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
   return variable && *variable == left;
 }
 
-// Ends BINARY_OP with `left` and `right` on the stack; SET gives an object its new value, INIT makes one of fresh memory.
-#define END_REUSING(SET, INIT, NEW)                         \
+// Ends BINARY_OP with `left` and `right` on the stack; SET gives an object its new value, INIT makes one of SIZE bytes of fresh memory.
+#define END_REUSING(SIZE, SET, INIT, NEW)                   \
   do {                                                      \
     if (left->ob_refcnt == 1) {                             \
       SET(left);                                            \
@@ -124,7 +123,7 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
       next += kBinaryOpCaches;                              \
       END_DROP_NUMBER(left);                                \
     }                                                       \
-    void* memory_ = recent_number_memory();                 \
+    void* memory_ = recent_number_memory<SIZE>();           \
     if (!memory_) [[unlikely]] TAIL(NEW);                   \
     sp[-2] = INIT(memory_);                                 \
     --sp;                                                   \
@@ -143,7 +142,7 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
     }                                                       \
     ctx->integer = value_;                                  \
     if (!fits_word(value_)) [[unlikely]] TAIL(finish_with_new_int); \
-    END_REUSING(GILL_SET_WORD, GILL_NEW_WORD, finish_with_new_int);        \
+    END_REUSING(kWordIntSize, GILL_SET_WORD, GILL_NEW_WORD, finish_with_new_int);        \
   } while (0)
 #define GILL_SET_WORD(OBJECT) set_word(OBJECT, value_)
 #define GILL_NEW_WORD(MEMORY) new_word(MEMORY, value_)
@@ -152,7 +151,7 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
   do {                                                      \
     double value_ = (VALUE);                                \
     ctx->real = value_;                                     \
-    END_REUSING(GILL_SET_FLOAT, GILL_NEW_FLOAT, finish_with_new_float);     \
+    END_REUSING(kFloatSize, GILL_SET_FLOAT, GILL_NEW_FLOAT, finish_with_new_float);     \
   } while (0)
 #define GILL_NEW_FLOAT(MEMORY) new_float(MEMORY, value_)
 #define GILL_SET_FLOAT(OBJECT) (reinterpret_cast<PyFloatObject*>(OBJECT)->ob_fval = value_)

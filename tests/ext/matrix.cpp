@@ -4,6 +4,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <cstdint>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -135,6 +136,17 @@ PyMappingMethods matrix_mapping = {nullptr, matrix_subscript, matrix_assign};
 PyBufferProcs matrix_buffer = {matrix_getbuffer, nullptr};
 PyTypeObject matrix_type = {PyVarObject_HEAD_INIT(nullptr, 0)};
 
+// A type with a member wider than a word, which subclasses must keep aligned.
+struct Wide {
+    PyObject_HEAD
+    alignas(16) double pair[2];
+};
+PyTypeObject wide_type = {PyVarObject_HEAD_INIT(nullptr, 0)};
+PyObject *wide_aligned(PyObject *self, void *) {
+    return PyBool_FromLong(reinterpret_cast<std::uintptr_t>(reinterpret_cast<Wide *>(self)->pair) % alignof(Wide) == 0);
+}
+PyGetSetDef wide_attributes[] = {{"aligned", wide_aligned, nullptr, nullptr, nullptr}, {}};
+
 // Calls `function` with a number from `count` native threads, each of which enters the interpreter by itself.
 PyObject *call_from_threads(PyObject *, PyObject *args) {
     PyObject *function;
@@ -182,10 +194,15 @@ PyMODINIT_FUNC PyInit_matrix() {
     matrix_type.tp_as_number = &matrix_number;
     matrix_type.tp_as_mapping = &matrix_mapping;
     matrix_type.tp_as_buffer = &matrix_buffer;
+    wide_type.tp_name = "matrix.Wide";
+    wide_type.tp_basicsize = sizeof(Wide);
+    wide_type.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE;
+    wide_type.tp_new = PyType_GenericNew;
+    wide_type.tp_getset = wide_attributes;
     PyObject *module = PyModule_Create(&matrix_module);
     static int answer = 42;
     PyObject *capsule = PyCapsule_New(&answer, "matrix._answer", nullptr);
-    if (module == nullptr || capsule == nullptr || PyModule_AddType(module, &matrix_type) < 0 ||
+    if (module == nullptr || capsule == nullptr || PyModule_AddType(module, &matrix_type) < 0 || PyModule_AddType(module, &wide_type) < 0 ||
         PyModule_AddObjectRef(module, "_answer", capsule) < 0)
         Py_CLEAR(module);
     Py_XDECREF(capsule);

@@ -197,5 +197,21 @@ class MatrixTest(unittest.TestCase):
         self.assertIn('capsule object "matrix._answer"', repr(matrix._answer))
 
 
+class AlignmentTest(unittest.TestCase):
+    def test_wide_members_stay_aligned(self):
+        class OneSlot(matrix.Wide):
+            __slots__ = ("one",)
+
+        class TwoSlots(OneSlot):
+            __slots__ = ("two",)
+
+        class WithDict(OneSlot):
+            pass
+
+        for kind in (matrix.Wide, OneSlot, TwoSlots, WithDict):
+            with self.subTest(kind=kind.__name__):
+                self.assertTrue(all(wide.aligned for wide in [kind() for _ in range(100)]))
+
+
 if __name__ == "__main__":
     unittest.main()
