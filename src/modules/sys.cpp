@@ -142,7 +142,6 @@ Status update_sys_from_config(PyObject* dict, const PyConfig* config) {
   TRY(set(dict, "platlibdir", wide(config->platlibdir)));
   TRY(set(dict, "pycache_prefix", wide(config->pycache_prefix)));
   TRY(set(dict, "_stdlib_dir", wide(config->stdlib_dir)));
-  TRY(set(dict, "_home", none()));
   TRY(set(dict, "dont_write_bytecode", py_bool(!config->write_bytecode)));
   return set(dict, "flags", make_flags(config));
 }

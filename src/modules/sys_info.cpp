@@ -9,6 +9,7 @@
 #include "runtime/runtime.h"
 
 extern "C" PyObject* _PyNamespace_New(PyObject* fields);
+extern "C" PyTypeObject* _PyStructSequence_NewType(PyStructSequence_Desc* description, unsigned long flags);
 
 namespace gill {
 namespace {
@@ -36,7 +37,7 @@ class Filler {
 // The type belongs to its one instance, so it is made new for each interpreter. Nobody may make a second one
 // where `sealed`.
 Ref<PyTypeObject> make_type(PyStructSequence_Desc& description, bool sealed) {
-  Ref<PyTypeObject> type = TRY(steal(PyStructSequence_NewType(&description)));
+  Ref<PyTypeObject> type = TRY(steal(_PyStructSequence_NewType(&description, Py_TPFLAGS_IMMUTABLETYPE)));
   if (sealed) {
     type->tp_new = nullptr;
     type->tp_init = nullptr;

@@ -212,13 +212,15 @@ PyObject* sys_set_asyncgen_hooks(PyObject*, PyObject* args, PyObject* kwargs) {
   return none().release();
 }
 
-const PyStructSequence_Field kHookFields[] = {{"firstiter", nullptr}, {"finalizer", nullptr}, {nullptr, nullptr}};
+const PyStructSequence_Field kHookFields[] = {{"firstiter", "Called with each asynchronous generator before its first step."},
+                                              {"finalizer", "Called with each asynchronous generator that is about to be collected."},
+                                              {nullptr, nullptr}};
 PyTypeObject g_asyncgen_hooks_type = {.ob_base = GILL_STATIC_TYPE_HEAD};  // static, as types without a module must be
 
 Ref<> sys_get_asyncgen_hooks(PyObject*) {
   PyTypeObject* type = &g_asyncgen_hooks_type;
   if (!PyType_HasFeature(type, Py_TPFLAGS_READY)) {
-    PyStructSequence_Desc description = {"asyncgen_hooks", nullptr, table(kHookFields), 2};
+    PyStructSequence_Desc description = {"asyncgen_hooks", "What sys.set_asyncgen_hooks() has set.", table(kHookFields), 2};
     TRY(status_of(PyStructSequence_InitType2(type, &description)));
   }
   Ref<> result = TRY(steal(PyStructSequence_New(type)));

@@ -534,7 +534,7 @@ Status iterator_setstate(ArrayIterator* self, PyObject* state) {
 
 const PyMethodDef kIteratorMethods[] = {
     METHOD_UNSIGNED("__length_hint__($self, /)", iterator_length_hint, "Private method returning an estimate of len(list(it))."),
-    METHOD_UNSIGNED("__reduce__($self, /)", iterator_reduce, "Return state information for pickling."),
+    METHOD("__reduce__($self, /)", iterator_reduce, "Return state information for pickling."),
     METHOD_UNSIGNED("__setstate__($self, state, /)", iterator_setstate, "Set state information for unpickling."),
     kEndOfMethods,
 };

@@ -257,7 +257,7 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("__sizeof__($self, /)", dict_sizeof, "D.__sizeof__() -> size of D in memory, in bytes"),
     METHOD("get($self, key, default=None, /)", dict_get, "Return the value for key if key is in the dictionary, else default."),
     METHOD("setdefault($self, key, default=None, /)", dict_setdefault, "Insert key with a value of default if key is not in the dictionary.\n\nReturn the value for key if key is in the dictionary, else default."),
-    METHOD_UNSIGNED("pop($self, key, default=<unrepresentable>, /)", dict_pop, "D.pop(k[,d]) -> v, remove specified key and return the corresponding value.\n\nIf the key is not found, return the default if given; otherwise,\nraise a KeyError."),
+    METHOD("pop($self, key, default=<unrepresentable>, /)", dict_pop, "D.pop(k[,d]) -> v, remove specified key and return the corresponding value.\n\nIf the key is not found, return the default if given; otherwise,\nraise a KeyError."),
     METHOD("popitem($self, /)", dict_popitem, "Remove and return a (key, value) pair as a 2-tuple.\n\nPairs are returned in LIFO (last-in, first-out) order.\nRaises KeyError if the dict is empty."),
     METHOD_UNSIGNED("keys($self, /)", dict_keys, "D.keys() -> a set-like object providing a view on D's keys"),
     METHOD_UNSIGNED("items($self, /)", dict_items, "D.items() -> a set-like object providing a view on D's items"),

@@ -25,8 +25,8 @@ constexpr PyTypeObject derived(const char* type_name, PyTypeObject* base, const 
 }
 
 // A subclass with the fields, constructor and deallocator of `base`: PyType_Ready inherits them.
-constexpr PyTypeObject same_as(const char* type_name, PyTypeObject* base, const char* doc) {
-  return {.ob_base = GILL_STATIC_TYPE_HEAD, .tp_name = type_name, .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .tp_doc = doc, .tp_base = base};
+constexpr PyTypeObject same_as(const char* type_name, PyTypeObject* base, initproc init, const char* doc) {
+  return {.ob_base = GILL_STATIC_TYPE_HEAD, .tp_name = type_name, .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .tp_doc = doc, .tp_base = base, .tp_init = init};
 }
 
 Ref<> key_error_str(PyObject* self) {
@@ -37,6 +37,7 @@ Ref<> key_error_str(PyObject* self) {
 
 constexpr PyTypeObject with_key_error_str(PyTypeObject type) {
   type.tp_str = slot<key_error_str>;
+  type.tp_new = nullptr;
   return type;
 }
 
@@ -51,10 +52,10 @@ using namespace gill;
   constinit PyTypeObject _PyExc_##Name = derived(#Name, &_PyExc_##Base, doc);             \
   }                                                                                       \
   GILL_EXCEPTION_POINTER(Name)
-#define SAME(Name, Base, doc)                                                             \
+#define SAME(Name, Base, init, doc)                                                             \
   extern "C" {                                                                            \
   extern PyTypeObject _PyExc_##Name;                                                      \
-  constinit PyTypeObject _PyExc_##Name = same_as(#Name, &_PyExc_##Base, doc);             \
+  constinit PyTypeObject _PyExc_##Name = same_as(#Name, &_PyExc_##Base, init, doc);             \
   }                                                                                       \
   GILL_EXCEPTION_POINTER(Name)
 
@@ -97,29 +98,29 @@ PLAIN(BytesWarning, Warning,
       "Base class for warnings about bytes and buffer related problems, mostly\nrelated to conversion from str or comparing to str.")
 PLAIN(ResourceWarning, Warning, "Base class for warnings about resource usage.")
 
-SAME(ModuleNotFoundError, ImportError, "Module not found.")
-SAME(UnboundLocalError, NameError, "Local name referenced but not bound to a value.")
-SAME(IndentationError, SyntaxError, "Improper indentation.")
+SAME(ModuleNotFoundError, ImportError, import_error_init, "Module not found.")
+SAME(UnboundLocalError, NameError, name_error_init, "Local name referenced but not bound to a value.")
+SAME(IndentationError, SyntaxError, syntax_error_init, "Improper indentation.")
 extern "C" {
 extern PyTypeObject _PyExc_IndentationError, _PyExc_ConnectionError;
 }
-SAME(TabError, IndentationError, "Improper mixture of spaces and tabs.")
+SAME(TabError, IndentationError, syntax_error_init, "Improper mixture of spaces and tabs.")
 
-SAME(BlockingIOError, OSError, "I/O operation would block.")
-SAME(ConnectionError, OSError, "Connection error.")
-SAME(ChildProcessError, OSError, "Child process error.")
-SAME(BrokenPipeError, ConnectionError, "Broken pipe.")
-SAME(ConnectionAbortedError, ConnectionError, "Connection aborted.")
-SAME(ConnectionRefusedError, ConnectionError, "Connection refused.")
-SAME(ConnectionResetError, ConnectionError, "Connection reset.")
-SAME(FileExistsError, OSError, "File already exists.")
-SAME(FileNotFoundError, OSError, "File not found.")
-SAME(IsADirectoryError, OSError, "Operation doesn't work on directories.")
-SAME(NotADirectoryError, OSError, "Operation only works on directories.")
-SAME(InterruptedError, OSError, "Interrupted by signal.")
-SAME(PermissionError, OSError, "Not enough permissions.")
-SAME(ProcessLookupError, OSError, "Process not found.")
-SAME(TimeoutError, OSError, "Timeout expired.")
+SAME(BlockingIOError, OSError, os_error_init, "I/O operation would block.")
+SAME(ConnectionError, OSError, os_error_init, "Connection error.")
+SAME(ChildProcessError, OSError, os_error_init, "Child process error.")
+SAME(BrokenPipeError, ConnectionError, os_error_init, "Broken pipe.")
+SAME(ConnectionAbortedError, ConnectionError, os_error_init, "Connection aborted.")
+SAME(ConnectionRefusedError, ConnectionError, os_error_init, "Connection refused.")
+SAME(ConnectionResetError, ConnectionError, os_error_init, "Connection reset.")
+SAME(FileExistsError, OSError, os_error_init, "File already exists.")
+SAME(FileNotFoundError, OSError, os_error_init, "File not found.")
+SAME(IsADirectoryError, OSError, os_error_init, "Operation doesn't work on directories.")
+SAME(NotADirectoryError, OSError, os_error_init, "Operation only works on directories.")
+SAME(InterruptedError, OSError, os_error_init, "Interrupted by signal.")
+SAME(PermissionError, OSError, os_error_init, "Not enough permissions.")
+SAME(ProcessLookupError, OSError, os_error_init, "Process not found.")
+SAME(TimeoutError, OSError, os_error_init, "Timeout expired.")
 
 // KeyError shows the repr of its key: a message that is the empty string, or a space, would not be seen.
 extern "C" {

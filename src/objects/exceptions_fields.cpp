@@ -26,7 +26,6 @@ constexpr PyTypeObject with_fields(const char* type_name, PyTypeObject* base, Py
       .tp_base = base,
       .tp_dictoffset = offsetof(PyBaseExceptionObject, dict),
       .tp_init = init,
-      .tp_new = base_exception_new,
   };
 }
 
@@ -63,6 +62,7 @@ Status parse_fields(PyObject* kwargs, const char* format, const char* const* nam
   return ok ? Status::ok : Status::error;
 }
 
+}  // namespace
 int import_error_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (base_exception_init(self, args, nullptr) < 0) return -1;
   static const char* const names[] = {"name", "path", nullptr};
@@ -74,6 +74,7 @@ int import_error_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   set_field(e->msg, PyTuple_GET_SIZE(args) == 1 ? borrow(PyTuple_GET_ITEM(args, 0)) : Ref<>());
   return 0;
 }
+namespace {
 Ref<> import_error_str(PyImportErrorObject* self) {
   if (self->msg && PyUnicode_CheckExact(self->msg)) return borrow(self->msg);
   return base_exception_str(as_object(self));
@@ -96,6 +97,7 @@ const PyMemberDef kImportErrorMembers[] = {
 };
 const PyMethodDef kImportErrorMethods[] = {METHOD_UNSIGNED("__reduce__($self)", import_error_reduce, nullptr), kEndOfMethods};
 
+}  // namespace
 int name_error_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (base_exception_init(self, args, nullptr) < 0) return -1;
   static const char* const names[] = {"name", nullptr};
@@ -104,6 +106,7 @@ int name_error_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   set_field(reinterpret_cast<PyNameErrorObject*>(self)->name, borrow(missing));
   return 0;
 }
+namespace {
 const PyMemberDef kNameErrorMembers[] = {{"name", T_OBJECT, offsetof(PyNameErrorObject, name), 0, "name"}, {}};
 
 int attribute_error_init(PyObject* self, PyObject* args, PyObject* kwargs) {
@@ -124,6 +127,7 @@ const PyMemberDef kAttributeErrorMembers[] = {
 
 // ---- SyntaxError --------------------------------------------------------------------------------------
 
+}  // namespace
 int syntax_error_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (base_exception_init(self, args, kwargs) < 0) return -1;
   auto* e = reinterpret_cast<PySyntaxErrorObject*>(self);
@@ -142,6 +146,7 @@ int syntax_error_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (end_line && !end_offset) return raise(PyExc_TypeError, "end_offset must be provided when end_lineno is provided");
   return 0;
 }
+namespace {
 
 Ref<> base_name(PyObject* path) {
   Py_ssize_t size = PyUnicode_GET_LENGTH(path);
@@ -194,10 +199,11 @@ constinit PyTypeObject _PyExc_ImportError = with_fields<&PyImportErrorObject::ms
     "ImportError", &_PyExc_Exception, sizeof(PyImportErrorObject), import_error_init, table(kImportErrorMembers),
     "Import can't find module, or can't find name in module.", slot<import_error_str>, table(kImportErrorMethods));
 constinit PyTypeObject _PyExc_NameError = with_fields<&PyNameErrorObject::name>(
-    "NameError", &_PyExc_Exception, sizeof(PyNameErrorObject), name_error_init, table(kNameErrorMembers), "Name not found globally.");
+    "NameError", &_PyExc_Exception, sizeof(PyNameErrorObject), name_error_init, table(kNameErrorMembers), "Name not found globally.",
+    slot<base_exception_str>);
 constinit PyTypeObject _PyExc_AttributeError = with_fields<&PyAttributeErrorObject::obj, &PyAttributeErrorObject::name>(
     "AttributeError", &_PyExc_Exception, sizeof(PyAttributeErrorObject), attribute_error_init, table(kAttributeErrorMembers),
-    "Attribute not found.");
+    "Attribute not found.", slot<base_exception_str>);
 constinit PyTypeObject _PyExc_SyntaxError =
     with_fields<&PySyntaxErrorObject::msg, &PySyntaxErrorObject::filename, &PySyntaxErrorObject::lineno, &PySyntaxErrorObject::offset,
                 &PySyntaxErrorObject::end_lineno, &PySyntaxErrorObject::end_offset, &PySyntaxErrorObject::text,

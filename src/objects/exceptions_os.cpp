@@ -55,7 +55,6 @@ PyTypeObject* class_of_errno(PyObject* code) {
 }
 
 PyObject* os_error_new(PyTypeObject* type, PyObject* args, PyObject* kwargs);
-int os_error_init(PyObject* self, PyObject* args, PyObject* kwargs);
 
 bool fields_are_set_by_init(PyTypeObject* type) { return type->tp_init != os_error_init && type->tp_new == os_error_new; }
 
@@ -119,11 +118,13 @@ PyObject* os_error_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return self.release();
 }
 
+}  // namespace
 int os_error_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (!fields_are_set_by_init(Py_TYPE(self))) return 0;
   TRY(refuse_keywords(Py_TYPE(self), kwargs));
   return static_cast<int>(fill(reinterpret_cast<PyOSErrorObject*>(self), args, parts_of(args)));
 }
+namespace {
 
 PyObject* or_none(PyObject* value) { return value ? value : Py_None; }
 

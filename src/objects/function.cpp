@@ -295,7 +295,6 @@ PyTypeObject PyFunction_Type = {
     .tp_vectorcall_offset = offsetof(PyFunctionObject, vectorcall),
     .tp_repr = slot<function_repr>,
     .tp_call = PyVectorcall_Call,
-    .tp_getattro = PyObject_GenericGetAttr,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
     .tp_doc = "function(code, globals, name=None, argdefs=None, closure=None)\n--\n\nCreate a function object.\n\n  code\n    a code object\n"
               "  globals\n    the globals dictionary\n  name\n    a string that overrides the name from the code object\n  argdefs\n"

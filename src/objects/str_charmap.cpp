@@ -29,7 +29,7 @@ int find_byte(const EncodingMap* map, U4 c) {
 Maybe<Py_ssize_t> encoding_map_size(EncodingMap*) { return Py_ssize_t{sizeof(EncodingMap)}; }
 
 const PyMethodDef kEncodingMapMethods[] = {
-    METHOD_UNSIGNED("size($self, /)", encoding_map_size, "Return the size (in bytes) of this object."),
+    METHOD("size($self, /)", encoding_map_size, "Return the size (in bytes) of this object."),
     kEndOfMethods,
 };
 

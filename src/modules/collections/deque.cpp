@@ -406,7 +406,6 @@ Status deque_set_item(Deque* self, Py_ssize_t i, PyObject* value) {
   return Status::ok;
 }
 Py_ssize_t deque_length(Deque* self) { return self->length(); }
-int deque_bool(Deque* self) { return self->length() != 0; }
 
 Ref<> deque_concat(Deque* self, PyObject* other) {
   if (!is_deque(other)) return raise(PyExc_TypeError, "can only concatenate deque (not \"%.200s\") to deque", Py_TYPE(other)->tp_name);
@@ -616,7 +615,6 @@ PySequenceMethods deque_sequence = {
     .sq_inplace_concat = slot<deque_inplace_concat>,
     .sq_inplace_repeat = slot<deque_inplace_repeat>,
 };
-PyNumberMethods deque_number = {.nb_bool = slot<deque_bool>};
 
 constexpr PyTypeObject iterator_type(const char* name, newfunc construct, iternextfunc next_item) {
   return {
@@ -643,7 +641,6 @@ PyTypeObject Deque_Type = {
     .tp_basicsize = sizeof(Deque),
     .tp_dealloc = slot<deque_dealloc>,
     .tp_repr = slot<deque_repr>,
-    .tp_as_number = &deque_number,
     .tp_as_sequence = &deque_sequence,
     .tp_hash = PyObject_HashNotImplemented,
     .tp_getattro = PyObject_GenericGetAttr,

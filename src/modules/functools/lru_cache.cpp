@@ -341,7 +341,7 @@ const PyType_Slot kSlots[] = {
     {0, nullptr},
 };
 PyType_Spec spec = {"functools._lru_cache_wrapper", sizeof(Cache), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_IMMUTABLETYPE,
                     const_cast<PyType_Slot*>(kSlots)};
 
 const PyType_Slot kLinkSlots[] = {

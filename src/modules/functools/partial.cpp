@@ -233,7 +233,7 @@ const PyType_Slot kSlots[] = {
     {0, nullptr},
 };
 PyType_Spec spec = {"functools.partial", sizeof(Partial), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_VECTORCALL,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_IMMUTABLETYPE,
                     const_cast<PyType_Slot*>(kSlots)};
 
 }  // namespace

@@ -226,15 +226,6 @@ Ref<> raw_attribute(Buffered* self, PyObject* attribute) {
 Ref<> buffered_closed(Buffered* self) { return raw_attribute(self, name<"closed">); }
 Ref<> buffered_name(Buffered* self) { return raw_attribute(self, name<"name">); }
 Ref<> buffered_mode(Buffered* self) { return raw_attribute(self, name<"mode">); }
-Ref<> buffered_raw(Buffered* self) {
-  if (!self->raw) return raise(PyExc_AttributeError, "raw");
-  return borrow(self->raw);
-}
-Ref<> buffered_finalizing(Buffered* self) { return py_bool(self->finalizing); }
-Status buffered_set_finalizing(Buffered* self, PyObject* value) {
-  self->finalizing = value && TRY(truth_of(PyObject_IsTrue(value)));
-  return Status::ok;
-}
 
 Ref<> buffered_repr(Buffered* self) {
   PyObject* found = nullptr;
@@ -261,10 +252,6 @@ Ref<> buffered_dealloc_warn(Buffered* self, PyObject* source) {
 
 Ref<> buffered_sizeof(Buffered* self) {
   return steal(PyLong_FromSsize_t(Py_TYPE(self)->tp_basicsize + (self->buffer ? self->size : 0)));
-}
-
-Ref<> buffered_getstate(PyObject* self) {
-  return raise(PyExc_TypeError, "cannot pickle '%.100s' object", Py_TYPE(self)->tp_name);
 }
 
 // ---- flush, close, detach -------------------------------------------------------------------------
@@ -623,8 +610,7 @@ Ref<> buffered_truncate(Buffered* self, PyObject* size) {
       METHOD("tell($self, /)", buffered_tell, "The position in the stream."),                              \
       METHOD("truncate($self, pos=None, /)", buffered_truncate, "Cut or extend the file."),                \
       METHOD_UNSIGNED("_dealloc_warn($self, source, /)", buffered_dealloc_warn, nullptr),                  \
-      METHOD("__sizeof__($self, /)", buffered_sizeof, "Size of the object and its buffer, in bytes."),     \
-      METHOD_UNSIGNED("__getstate__($self, /)", buffered_getstate, nullptr)
+      METHOD("__sizeof__($self, /)", buffered_sizeof, "Size of the object and its buffer, in bytes.")
 #define READ_METHODS                                                                                               \
   METHOD("readable($self, /)", buffered_readable, "Whether the raw stream can be read."),                          \
       METHOD("read($self, size=-1, /)", buffered_read, "Read up to size bytes; all that there is for -1 or None."), \
@@ -647,9 +633,13 @@ const PyGetSetDef kAttributes[] = {
     getset<buffered_closed>("closed"),
     getset<buffered_name>("name"),
     getset<buffered_mode>("mode"),
-    getset<buffered_raw>("raw"),
-    getset<buffered_finalizing, buffered_set_finalizing>("_finalizing"),
     kEndOfGetSets,
+};
+
+const PyMemberDef kMembers[] = {
+    {"raw", T_OBJECT, offsetof(Buffered, raw), READONLY, nullptr},
+    {"_finalizing", T_BOOL, offsetof(Buffered, finalizing), 0, nullptr},
+    {},
 };
 
 constexpr unsigned long kFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC;
@@ -663,18 +653,18 @@ extern "C" PyTypeObject BufferedReader_Type = {
     .tp_dealloc = slot<dealloc<Buffered, destroy>>,
     .tp_repr = slot<buffered_repr>,
     .tp_flags = kFlags,
-    .tp_doc = "BufferedReader(raw, buffer_size=8192)\n--\n\nCreate a new buffered reader using the given readable raw IO object.",
+    .tp_doc = "BufferedReader(raw, buffer_size=DEFAULT_BUFFER_SIZE)\n--\n\nCreate a new buffered reader using the given readable raw IO object.",
     .tp_traverse = Buffered::Fields::traverse,
     .tp_clear = Buffered::Fields::clear,
     .tp_weaklistoffset = offsetof(IoBase, weakrefs),
     .tp_iternext = slot<buffered_next>,
     .tp_methods = table(kReaderMethods),
+    .tp_members = table(kMembers),
     .tp_getset = table(kAttributes),
     .tp_base = &BufferedIOBase_Type,
     .tp_dictoffset = offsetof(IoBase, dict),
     .tp_init = INITIALIZER("BufferedReader($self, /, raw, buffer_size=8192)", reader_init),
     .tp_new = PyType_GenericNew,
-    .tp_finalize = finalize,
 };
 GILL_STATIC_TYPE(BufferedReader_Type);
 
@@ -685,17 +675,17 @@ extern "C" PyTypeObject BufferedWriter_Type = {
     .tp_dealloc = slot<dealloc<Buffered, destroy>>,
     .tp_repr = slot<buffered_repr>,
     .tp_flags = kFlags,
-    .tp_doc = "BufferedWriter(raw, buffer_size=8192)\n--\n\nA buffer for a writeable sequential RawIO object.",
+    .tp_doc = "BufferedWriter(raw, buffer_size=DEFAULT_BUFFER_SIZE)\n--\n\nA buffer for a writeable sequential RawIO object.",
     .tp_traverse = Buffered::Fields::traverse,
     .tp_clear = Buffered::Fields::clear,
     .tp_weaklistoffset = offsetof(IoBase, weakrefs),
     .tp_methods = table(kWriterMethods),
+    .tp_members = table(kMembers),
     .tp_getset = table(kAttributes),
     .tp_base = &BufferedIOBase_Type,
     .tp_dictoffset = offsetof(IoBase, dict),
     .tp_init = INITIALIZER("BufferedWriter($self, /, raw, buffer_size=8192)", writer_init),
     .tp_new = PyType_GenericNew,
-    .tp_finalize = finalize,
 };
 GILL_STATIC_TYPE(BufferedWriter_Type);
 
@@ -706,18 +696,18 @@ extern "C" PyTypeObject BufferedRandom_Type = {
     .tp_dealloc = slot<dealloc<Buffered, destroy>>,
     .tp_repr = slot<buffered_repr>,
     .tp_flags = kFlags,
-    .tp_doc = "BufferedRandom(raw, buffer_size=8192)\n--\n\nA buffered interface to random access streams.",
+    .tp_doc = "BufferedRandom(raw, buffer_size=DEFAULT_BUFFER_SIZE)\n--\n\nA buffered interface to random access streams.",
     .tp_traverse = Buffered::Fields::traverse,
     .tp_clear = Buffered::Fields::clear,
     .tp_weaklistoffset = offsetof(IoBase, weakrefs),
     .tp_iternext = slot<buffered_next>,
     .tp_methods = table(kRandomMethods),
+    .tp_members = table(kMembers),
     .tp_getset = table(kAttributes),
     .tp_base = &BufferedIOBase_Type,
     .tp_dictoffset = offsetof(IoBase, dict),
     .tp_init = INITIALIZER("BufferedRandom($self, /, raw, buffer_size=8192)", random_init),
     .tp_new = PyType_GenericNew,
-    .tp_finalize = finalize,
 };
 GILL_STATIC_TYPE(BufferedRandom_Type);
 

@@ -87,7 +87,7 @@ extern "C" PyTypeObject BufferedRWPair_Type = {
     .tp_basicsize = sizeof(Pair),
     .tp_dealloc = slot<dealloc<Pair, destroy>>,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "BufferedRWPair(reader, writer, buffer_size=8192, /)\n--\n\nA buffered reader and writer object together.",
+    .tp_doc = "BufferedRWPair(reader, writer, buffer_size=DEFAULT_BUFFER_SIZE, /)\n--\n\nA buffered reader and writer object together.",
     .tp_traverse = Pair::Fields::traverse,
     .tp_clear = Pair::Fields::clear,
     .tp_weaklistoffset = offsetof(IoBase, weakrefs),
@@ -97,7 +97,6 @@ extern "C" PyTypeObject BufferedRWPair_Type = {
     .tp_dictoffset = offsetof(IoBase, dict),
     .tp_init = INITIALIZER("BufferedRWPair($self, reader, writer, buffer_size=8192, /)", pair_init),
     .tp_new = PyType_GenericNew,
-    .tp_finalize = finalize,
 };
 GILL_STATIC_TYPE(BufferedRWPair_Type);
 

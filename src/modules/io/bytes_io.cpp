@@ -291,6 +291,12 @@ void bytes_destroy(BytesIO* self) {
 
 Ref<> bytes_getbuffer(BytesIO* self);
 
+Ref<> bytes_sizeof(BytesIO* self) {
+  size_t size = static_cast<size_t>(Py_TYPE(self)->tp_basicsize);
+  if (self->buffer && !shared(self)) size += _PySys_GetSizeOf(self->buffer);
+  return steal(PyLong_FromSize_t(size));
+}
+
 const PyMethodDef kMethods[] = {
     METHOD("readable($self, /)", bytes_true, "Returns True if the IO object can be read."),
     METHOD("seekable($self, /)", bytes_true, "Returns True if the IO object can be seeked."),
@@ -312,6 +318,7 @@ const PyMethodDef kMethods[] = {
     METHOD("truncate($self, size=None, /)", bytes_truncate, "Truncate the file to at most size bytes."),
     METHOD_UNSIGNED("__getstate__($self, /)", bytes_getstate, nullptr),
     METHOD_UNSIGNED("__setstate__($self, state, /)", bytes_setstate, nullptr),
+    METHOD("__sizeof__($self, /)", bytes_sizeof, "Size of the object and of the bytes that it alone has."),
     kEndOfMethods,
 };
 const PyGetSetDef kAttributes[] = {getset<bytes_closed>("closed", "True if the file is closed."), kEndOfGetSets};
@@ -354,7 +361,6 @@ extern "C" PyTypeObject BytesIOBuffer_Type = {
     .tp_name = "_io._BytesIOBuffer",
     .tp_basicsize = sizeof(BytesIOBuffer),
     .tp_dealloc = slot<export_dealloc>,
-    .tp_getattro = PyObject_GenericGetAttr,
     .tp_as_buffer = &export_buffer,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_traverse = slot<export_traverse>,

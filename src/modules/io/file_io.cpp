@@ -430,18 +430,9 @@ Ref<> file_repr(FileIO* self) {
   return text;
 }
 
-Ref<> file_getstate(PyObject* self) {
-  return raise(PyExc_TypeError, "cannot pickle '%.100s' object", Py_TYPE(self)->tp_name);
-}
-
 Ref<> file_closed(FileIO* self) { return py_bool(self->fd < 0); }
 Ref<> file_closefd(FileIO* self) { return py_bool(self->closefd); }
 Ref<> file_mode(FileIO* self) { return steal(PyUnicode_FromString(mode_text(self))); }
-Ref<> file_finalizing(FileIO* self) { return py_bool(self->finalizing); }
-Status file_set_finalizing(FileIO* self, PyObject* value) {
-  self->finalizing = value && TRY(truth_of(PyObject_IsTrue(value)));
-  return Status::ok;
-}
 
 void file_destroy(FileIO*) {}
 
@@ -460,18 +451,17 @@ const PyMethodDef kMethods[] = {
     METHOD("fileno($self, /)", file_fileno, "Return the underlying file descriptor (an integer)."),
     METHOD("isatty($self, /)", file_isatty, "True if the file is connected to a TTY device."),
     METHOD_UNSIGNED("_dealloc_warn($self, source, /)", file_dealloc_warn, nullptr),
-    METHOD_UNSIGNED("__getstate__($self, /)", file_getstate, nullptr),
     kEndOfMethods,
 };
 const PyGetSetDef kAttributes[] = {
     getset<file_closed>("closed", "True if the file is closed"),
     getset<file_closefd>("closefd", "True if the file descriptor will be closed by close()."),
     getset<file_mode>("mode", "String giving the file mode"),
-    getset<file_finalizing, file_set_finalizing>("_finalizing"),
     kEndOfGetSets,
 };
 const PyMemberDef kMembers[] = {
-    {"_blksize", T_INT, offsetof(FileIO, block_size), 0, nullptr},
+    {"_blksize", T_UINT, offsetof(FileIO, block_size), 0, nullptr},
+    {"_finalizing", T_BOOL, offsetof(FileIO, finalizing), 0, nullptr},
     {},
 };
 
@@ -498,7 +488,6 @@ extern "C" PyTypeObject FileIO_Type = {
     .tp_alloc = PyType_GenericAlloc,
     .tp_new = file_new_slot,
     .tp_free = PyObject_GC_Del,
-    .tp_finalize = finalize,
 };
 GILL_STATIC_TYPE(FileIO_Type);
 

@@ -85,7 +85,7 @@ void finalize(PyObject* self) {
     if (PyObject_SetAttr(self, name<"_finalizing">, Py_True) < 0) PyErr_Clear();
     Ref<> done = call(self, name<"close">);
     if (!done) {
-      if (Py_GETENV("PYTHONDEVMODE")) PyErr_WriteUnraisable(self);
+      if (_Py_GetConfig()->dev_mode) PyErr_WriteUnraisable(self);
       else PyErr_Clear();
     }
   }
@@ -322,9 +322,16 @@ Ref<> raw_readall(PyObject* self) {
   return steal(_PyBytes_Join(empty.get(), chunks.get()));
 }
 
+Ref<> raw_unimplemented(PyObject*, Args) {
+  PyErr_SetNone(PyExc_NotImplementedError);
+  return failure;
+}
+
 const PyMethodDef kRawMethods[] = {
     METHOD("read($self, size=-1, /)", raw_read, "Read up to size bytes."),
     METHOD("readall($self, /)", raw_readall, "Read until EOF, using multiple read() call."),
+    METHOD_UNSIGNED("readinto($self, *args)", raw_unimplemented, "Read bytes into a buffer; returns their number."),
+    METHOD_UNSIGNED("write($self, *args)", raw_unimplemented, "Write a buffer; returns the number of bytes written."),
     kEndOfMethods,
 };
 
@@ -386,7 +393,6 @@ extern "C" PyTypeObject RawIOBase_Type = {
     .tp_doc = "Base class for raw binary I/O.",
     .tp_methods = table(kRawMethods),
     .tp_base = &IOBase_Type,
-    .tp_finalize = finalize,
 };
 GILL_STATIC_TYPE(RawIOBase_Type);
 
@@ -397,7 +403,6 @@ extern "C" PyTypeObject BufferedIOBase_Type = {
     .tp_doc = "Base class for buffered IO objects.",
     .tp_methods = table(kBufferedMethods),
     .tp_base = &IOBase_Type,
-    .tp_finalize = finalize,
 };
 GILL_STATIC_TYPE(BufferedIOBase_Type);
 
@@ -409,7 +414,6 @@ extern "C" PyTypeObject TextIOBase_Type = {
     .tp_methods = table(kTextMethods),
     .tp_getset = table(kTextAttributes),
     .tp_base = &IOBase_Type,
-    .tp_finalize = finalize,
 };
 GILL_STATIC_TYPE(TextIOBase_Type);
 

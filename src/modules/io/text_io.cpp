@@ -574,7 +574,6 @@ Ref<> buffer_attribute(TextIO* self, PyObject* attribute) {
 Ref<> text_name(TextIO* self) { return buffer_attribute(self, name<"name">); }
 Ref<> text_closed(TextIO* self) { return buffer_attribute(self, name<"closed">); }
 
-Ref<> text_encoding(TextIO* self) { return self->encoding ? borrow(self->encoding) : none(); }
 Ref<> text_errors(TextIO* self) {
   TRY(check_ready(self));
   return borrow(self->errors);
@@ -587,12 +586,6 @@ Ref<> text_newlines(TextIO* self) {
   if (!found) return none();
   return steal(found);
 }
-Ref<> text_buffer(TextIO* self) {
-  if (!self->buffer) return raise(PyExc_AttributeError, "buffer");
-  return borrow(self->buffer);
-}
-Ref<> text_line_buffering(TextIO* self) { return py_bool(self->line_buffering); }
-Ref<> text_write_through(TextIO* self) { return py_bool(self->write_through); }
 Ref<> text_chunk_size(TextIO* self) {
   TRY(check_ready(self));
   return steal(PyLong_FromSsize_t(self->chunk_size));
@@ -603,11 +596,6 @@ Status text_set_chunk_size(TextIO* self, PyObject* value) {
   Py_ssize_t size = TRY(checked(PyNumber_AsSsize_t(value, PyExc_ValueError)));
   if (size <= 0) return raise(PyExc_ValueError, "a strictly positive integer is required");
   self->chunk_size = size;
-  return Status::ok;
-}
-Ref<> text_finalizing(TextIO* self) { return py_bool(self->finalizing); }
-Status text_set_finalizing(TextIO* self, PyObject* value) {
-  self->finalizing = value && TRY(truth_of(PyObject_IsTrue(value)));
   return Status::ok;
 }
 
@@ -639,10 +627,6 @@ Ref<> text_repr(TextIO* self) {
   return result;
 }
 
-Ref<> text_getstate(PyObject* self) {
-  return raise(PyExc_TypeError, "cannot pickle '%.100s' object", Py_TYPE(self)->tp_name);
-}
-
 const PyMethodDef kMethods[] = {
     METHOD("detach($self, /)", text_detach, "Separate the underlying buffer and return it."),
     METHOD("reconfigure($self, /, *, encoding=None, errors=None, newline=<unrepresentable>, line_buffering=None, write_through=None)",
@@ -660,21 +644,23 @@ const PyMethodDef kMethods[] = {
     METHOD("seek($self, cookie, whence=0, /)", text_seek, "Go to a position that tell() gave."),
     METHOD("tell($self, /)", text_tell, "The position as an opaque number."),
     METHOD("truncate($self, pos=None, /)", text_truncate, "Cut the file."),
-    METHOD_UNSIGNED("__getstate__($self, /)", text_getstate, nullptr),
     kEndOfMethods,
 };
 const PyGetSetDef kAttributes[] = {
     getset<text_name>("name"),
     getset<text_closed>("closed"),
-    getset<text_encoding>("encoding"),
     getset<text_errors>("errors"),
     getset<text_newlines>("newlines"),
-    getset<text_buffer>("buffer"),
-    getset<text_line_buffering>("line_buffering"),
-    getset<text_write_through>("write_through"),
     getset<text_chunk_size, text_set_chunk_size>("_CHUNK_SIZE"),
-    getset<text_finalizing, text_set_finalizing>("_finalizing"),
     kEndOfGetSets,
+};
+const PyMemberDef kMembers[] = {
+    {"encoding", T_OBJECT, offsetof(TextIO, encoding), READONLY, nullptr},
+    {"buffer", T_OBJECT, offsetof(TextIO, buffer), READONLY, nullptr},
+    {"line_buffering", T_BOOL, offsetof(TextIO, line_buffering), READONLY, nullptr},
+    {"write_through", T_BOOL, offsetof(TextIO, write_through), READONLY, nullptr},
+    {"_finalizing", T_BOOL, offsetof(TextIO, finalizing), 0, nullptr},
+    {},
 };
 
 }  // namespace
@@ -693,6 +679,7 @@ extern "C" PyTypeObject TextIOWrapper_Type = {
     .tp_weaklistoffset = offsetof(IoBase, weakrefs),
     .tp_iternext = slot<text_next>,
     .tp_methods = table(kMethods),
+    .tp_members = table(kMembers),
     .tp_getset = table(kAttributes),
     .tp_base = &TextIOBase_Type,
     .tp_dictoffset = offsetof(IoBase, dict),
@@ -701,7 +688,6 @@ extern "C" PyTypeObject TextIOWrapper_Type = {
     .tp_alloc = PyType_GenericAlloc,
     .tp_new = PyType_GenericNew,
     .tp_free = PyObject_GC_Del,
-    .tp_finalize = finalize,
 };
 GILL_STATIC_TYPE(TextIOWrapper_Type);
 
