@@ -58,6 +58,14 @@ void set_default_prompt(const char* attribute, const char* value) {
   if (!text || PySys_SetObject(attribute, text.get()) < 0) PyErr_Clear();
 }
 
+// What sys.stdin makes text of the bytes with; null when it does not tell.
+Ref<> input_encoding() {
+  PyObject* input = PySys_GetObject("stdin");
+  Ref<> encoding = input && input != Py_None ? steal(PyObject_GetAttr(input, name<"encoding">)) : Ref<>();
+  PyErr_Clear();
+  return encoding && PyUnicode_Check(encoding.get()) ? std::move(encoding) : Ref<>();
+}
+
 constexpr int kEndOfFile = 11;  // E_EOF of errcode.h
 
 enum class Turn { done, failed, ended };
@@ -65,17 +73,19 @@ enum class Turn { done, failed, ended };
 Turn interactive_turn(FILE* file, PyObject* filename, PyCompilerFlags* flags) {
   PyObject* dict = main_dict();
   if (!dict) return Turn::failed;
-  Ref<> first, second;
+  Ref<> first, second, input;
   if (file == stdin) {
+    input = input_encoding();
     first = prompt("ps1");
     second = prompt("ps2");
   }
   const char* ps1 = first ? PyUnicode_AsUTF8(first.get()) : "";
   const char* ps2 = second ? PyUnicode_AsUTF8(second.get()) : "";
+  const char* encoding = input ? PyUnicode_AsUTF8(input.get()) : nullptr;
   PyErr_Clear();
   ast::Arena arena;
   bool at_end = false;
-  ast::Mod* tree = ast::parse_file(arena, file, filename, nullptr, ast::Mode::single, ps1 ? ps1 : "", ps2 ? ps2 : "", flags, &at_end);
+  ast::Mod* tree = ast::parse_file(arena, file, filename, encoding, ast::Mode::single, ps1 ? ps1 : "", ps2 ? ps2 : "", flags, &at_end);
   if (!tree) {
     if (at_end && !PyErr_Occurred()) return Turn::ended;
     return Turn::failed;

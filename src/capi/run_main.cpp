@@ -120,7 +120,9 @@ int run_startup_file(PyCompilerFlags* flags) {
   }
   FILE* file = std::fopen(startup, "re");
   if (!file) {
+    int reason = errno;
     PySys_WriteStderr("Could not open PYTHONSTARTUP\n");
+    errno = reason;
     PyErr_SetFromErrnoWithFilename(PyExc_OSError, startup);
     PyErr_Print();
     return 0;

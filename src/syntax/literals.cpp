@@ -286,25 +286,8 @@ Ref<> StringReader::literal(const char* text, const char* end, bool raw) {
   return result;
 }
 
-// What the codec found becomes a syntax error.
 void StringReader::explain() {
-  if (!parser_.failed_ && PyErr_Occurred()) {
-    const char* what = PyErr_ExceptionMatches(PyExc_UnicodeError) ? "unicode error"
-                       : PyErr_ExceptionMatches(PyExc_ValueError) ? "value error"
-                                                                  : nullptr;
-    if (what) {
-      PyObject *type, *value, *traceback;
-      PyErr_Fetch(&type, &value, &traceback);
-      Ref<> type_owner = steal(type), value_owner = steal(value), traceback_owner = steal(traceback);
-      Ref<> shown = steal(PyObject_Str(value));
-      if (!shown) {
-        PyErr_Clear();
-        parser_.error("(%s) unknown error", what);
-      } else {
-        parser_.error("(%s) %U", what, shown.get());
-      }
-    }
-  }
+  if (!parser_.failed_ && PyErr_Occurred()) parser_.decoding_problem();
   parser_.failed_ = true;
 }
 

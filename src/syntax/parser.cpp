@@ -51,7 +51,8 @@ Token* Parser::fetch() {
   // Where more could still be typed nothing is wrong with the end, and mistakes before it count.
   bool open_end = tokenizer_.source().stopped_asking() && tokenizer_.problem() == Tokenizer::Problem::end_of_file;
   if (token.kind == T::error && !(open_end && !PyErr_Occurred())) {
-    if (!PyErr_Occurred()) tokenizer_problem();
+    if (PyErr_Occurred()) decoding_problem();
+    else tokenizer_problem();
     failed_ = true;
   }
   return place;
@@ -281,6 +282,23 @@ void Parser::tokenizer_problem() {
   }
 }
 
+void Parser::decoding_problem() {
+  const char* what = PyErr_ExceptionMatches(PyExc_UnicodeError) ? "unicode error"
+                     : PyErr_ExceptionMatches(PyExc_ValueError) ? "value error"
+                                                                : nullptr;
+  if (!what) return;
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  Ref<> type_owner = steal(type), value_owner = steal(value), traceback_owner = steal(traceback);
+  Ref<> shown = steal(PyObject_Str(value));
+  if (shown) {
+    error("(%s) %U", what, shown.get());
+  } else {
+    PyErr_Clear();
+    error("(%s) unknown error", what);
+  }
+}
+
 bool Parser::supports(int version, const char* what) {
   if (feature_version_ >= version) return true;
   error("%s only supported in Python 3.%i and greater", what, version);
@@ -296,6 +314,7 @@ bool Parser::at_end_of_source() const {
 void Parser::check_rest_of_source() {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
+  tokenizer_.source().stop_asking();
   int line = at(count_ - 1)->lineno;
   while (true) {
     Token token = tokenizer_.next();

@@ -179,6 +179,8 @@ class Parser {
   Ref<> error_line(int lineno);
   void unclosed_parenthesis();
   void tokenizer_problem();
+  // Makes a codec's exception a SyntaxError.
+  void decoding_problem();
   void check_rest_of_source();
   void explain_failure(const Token* furthest);
   bool at_end_of_source() const;

@@ -141,6 +141,13 @@ Status Source::append(const char* text, size_t size, bool end_line) {
   return Status::ok;
 }
 
+Status Source::append_text(PyObject* text, bool end_line) {
+  Py_ssize_t length;
+  const char* utf8 = PyUnicode_AsUTF8AndSize(text, &length);
+  if (!utf8) return failure;
+  return append(utf8, static_cast<size_t>(length), end_line);
+}
+
 Status Source::decode_and_append(const char* text, size_t size, const char* encoding, PyObject* filename, bool end_line) {
   Ref<> decoded = steal(PyUnicode_Decode(text, static_cast<Py_ssize_t>(size), encoding, nullptr));
   if (!decoded) {
@@ -152,10 +159,7 @@ Status Source::decode_and_append(const char* text, size_t size, const char* enco
     if (!filename) return encoding_error(nullptr, steal(PyUnicode_FromFormat("encoding problem: %s", encoding)));
     return encoding_error(filename, steal(unknown ? PyUnicode_FromFormat("unknown encoding: %s", encoding) : PyObject_Str(value)));
   }
-  Py_ssize_t length;
-  const char* utf8 = PyUnicode_AsUTF8AndSize(decoded.get(), &length);
-  if (!utf8) return failure;
-  return append(utf8, static_cast<size_t>(length), end_line);
+  return append_text(decoded.get(), end_line);
 }
 
 Status Source::from_string(const char* text, size_t size, PyObject* filename, bool is_utf8, bool end_line) {
@@ -256,7 +260,12 @@ bool Source::more() {
   if (!size) PySys_WriteStderr("\n");
   if (size) {
     bool utf8 = !encoding_ || std::strcmp(normal_name(encoding_), "utf-8") == 0;
-    status = utf8 ? append(line, size, true) : decode_and_append(line, size, encoding_, nullptr, true);
+    if (utf8 && bad_utf8_at(line, size) < 0) {
+      status = append(line, size, true);
+    } else {
+      Ref<> decoded = steal(PyUnicode_Decode(line, static_cast<Py_ssize_t>(size), encoding_ ? encoding_ : "utf-8", nullptr));
+      status = decoded ? append_text(decoded.get(), true) : Status::error;
+    }
   }
   bool ended = size && line[size - 1] == '\n';
   PyMem_Free(line);

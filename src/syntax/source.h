@@ -45,6 +45,7 @@ class Source {
 
  private:
   Status append(const char* text, size_t size, bool end_line);
+  Status append_text(PyObject* text, bool end_line);
   Status decode_and_append(const char* text, size_t size, const char* encoding, PyObject* filename, bool end_line);
 
   char* data_ = nullptr;
