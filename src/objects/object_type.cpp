@@ -82,22 +82,6 @@ Maybe<Py_ssize_t> object_sizeof(PyObject* self) {
   return size;
 }
 
-Status merge_class_dict(PyObject* dict, PyObject* klass) {
-  bool failed;
-  Ref<> own = optional_attribute(klass, name<"__dict__">, &failed);
-  if (failed) return Status::error;
-  if (own) TRY(status_of(PyDict_Update(dict, own.get())));
-  Ref<> bases = optional_attribute(klass, name<"__bases__">, &failed);
-  if (failed) return Status::error;
-  if (!bases) return Status::ok;
-  Py_ssize_t count = TRY(checked(PySequence_Size(bases.get())));
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    Ref<> base = TRY(steal(PySequence_GetItem(bases.get(), i)));
-    TRY(merge_class_dict(dict, base.get()));
-  }
-  return Status::ok;
-}
-
 Ref<> object_dir(PyObject* self) {
   bool failed;
   Ref<> own = optional_attribute(self, name<"__dict__">, &failed);

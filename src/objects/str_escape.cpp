@@ -16,6 +16,13 @@ int hex_digit(char c) {
   return -1;
 }
 
+// The value of up to `left` hexadecimal digits from `at` on; both are moved behind those that were there.
+U4 hex_value(const char* text, Py_ssize_t size, Py_ssize_t& at, int& left) {
+  U4 value = 0;
+  for (; left > 0 && at < size && hex_digit(text[at]) >= 0; --left) value = value << 4 | static_cast<U4>(hex_digit(text[at++]));
+  return value;
+}
+
 struct EscapeReport {
   int first_invalid_char = -1;
   const char* first_invalid = nullptr;
@@ -126,12 +133,8 @@ Ref<> decode_escape(const char* text, Py_ssize_t size, const char* errors, Py_ss
         TRY(out.put(static_cast<U4>(static_cast<unsigned char>(c))));
         continue;
     }
-    U4 value = 0;
     int left = digits;
-    while (left > 0 && i < n && hex_digit(data[i]) >= 0) {
-      value = value << 4 | static_cast<U4>(hex_digit(data[i++]));
-      --left;
-    }
+    U4 value = hex_value(data, n, i, left);
     if (left > 0 && i >= n && consumed) {
       *consumed = start;
       return out.finish();
@@ -175,11 +178,7 @@ Ref<> decode_raw(const char* text, Py_ssize_t size, const char* errors, Py_ssize
     }
     int left = c == 'u' ? 4 : 8;
     const char* reason = c == 'u' ? "truncated \\uXXXX escape" : "truncated \\UXXXXXXXX escape";
-    U4 value = 0;
-    while (left > 0 && i < n && hex_digit(data[i]) >= 0) {
-      value = value << 4 | static_cast<U4>(hex_digit(data[i++]));
-      --left;
-    }
+    U4 value = hex_value(data, n, i, left);
     if (left > 0 && i >= n && consumed) {
       *consumed = start;
       return out.finish();

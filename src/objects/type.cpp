@@ -14,6 +14,22 @@ extern "C" [[gnu::visibility("default")]] PyObject* _Py_union_type_or(PyObject* 
 
 namespace gill {
 
+Status merge_class_dict(PyObject* dict, PyObject* klass) {
+  bool failed;
+  Ref<> own = optional_attribute(klass, name<"__dict__">, &failed);
+  if (failed) return Status::error;
+  if (own) TRY(status_of(PyDict_Update(dict, own.get())));
+  Ref<> bases = optional_attribute(klass, name<"__bases__">, &failed);
+  if (failed) return Status::error;
+  if (!bases) return Status::ok;
+  Py_ssize_t count = TRY(checked(PySequence_Size(bases.get())));
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    Ref<> base = TRY(steal(PySequence_GetItem(bases.get(), i)));
+    TRY(merge_class_dict(dict, base.get()));
+  }
+  return Status::ok;
+}
+
 namespace {
 
 PyTypeObject* as_type(PyObject* object) { return reinterpret_cast<PyTypeObject*>(object); }
@@ -189,23 +205,6 @@ Ref<> type_prepare(PyTypeObject*, Args, Kwargs) { return steal(PyDict_New()); }
 
 Maybe<bool> type_instancecheck(PyTypeObject* type, PyObject* instance) { return truth_of(_PyObject_RealIsInstance(instance, as_object(type))); }
 Maybe<bool> type_subclasscheck(PyTypeObject* type, PyObject* subclass) { return truth_of(_PyObject_RealIsSubclass(subclass, as_object(type))); }
-
-// A class's own dict over those of its bases.
-Status merge_class_dict(PyObject* dict, PyObject* klass) {
-  bool failed;
-  Ref<> own = optional_attribute(klass, name<"__dict__">, &failed);
-  if (failed) return Status::error;
-  if (own) TRY(status_of(PyDict_Update(dict, own.get())));
-  Ref<> bases = optional_attribute(klass, name<"__bases__">, &failed);
-  if (failed) return Status::error;
-  if (!bases) return Status::ok;
-  Py_ssize_t count = TRY(checked(PySequence_Size(bases.get())));
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    Ref<> base = TRY(steal(PySequence_GetItem(bases.get(), i)));
-    TRY(merge_class_dict(dict, base.get()));
-  }
-  return Status::ok;
-}
 
 Ref<> type_dir(PyTypeObject* type) {
   Ref<> dict = TRY(steal(PyDict_New()));

@@ -112,6 +112,9 @@ Status remember_subclass(PyTypeObject* base, PyTypeObject* type);
 
 // type.cpp
 PyObject* type_getattro(PyObject* type, PyObject* name);
+// Puts a class's own dict over those of its bases into a dict, as dir() wants them.
+Status merge_class_dict(PyObject* dict, PyObject* klass);
+
 Ref<> type_name_of(PyTypeObject* type);
 Ref<> type_module_of(PyTypeObject* type);
 Ref<> type_qualname_of(PyTypeObject* type);

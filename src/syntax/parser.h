@@ -251,7 +251,7 @@ class Parser {
   bool keyword_arguments(int args_base);
   CallArguments* finish_arguments(const Token* start, int args_base);
 
-  // ---- expressions (parse_expressions.cpp) ----
+  // ---- expressions (parse_expressions.cpp, parse_atoms.cpp) ----
   Expr* expression();
   Expr* expression_unremembered();
   Expr* expression_without_diagnosis();
@@ -264,6 +264,7 @@ class Parser {
   Expr* expressions();
   Expr* yield_expression();
   Expr* lambda();
+  Expr* boolean_operation(Rule rule, T word, BoolOperator op, Expr* (Parser::*operand)());
   Expr* disjunction();
   Expr* conjunction();
   Expr* inversion();
