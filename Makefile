@@ -38,8 +38,9 @@ test: setup build/dev/build.ninja $(EXAMPLE_LOG)
 	@ctest --test-dir build/dev --output-on-failure --timeout 900
 
 # CPython's own test files under gill: all that the reference was recorded on, or FILES="test_dict test_gc".
-# UPDATE=1 takes from the known failures what passes now.
+# UPDATE=1 takes from the known failures what passes now. A few cases of the recorded run use the packages.
 conformance: release
+	@tools/setup.sh python3-numpy python3-tk
 	@$(REFERENCE) tools/conformance.py --gill $(GILL) -j $(JOBS) $(if $(UPDATE),--update) $(FILES)
 
 # The tests of threads under the thread sanitizer, or with PRESET=asan those of the language under the address and

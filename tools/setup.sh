@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what building and testing need, on Debian 12. Does nothing when all is there.
+# Installs what building and testing need, on Debian 12, and the packages named as arguments. Does nothing when all is there.
 set -eu
 packages="clang-19 lld-19 llvm-19 libclang-rt-19-dev ccache ninja-build cmake make pkg-config
 libgmp-dev libexpat1-dev zlib1g-dev libssl-dev libgtest-dev libbenchmark-dev
-python3.11 libpython3.11-stdlib libpython3.11-dev libpython3.11-testsuite"
+python3.11 libpython3.11-stdlib libpython3.11-dev libpython3.11-testsuite $*"
 missing=""
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
