@@ -35,7 +35,7 @@ AVOIDED = re.compile(
     |_clear_type_cache|_git|_xoptions|getsizeof|stdin.*|stdout.*|stderr.*)
     |builtins\.(input|breakpoint|id|exit|quit|copyright|credits|license|help|print|hash|vars|globals|locals|dir|__build_class__)
     |gc\..*|atexit\..*|_random\..*|_xxsubinterpreters\..*|_xxinterpchannels\..*|_lsprof\..*|_abc\._reset.*|_abc\.get_cache_token|_warnings\..*
-    |.*\.__(hash|sizeof|dir|subclasshook|init_subclass)__|builtins\.type\.(__subclasses__|mro)|builtins\.(frame|code|generator|coroutine|async_generator.*)\..*
+    |.*\.__(hash|sizeof|dir|subclasshook|init_subclass)__|builtins\.type\.(__subclasses__|mro|__flags__|__dictoffset__)|builtins\.builtin_function_or_method\.__module__|builtins\.(frame|code|generator|coroutine|async_generator.*)\..*
     |_locale\..*|pyexpat\..*|_operator\.(concat|iconcat|mul|imul|pow|ipow|lshift|ilshift)|posix\.DirEntry\..*|_ctypes.*|readline\..*|_uuid.*
     )$""",
     re.VERBOSE,
@@ -155,7 +155,7 @@ SELVES = {
     "builtins.reversed": "reversed([1, 2])", "builtins.property": "property(len)", "builtins.staticmethod": "staticmethod(len)",
     "builtins.classmethod": "classmethod(len)", "builtins.super": "super(int, True)", "builtins.type": "type('T', (), {})",
     "builtins.object": "object()", "builtins.function": "(lambda a, b=1: a)", "builtins.method": "[].append.__class__ and Index(1).__index__",
-    "builtins.builtin_function_or_method": "len", "builtins.module": "type(sys)('name')", "builtins.mappingproxy": "int.__dict__",
+    "builtins.builtin_function_or_method": "len", "builtins.module": "type(sys)('name')", "builtins.mappingproxy": "type(int.__dict__)({'a': 1})",
     "builtins.dict_keys": "{1: 2}.keys()", "builtins.dict_values": "{1: 2}.values()", "builtins.dict_items": "{1: 2}.items()",
     "builtins.cell": "(lambda x: lambda: x)(1).__closure__[0]", "builtins.ellipsis": "...", "builtins.NoneType": "None",
     "builtins.NotImplementedType": "NotImplemented", "builtins.traceback": "make_traceback()", "types.GenericAlias": "list[int]",
@@ -222,7 +222,7 @@ def targets():
     roots.extend(type(example) for example in examples())
     classes = {qualified_name(cls): cls for cls in reachable_classes(roots) if not is_python_class(cls)}
     for name, cls in sorted(classes.items()):
-        yield name, lambda args, kwargs, cls=cls: (cls(*args, **kwargs), None)
+        yield f"{name}.__call__", lambda args, kwargs, cls=cls: (cls(*args, **kwargs), None)
         expression = SELVES.get(name)
         if expression:
             code = compile(expression, "self", "eval")
@@ -372,7 +372,7 @@ def main():
     causes = collections.defaultdict(list)
     compared = 0
     for call, outcome in ours:
-        if call not in theirs or theirs[call] == "hangs":
+        if call not in theirs or theirs[call] == "hangs" and not outcome.startswith("ends"):
             continue
         compared += 1
         if outcome != theirs[call]:

@@ -108,6 +108,9 @@ Status expect_bits(double bits) {
   PyMem_RawFree(memory);
   return Status::ok;
 }
+Status expect_operands(PyObject* a, PyObject* b) {
+  return expect_bits(2.0 * PyLong_SHIFT * static_cast<double>(std::abs(int_size(a)) + (b ? std::abs(int_size(b)) : 0)));
+}
 
 namespace {
 
@@ -240,6 +243,7 @@ Ref<> true_divide(PyObject* a, PyObject* b) {
   };
   double left, right;
   if (exact(a, &left) && exact(b, &right)) return steal(PyFloat_FromDouble(left / right));
+  TRY(expect_operands(a, b));
   Mpz x(a), y(b);
   if (x.sign() == 0) return steal(PyFloat_FromDouble(int_size(b) < 0 ? -0.0 : 0.0));
   bool negative = (int_size(a) < 0) != (int_size(b) < 0);
@@ -292,6 +296,8 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
         auto value = static_cast<int64_t>(result);
         return int_from(divisor < 0 && value ? value + divisor : value);
       }
+      TRY(expect_operands(a, b));
+      TRY(expect_operands(modulus, modulus));
       Mpz base(a), exponent(b), m(modulus), magnitude, result;
       mpz_abs(magnitude, m);
       if (exponent.sign() < 0) {

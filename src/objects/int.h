@@ -60,6 +60,8 @@ Ref<> int_from_text(const char* text, const char** end, int base, bool* bad);
 
 // MemoryError when a result of so many bits cannot be; GMP would not report it.
 Status expect_bits(double bits);
+// Likewise for what is calculated with one number or two.
+Status expect_operands(PyObject* a, PyObject* b = nullptr);
 
 // int_divide.cpp: floor division and modulo together; either result may be unwanted.
 Status int_divmod(PyObject* a, PyObject* b, Ref<>* quotient, Ref<>* remainder);

@@ -272,6 +272,7 @@ PyObject* _PyLong_FromByteArray(const unsigned char* bytes, size_t n, int little
     return from_unsigned(value).release();
   }
   bool negative = is_signed && (bytes[little_endian ? n - 1 : 0] & 0x80);
+  TRY(expect_bits(16.0 * static_cast<double>(n)));
   Mpz value;
   mpz_import(value, n, little_endian ? -1 : 1, 1, 0, 0, bytes);
   if (negative) {
@@ -302,6 +303,7 @@ int _PyLong_AsByteArray(PyLongObject* source, unsigned char* bytes, size_t n, in
     }
     return 0;
   }
+  TRY(expect_operands(number));
   Mpz value(number);
   // Two's complement of n bytes: a negative number is 2**(8n) less.
   if (negative) {
@@ -324,6 +326,7 @@ int _PyLong_AsByteArray(PyLongObject* source, unsigned char* bytes, size_t n, in
 }
 
 PyObject* _PyLong_GCD(PyObject* a, PyObject* b) {
+  TRY(expect_operands(a, b));
   Mpz x(a), y(b);
   mpz_gcd(x, x, y);
   return x.to_int().release();
@@ -341,6 +344,7 @@ PyObject* _PyLong_DivmodNear(PyObject* a, PyObject* b) {
     PyErr_SetString(PyExc_ZeroDivisionError, "integer division or modulo by zero");
     return nullptr;
   }
+  TRY(expect_operands(a, b));
   Mpz x(a), y(b), q, r, twice;
   mpz_fdiv_qr(q, r, x, y);
   mpz_mul_2exp(twice, r, 1);

@@ -149,6 +149,7 @@ Status int_divmod(PyObject* a, PyObject* b, Ref<>* quotient, Ref<>* remainder) {
   }
   Py_ssize_t m = digit_count(b);
   if (m > kSchoolbookDivisor) {
+    TRY(expect_operands(a, b));
     Mpz x(a), y(b), q, r;
     mpz_fdiv_qr(q, r, x, y);
     if (quotient) *quotient = TRY(q.to_int());

@@ -78,6 +78,7 @@ Ref<> from_short_decimal(const char* text, const char* end, size_t count, bool n
 
 // The digits in a malloc'ed, NUL-terminated buffer; null with an exception.
 char* digits_of(PyObject* number, int base, size_t* length) {
+  TRY(expect_operands(number, number));
   Mpz value(number);
   mpz_abs(value, value);
   size_t room = mpz_sizeinbase(value, base) + 2;
@@ -97,6 +98,7 @@ Status check_output_limit(PyObject* number) {
   // The number of bits bounds the digits from below without converting.
   double digits = static_cast<double>(_PyLong_NumBits(number) - 1) * 0.30102999566398120;
   if (digits < limit - 1) return Status::ok;
+  TRY(expect_operands(number));
   Mpz value(number), bound;
   mpz_ui_pow_ui(bound, 10, static_cast<unsigned long>(limit));
   if (mpz_cmpabs(value, bound) < 0) return Status::ok;

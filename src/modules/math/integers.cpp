@@ -120,6 +120,7 @@ Ref<> isqrt(PyObject*, PyObject* n) {
     while ((root + 1) * (root + 1) <= word) ++root;
     return int_from(root);
   }
+  TRY(expect_operands(number.get()));
   Mpz value(number.get());
   mpz_sqrt(value, value);
   return value.to_int();
