@@ -44,7 +44,10 @@ Maybe<double> get_double(PyObject* value) {
 }
 
 Maybe<const char*> get_utf8(PyObject* value, const ArgumentPlace& place) {
-  if (!PyUnicode_Check(value)) return wrong_type(place, "str", value);
+  if (!PyUnicode_Check(value)) {
+    bool or_none = place.signature.parameters[place.index].default_kind == DefaultKind::none;
+    return wrong_type(place, or_none ? "str or None" : "str", value);
+  }
   Py_ssize_t length;
   const char* text = TRY(PyUnicode_AsUTF8AndSize(value, &length));
   if (std::strlen(text) != static_cast<size_t>(length)) return raise(PyExc_ValueError, "embedded null character");

@@ -76,17 +76,17 @@ Ref<> builtin_round(PyObject*, PyObject* number, PyObject* ndigits) {
   return call_special(method, number, ndigits);
 }
 
-Ref<> builtin_sorted(PyObject*, PyObject* iterable, PyObject* key, PyObject* reverse) {
-  Ref<> list = TRY(steal(PySequence_List(iterable)));
-  Ref<> sort = TRY(steal(PyObject_GetAttr(list.get(), name<"sort">)));
-  if ((!key || key == Py_None) && (!reverse || reverse == Py_False)) {
+// The keywords are for list.sort() to judge.
+PyObject* builtin_sorted(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+  if (!_PyArg_CheckPositional("sorted", count, 1, 1)) return nullptr;
+  Ref<> list = TRY(steal(PySequence_List(args[0])));
+  if (keywords && PyTuple_GET_SIZE(keywords)) {
+    Ref<> sort = TRY(steal(PyObject_GetAttr(list.get(), name<"sort">)));
+    (void)TRY(steal(PyObject_Vectorcall(sort.get(), args + 1, 0, keywords)));
+  } else {
     TRY(status_of(PyList_Sort(list.get())));
-    return list;
   }
-  Ref<> names = TRY(steal(PyTuple_Pack(2, name<"key">, name<"reverse">)));
-  PyObject* arguments[] = {key ? key : Py_None, reverse ? reverse : Py_False};
-  (void)TRY(steal(PyObject_Vectorcall(sort.get(), arguments, 0, names.get())));
-  return list;
+  return list.release();
 }
 
 // ---- attributes ---------------------------------------------------------------------------------
@@ -219,8 +219,8 @@ const PyMethodDef kMethods[] = {
     METHOD("repr($module, obj, /)", builtin_repr, "Return the canonical string representation of the object."),
     METHOD("round($module, /, number, ndigits=None)", builtin_round, "Round a number to a given precision in decimal digits."),
     METHOD("setattr($module, obj, name, value, /)", builtin_setattr, "Sets the named attribute on the given object to the specified value."),
-    METHOD("sorted($module, iterable, /, *, key=None, reverse=False)", builtin_sorted,
-           "Return a new list containing all items from the iterable in ascending order."),
+    {"sorted", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_sorted)), METH_FASTCALL | METH_KEYWORDS,
+     "sorted($module, iterable, /, *, key=None, reverse=False)\n--\n\nReturn a new list containing all items from the iterable in ascending order."},
     {"vars", builtin_vars, METH_VARARGS, "vars([object]) -> dictionary\n\nWithout arguments, equivalent to locals(), else object.__dict__."},
     kEndOfMethods,
 };

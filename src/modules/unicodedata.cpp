@@ -74,7 +74,8 @@ Maybe<uint32_t> character(PyObject* object, const char* function, bool alone) {
     if (PyUnicode_READY(object) < 0) return failure;
     if (PyUnicode_GET_LENGTH(object) == 1) return uint32_t{PyUnicode_READ_CHAR(object, 0)};
   }
-  return raise(PyExc_TypeError, "%s() argument%s must be a unicode character, not %.50s", function, alone ? "" : " 1", Py_TYPE(object)->tp_name);
+  return raise(PyExc_TypeError, "%s() argument%s must be a unicode character, not %.50s", function, alone ? "" : " 1",
+               object == Py_None ? "None" : Py_TYPE(object)->tp_name);
 }
 
 // ---- properties -----------------------------------------------------------------------------------------
@@ -449,9 +450,7 @@ Ref<> ucd_lookup(PyObject*, PyObject* name_object) {
   if (PyUnicode_Check(name_object)) {
     text = TRY(PyUnicode_AsUTF8AndSize(name_object, &size));
   } else {
-    if (PyObject_GetBuffer(name_object, &view, PyBUF_SIMPLE) < 0) {
-      return raise(PyExc_TypeError, "lookup() argument must be read-only bytes-like object, not %.50s", Py_TYPE(name_object)->tp_name);
-    }
+    if (PyObject_GetBuffer(name_object, &view, PyBUF_SIMPLE) < 0) return failure;
     text = static_cast<const char*>(view.buf);
     size = view.len;
   }

@@ -127,12 +127,11 @@ struct Zip {
 Ref<> zip_build(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   bool strict = false;
   if (kwargs && PyDict_GET_SIZE(kwargs)) {
-    PyObject* given = PyDict_GetItemWithError(kwargs, name<"strict">);
-    if (!given || PyDict_GET_SIZE(kwargs) > 1) {
-      if (PyErr_Occurred()) return failure;
-      return raise(PyExc_TypeError, "zip() takes at most 1 keyword argument (%zd given)", PyDict_GET_SIZE(kwargs));
-    }
-    strict = TRY(truth_of(PyObject_IsTrue(given)));
+    static const char* const names[] = {"strict", nullptr};
+    Ref<> none_positional = TRY(steal(PyTuple_New(0)));
+    int given = 0;
+    if (!PyArg_ParseTupleAndKeywords(none_positional.get(), kwargs, "|$p:zip", const_cast<char**>(names), &given)) return failure;
+    strict = given != 0;
   }
   Py_ssize_t n = PyTuple_GET_SIZE(args);
   Ref<> iterators = TRY(steal(PyTuple_New(n)));

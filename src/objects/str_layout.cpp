@@ -202,8 +202,8 @@ Ref<> str_translate(PyObject* self, PyObject* table) {
 Ref<> str_maketrans(PyObject*, PyObject* x, PyObject* y, PyObject* z) {
   Ref<> table = TRY(steal(PyDict_New()));
   if (y) {
-    if (!PyUnicode_Check(y)) return raise(PyExc_TypeError, "maketrans() argument 2 must be str, not %.50s", Py_TYPE(y)->tp_name);
-    if (z && !PyUnicode_Check(z)) return raise(PyExc_TypeError, "maketrans() argument 3 must be str, not %.50s", Py_TYPE(z)->tp_name);
+    if (!PyUnicode_Check(y)) return raise(PyExc_TypeError, "maketrans() argument 2 must be str, not %.50s", y == Py_None ? "None" : Py_TYPE(y)->tp_name);
+    if (z && !PyUnicode_Check(z)) return raise(PyExc_TypeError, "maketrans() argument 3 must be str, not %.50s", z == Py_None ? "None" : Py_TYPE(z)->tp_name);
     if (!PyUnicode_Check(x)) return raise(PyExc_TypeError, "first maketrans argument must be a string if there is a second argument");
     TRY(ensure_ready(x));
     TRY(ensure_ready(y));

@@ -119,7 +119,7 @@ Status initialize(Super* self, PyTypeObject* type, PyObject* object) {
 int super_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (kwargs && !_PyArg_NoKeywords("super", kwargs)) return -1;
   PyObject *type = nullptr, *object = nullptr;
-  if (!_PyArg_CheckPositional("super", PyTuple_GET_SIZE(args), 0, 2)) return -1;
+  if (!_PyArg_CheckPositional("super()", PyTuple_GET_SIZE(args), 0, 2)) return -1;
   if (PyTuple_GET_SIZE(args) > 0) type = PyTuple_GET_ITEM(args, 0);
   if (PyTuple_GET_SIZE(args) > 1) object = PyTuple_GET_ITEM(args, 1);
   if (type && !PyType_Check(type)) {
