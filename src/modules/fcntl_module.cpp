@@ -80,9 +80,7 @@ Ref<> fcntl_ioctl(PyObject*, FileNumber fd, PyObject* request, PyObject* arg, bo
       PyBuffer_Release(&view);
       return result;
     }
-    Ref<> value = TRY(steal(PyNumber_Index(arg)));
-    number = static_cast<int>(PyLong_AsUnsignedLongMask(value.get()));
-    if (PyErr_Occurred()) return failure;
+    if (!PyArg_Parse(arg, "i;ioctl requires a file or file descriptor, an integer and optionally an integer or buffer argument", &number)) return failure;
   }
   int result = TRY(once([&] { return ::ioctl(fd.fd, code, number); }));
   return steal(PyLong_FromLong(result));

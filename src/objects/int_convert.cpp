@@ -60,11 +60,12 @@ bool check_int(PyObject* object) {
   return false;
 }
 
-unsigned long long unsigned_value(PyObject* object, unsigned long long most, const char* too_large) {
+unsigned long long unsigned_value(PyObject* object, unsigned long long most, const char* too_large,
+                                  const char* negative = "can't convert negative value to unsigned int") {
   if (!check_int(object)) return static_cast<unsigned long long>(-1);
   uint64_t magnitude;
   if (int_size(object) < 0) {
-    PyErr_SetString(PyExc_OverflowError, "can't convert negative value to unsigned int");
+    PyErr_SetString(PyExc_OverflowError, negative);
     return static_cast<unsigned long long>(-1);
   }
   if (!magnitude_of(object, &magnitude) || magnitude > most) {
@@ -168,7 +169,9 @@ size_t PyLong_AsSize_t(PyObject* object) {
 unsigned long PyLong_AsUnsignedLong(PyObject* object) {
   return unsigned_value(object, ULONG_MAX, "Python int too large to convert to C unsigned long");
 }
-unsigned long long PyLong_AsUnsignedLongLong(PyObject* object) { return unsigned_value(object, ULLONG_MAX, "int too big to convert"); }
+unsigned long long PyLong_AsUnsignedLongLong(PyObject* object) {
+  return unsigned_value(object, ULLONG_MAX, "int too big to convert", "can't convert negative int to unsigned");
+}
 unsigned long PyLong_AsUnsignedLongMask(PyObject* object) {
   Ref<> number = as_int(object);
   return number ? masked_value(number.get()) : static_cast<unsigned long>(-1);

@@ -1,6 +1,9 @@
 // sysconf(), pathconf(), confstr() and the names of what they tell.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "modules/posix/posix.h"
 
 namespace gill::posix {
@@ -81,40 +84,38 @@ const ConfigurationName kSysconfNames[] = {
     {"SC_XOPEN_XPG3", _SC_XOPEN_XPG3}, {"SC_XOPEN_XPG4", _SC_XOPEN_XPG4},
 };
 
-// A name that the module's dict of names has, or its number.
-Maybe<int> read_name(PyObject* module, const char* dict_name, PyObject* value) {
+// A name of the table, or its number.
+template <size_t N>
+Maybe<int> read_name(const ConfigurationName (&names)[N], PyObject* value) {
   if (PyUnicode_Check(value)) {
-    Ref<> names = TRY(steal(PyObject_GetAttrString(module, dict_name)));
-    if (!PyDict_Check(names.get())) return raise(PyExc_ValueError, "unrecognized configuration name");
-    value = PyDict_GetItemWithError(names.get(), value);
-    if (!value) {
-      if (PyErr_Occurred()) return failure;
-      return raise(PyExc_ValueError, "unrecognized configuration name");
-    }
+    const char* text = PyUnicode_AsUTF8(value);
+    if (!text) return failure;
+    const ConfigurationName* found =
+        std::lower_bound(names, names + N, text, [](const ConfigurationName& each, const char* wanted) { return std::strcmp(each.name, wanted) < 0; });
+    if (found == names + N || std::strcmp(found->name, text) != 0) return raise(PyExc_ValueError, "unrecognized configuration name");
+    return found->value;
   }
   if (!PyLong_Check(value)) return raise(PyExc_TypeError, "configuration names must be strings or integers");
-  int number = _PyLong_AsInt(value);
-  if (number == -1 && PyErr_Occurred()) return failure;
-  return number;
+  return checked(_PyLong_AsInt(value));
 }
 
 // -1 with an errno of 0 says that there is no limit.
-Maybe<long> posix_sysconf(PyObject* module, PyObject* name) {
-  int number = TRY(read_name(module, "sysconf_names", name));
+Maybe<long> posix_sysconf(PyObject*, PyObject* name) {
+  int number = TRY(read_name(kSysconfNames, name));
   errno = 0;
   long value = ::sysconf(number);
   if (value == -1 && errno != 0) return os_error();
   return value;
 }
-Maybe<long> posix_fpathconf(PyObject* module, int fd, PyObject* name) {
-  int number = TRY(read_name(module, "pathconf_names", name));
+Maybe<long> posix_fpathconf(PyObject*, FileNumber fd, PyObject* name) {
+  int number = TRY(read_name(kPathconfNames, name));
   errno = 0;
-  long limit = ::fpathconf(fd, number);
+  long limit = ::fpathconf(fd.fd, number);
   if (limit == -1 && errno != 0) return os_error();
   return limit;
 }
-Maybe<long> posix_pathconf(PyObject* module, PathOrFd path, PyObject* name) {
-  int number = TRY(read_name(module, "pathconf_names", name));
+Maybe<long> posix_pathconf(PyObject*, PathOrFd path, PyObject* name) {
+  int number = TRY(read_name(kPathconfNames, name));
   errno = 0;
   long limit = path.is_fd() ? ::fpathconf(path.fd(), number) : ::pathconf(path.text(), number);
   if (limit == -1 && errno != 0) {
@@ -124,8 +125,8 @@ Maybe<long> posix_pathconf(PyObject* module, PathOrFd path, PyObject* name) {
   }
   return limit;
 }
-Ref<> posix_confstr(PyObject* module, PyObject* name) {
-  int number = TRY(read_name(module, "confstr_names", name));
+Ref<> posix_confstr(PyObject*, PyObject* name) {
+  int number = TRY(read_name(kConfstrNames, name));
   char buffer[256];
   errno = 0;
   size_t size = ::confstr(number, buffer, sizeof(buffer));

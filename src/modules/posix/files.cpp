@@ -54,22 +54,19 @@ Status posix_unlink(PyObject*, Path path, DirFd dir_fd) {
 
 // ---- special files ----------------------------------------------------------------------------------------------------
 
-template <class F>
-Status make_special(const Path& path, F call) {
-  int result = TRY(retrying(call));
-  if (result < 0) return path_error(path);
+// compat: their errors do not name the path.
+Status posix_mkfifo(PyObject*, Path path, int mode, DirFd dir_fd) {
+  TRY(blocking([&] { return ::mkfifoat(dir_fd.fd, path.text(), static_cast<mode_t>(mode)); }));
   return Status::ok;
 }
-Status posix_mkfifo(PyObject*, Path path, int mode, DirFd dir_fd) {
-  return make_special(path, [&] { return ::mkfifoat(dir_fd.fd, path.text(), static_cast<mode_t>(mode)); });
-}
 Status posix_mknod(PyObject*, Path path, int mode, Device device, DirFd dir_fd) {
-  return make_special(path, [&] { return ::mknodat(dir_fd.fd, path.text(), static_cast<mode_t>(mode), device.value); });
+  TRY(blocking([&] { return ::mknodat(dir_fd.fd, path.text(), static_cast<mode_t>(mode), device.value); }));
+  return Status::ok;
 }
 Maybe<unsigned> posix_major(PyObject*, Device device) { return major(device.value); }
 Maybe<unsigned> posix_minor(PyObject*, Device device) { return minor(device.value); }
-Maybe<unsigned long> posix_makedev(PyObject*, int major_part, int minor_part) {
-  return makedev(static_cast<unsigned>(major_part), static_cast<unsigned>(minor_part));
+Maybe<long> posix_makedev(PyObject*, int major_part, int minor_part) {
+  return static_cast<long>(makedev(static_cast<unsigned>(major_part), static_cast<unsigned>(minor_part)));
 }
 
 // ---- permissions and owners ---------------------------------------------------------------------------------------------

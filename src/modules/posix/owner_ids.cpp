@@ -11,12 +11,11 @@ namespace {
 
 // The id of an int, as the 32 unsigned bits that the system has; -1 stands for all of them set.
 int read_id(PyObject* object, const char* what, unsigned* out) {
-  if (!PyIndex_Check(object)) {
+  Ref<> number = steal(PyNumber_Index(object));
+  if (!number) {
     PyErr_Format(PyExc_TypeError, "%s should be integer, not %.200s", what, Py_TYPE(object)->tp_name);
     return 0;
   }
-  Ref<> number = steal(PyNumber_Index(object));
-  if (!number) return 0;
   int overflow;
   long long value = PyLong_AsLongLongAndOverflow(number.get(), &overflow);
   if (overflow == 0 && value == -1) {

@@ -96,7 +96,7 @@ Maybe<ssize_t> posix_writev(PyObject*, int fd, PyObject* buffers) {
 }
 Maybe<ssize_t> posix_preadv(PyObject*, int fd, PyObject* buffers, long long offset, int flags) {
   Vectors v;
-  TRY(v.read(buffers, "preadv", true));
+  TRY(v.read(buffers, "preadv2", true));
   return blocking([&] { return ::preadv2(fd, v.data(), v.size(), offset, flags); });
 }
 Maybe<ssize_t> posix_pwritev(PyObject*, int fd, PyObject* buffers, long long offset, int flags) {

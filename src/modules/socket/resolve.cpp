@@ -50,47 +50,44 @@ Ref<> host_entry(const hostent* entry, int family) {
   return steal(PyTuple_Pack(3, name.get(), aliases.get(), addresses.get()));
 }
 
+// `format` makes the one argument text in IDNA.
 template <class F>
-auto with_host(PyObject* args, const char* format, const char* function, F use) -> PyObject* {
-  PyObject* argument;
-  if (!PyArg_ParseTuple(args, format, &argument)) return nullptr;
-  if (!PyUnicode_Check(argument) && !PyBytes_Check(argument) && !PyByteArray_Check(argument)) {
-    PyErr_Format(PyExc_TypeError, "%s() argument 1 must be str, bytes or bytearray, not %s", function, Py_TYPE(argument)->tp_name);
-    return nullptr;
-  }
-  HostName host;
-  if (!host_converter(argument, &host)) return nullptr;
-  return use(host, argument).release();
+PyObject* with_host(PyObject* args, const char* format, F use) {
+  char* host;
+  if (!PyArg_ParseTuple(args, format, "idna", &host)) return nullptr;
+  PyObject* result = use(host, PyTuple_GET_ITEM(args, 0)).release();
+  PyMem_Free(host);
+  return result;
 }
 
 PyObject* socket_gethostbyname(PyObject* module, PyObject* args) {
-  return with_host(args, "O:gethostbyname", "gethostbyname", [&](const HostName& host, PyObject* argument) -> Ref<> {
+  return with_host(args, "et:gethostbyname", [&](const char* host, PyObject* argument) -> Ref<> {
     TRY(status_of(PySys_Audit("socket.gethostbyname", "O", argument)));
     Address address;
-    TRY(find_host(state_of(module), host.text, &address.base, sizeof(address.in), AF_INET));
+    TRY(find_host(state_of(module), host, &address.base, sizeof(address.in), AF_INET));
     return ip_text(&address.base, sizeof(address.in));
   });
 }
 
 PyObject* socket_gethostbyname_ex(PyObject* module, PyObject* args) {
-  return with_host(args, "O:gethostbyname_ex", "gethostbyname_ex", [&](const HostName& host, PyObject* argument) -> Ref<> {
+  return with_host(args, "et:gethostbyname_ex", [&](const char* host, PyObject* argument) -> Ref<> {
     TRY(status_of(PySys_Audit("socket.gethostbyname", "O", argument)));
     Address address;
-    TRY(find_host(state_of(module), host.text, &address.base, sizeof(address.in), AF_INET));
+    TRY(find_host(state_of(module), host, &address.base, sizeof(address.in), AF_INET));
     char buffer[16384];
     hostent entry, *found = nullptr;
     int error = 0;
-    unlocked([&] { return ::gethostbyname_r(host.text, &entry, buffer, sizeof(buffer), &found, &error); });
+    unlocked([&] { return ::gethostbyname_r(host, &entry, buffer, sizeof(buffer), &found, &error); });
     if (!found) return host_error(state_of(module), error);
     return host_entry(found, address.base.sa_family);
   });
 }
 
 PyObject* socket_gethostbyaddr(PyObject* module, PyObject* args) {
-  return with_host(args, "O:gethostbyaddr", "gethostbyaddr", [&](const HostName& host, PyObject* argument) -> Ref<> {
+  return with_host(args, "et:gethostbyaddr", [&](const char* host, PyObject* argument) -> Ref<> {
     TRY(status_of(PySys_Audit("socket.gethostbyaddr", "O", argument)));
     Address address;
-    TRY(find_host(state_of(module), host.text, &address.base, sizeof(address), AF_UNSPEC));
+    TRY(find_host(state_of(module), host, &address.base, sizeof(address), AF_UNSPEC));
     int family = address.base.sa_family;
     const void* number;
     socklen_t size;
@@ -291,7 +288,7 @@ PyObject* socket_if_indextoname(PyObject*, PyObject* argument) {
     return nullptr;
   }
   char name[IF_NAMESIZE + 1];
-  if (index > UINT_MAX || !::if_indextoname(static_cast<unsigned>(index), name)) return PyErr_SetFromErrno(PyExc_OSError);
+  if (!::if_indextoname(static_cast<unsigned>(index), name)) return PyErr_SetFromErrno(PyExc_OSError);
   return PyUnicode_DecodeFSDefault(name);
 }
 

@@ -35,15 +35,11 @@ Status audit_new(PyObject* self, int family, int type, int protocol) {
   return status_of(PySys_Audit("socket.__new__", "Oiii", self, family, type, protocol));
 }
 
-int socket_init(PyObject* object, PyObject* args, PyObject* kwargs) {
-  static const char* const kNames[] = {"family", "type", "proto", "fileno", nullptr};
-  auto* self = reinterpret_cast<Socket*>(object);
+Status socket_init(Socket* self, int family, int type, int protocol, PyObject* fileno) {
+  PyObject* object = as_object(self);
   State* state = state_of_socket(self);
-  int family = -1, type = -1, protocol = -1;
-  PyObject* fileno = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|iiiO:socket", const_cast<char**>(kNames), &family, &type, &protocol, &fileno)) return -1;
   int fd;
-  if (fileno && fileno != Py_None) {
+  if (fileno != Py_None) {
     // The descriptor itself knows what it is.
     fd = static_cast<int>(TRY(checked(PyLong_AsLong(fileno))));
     if (fd < 0) return raise(PyExc_ValueError, "negative file descriptor");
@@ -66,10 +62,10 @@ int socket_init(PyObject* object, PyObject* args, PyObject* kwargs) {
     fd = TRY(once([&] { return ::socket(family, type | SOCK_CLOEXEC, protocol); }));
   }
   if (start_socket(state, self, fd, family, type, protocol) != Status::ok) {
-    if (!fileno || fileno == Py_None) ::close(fd);
-    return -1;
+    if (fileno == Py_None) ::close(fd);
+    return Status::error;
   }
-  return 0;
+  return Status::ok;
 }
 
 // ---- closing ----------------------------------------------------------------------------------------------------------------
@@ -352,7 +348,7 @@ const PyType_Slot kSlots[] = {
                        "default)\nor datagram (SOCK_DGRAM) socket.  The protocol argument defaults to 0,\nspecifying the default protocol.  Keyword arguments are accepted.\nThe socket is created "
                        "as non-inheritable.\n\nWhen a fileno is passed in, family, type and proto are auto-detected,\nunless they are explicitly set."},
     {Py_tp_new, (void*)socket_new},
-    {Py_tp_init, (void*)socket_init},
+    {Py_tp_init, (void*)INITIALIZER("socket($self, /, family=-1, type=-1, proto=-1, fileno=None)", socket_init)},
     {Py_tp_methods, (void*)kSocketMethods},
     {Py_tp_members, (void*)kMembers},
     {Py_tp_getset, (void*)kGetSets},

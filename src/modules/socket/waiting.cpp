@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <climits>
 
 #include "modules/socket/socket.h"
@@ -18,8 +19,7 @@ int Waiting::until_ready(const Socket* self, bool writing, bool connecting) cons
   int milliseconds = -1;
   if (limited_) {
     if (deadline_.passed()) return 1;
-    milliseconds = static_cast<int>(_PyTime_AsMilliseconds(deadline_.left(), _PyTime_ROUND_CEILING));
-    if (milliseconds < 0) milliseconds = INT_MAX;
+    milliseconds = static_cast<int>(std::min<_PyTime_t>(_PyTime_AsMilliseconds(deadline_.left(), _PyTime_ROUND_CEILING), INT_MAX));
   }
   int count = unlocked([&] { return ::poll(&wanted, 1, milliseconds); });
   if (count < 0) return -1;
@@ -45,10 +45,6 @@ Status parse_timeout(PyObject* value, _PyTime_t* timeout) {
   }
   TRY(status_of(_PyTime_FromSecondsObject(timeout, value, _PyTime_ROUND_TIMEOUT)));
   if (*timeout < 0) return raise(PyExc_ValueError, "Timeout value out of range");
-  timeval unused;
-  bool overflow = _PyTime_AsTimeval(*timeout, &unused, _PyTime_ROUND_TIMEOUT) < 0;
-  overflow = overflow || _PyTime_AsMilliseconds(*timeout, _PyTime_ROUND_TIMEOUT) > INT_MAX;
-  if (overflow) return raise(PyExc_OverflowError, "timeout doesn't fit into C timeval");
   return Status::ok;
 }
 
