@@ -399,12 +399,10 @@ int take_part(std::string_view& text, const char* const (&parts)[N]) {
   return best;
 }
 
-// The code that a name stands for, 0x110000 and up for named sequences; -1 when unknown.
-int64_t code_named(std::string_view given) {
-  char upper[kMaxName + 1];
-  if (given.size() > kMaxName) return -1;
-  for (size_t i = 0; i < given.size(); ++i) upper[i] = static_cast<char>(Py_TOUPPER(given[i]));
-  std::string_view text(upper, given.size());
+// The code that a name stands for, 0x110000 and up for named sequences; -1 when unknown. The old version knows neither
+// aliases nor sequences. The names that are computed are known in capitals only.
+int64_t code_named(bool old, std::string_view text) {
+  if (text.size() > kMaxName) return -1;
   if (text.starts_with("HANGUL SYLLABLE ")) {
     std::string_view rest = text.substr(16);
     int lead = take_part(rest, kHangulLeads);
@@ -424,13 +422,19 @@ int64_t code_named(std::string_view given) {
     }
     return is_unified_ideograph(c) ? int64_t{c} : -1;
   }
+  char upper[kMaxName + 1];
+  for (size_t i = 0; i < text.size(); ++i) upper[i] = Py_TOUPPER(text[i]);
+  text = {upper, text.size()};
   uint32_t hash = 2166136261u;
   for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
   constexpr uint32_t mask = std::size(kNameSlots) - 1;
   for (uint32_t at = hash & mask; kNameSlots[at]; at = (at + 1) & mask) {
     unsigned i = kNameSlots[at] - 1u;
     char spelled[kMaxName + 1];
-    if (std::string_view(spelled, spell(i, spelled, sizeof spelled)) == text) return kNameCodes[i];
+    if (std::string_view(spelled, spell(i, spelled, sizeof spelled)) == text) {
+      if (old && (i >= kOwnNames || old_record(kNameCodes[i]).category == kUnassigned)) return -1;
+      return kNameCodes[i];
+    }
   }
   return -1;
 }
@@ -442,40 +446,22 @@ Ref<> ucd_name(PyObject* self, PyObject* chr, PyObject* fallback) {
   return steal(PyUnicode_FromString(text));
 }
 
-Ref<> ucd_lookup(PyObject*, PyObject* name_object) {
-  // compat: bytes-like names are taken as well.
+Ref<> ucd_lookup(PyObject* self, PyObject* name_object) {
   const char* text;
   Py_ssize_t size;
-  Py_buffer view{};
-  if (PyUnicode_Check(name_object)) {
-    text = TRY(PyUnicode_AsUTF8AndSize(name_object, &size));
-  } else {
-    if (PyObject_GetBuffer(name_object, &view, PyBUF_SIMPLE) < 0) return failure;
-    text = static_cast<const char*>(view.buf);
-    size = view.len;
-  }
-  Ref<> result;
-  if (size > static_cast<Py_ssize_t>(kMaxName)) {
-    PyErr_SetString(PyExc_KeyError, "name too long");
-  } else {
-    int64_t code = code_named({text, static_cast<size_t>(size)});
-    if (code < 0) {
-      PyErr_Format(PyExc_KeyError, "undefined character name '%s'", text);
-    } else if (code >= 0x110000) {
-      const Sequence& sequence = kSequences[code - 0x110000];
-      result = steal(PyUnicode_FromKindAndData(PyUnicode_2BYTE_KIND, kSequencePool + sequence.start, sequence.length));
-    } else {
-      result = steal(PyUnicode_FromOrdinal(static_cast<int>(code)));
-    }
-  }
-  if (view.obj) PyBuffer_Release(&view);
-  return result;
+  if (!PyArg_Parse(name_object, "s#:lookup", &text, &size)) return failure;
+  if (size > static_cast<Py_ssize_t>(kMaxName)) return raise(PyExc_KeyError, "name too long");
+  int64_t code = code_named(is_old(self), {text, static_cast<size_t>(size)});
+  if (code < 0) return raise(PyExc_KeyError, "undefined character name '%s'", text);
+  if (code < 0x110000) return steal(PyUnicode_FromOrdinal(static_cast<int>(code)));
+  const Sequence& sequence = kSequences[code - 0x110000];
+  return steal(PyUnicode_FromKindAndData(PyUnicode_2BYTE_KIND, kSequencePool + sequence.start, sequence.length));
 }
 
 int capi_getname(Py_UCS4 code, char* buffer, int size, int) { return name_of(false, code, buffer, static_cast<size_t>(size)); }
 
 int capi_getcode(const char* name_text, int size, Py_UCS4* code, int with_named_seq) {
-  int64_t found = code_named({name_text, static_cast<size_t>(size)});
+  int64_t found = code_named(false, {name_text, static_cast<size_t>(size)});
   if (found < 0 || (found >= 0x110000 && !with_named_seq)) return 0;
   *code = static_cast<Py_UCS4>(found);
   return 1;

@@ -201,7 +201,7 @@ def names(out):
     array(out, "uint8_t", "kNameText", text)
     array(out, "uint32_t", "kNameStarts", begin)
     array(out, "uint32_t", "kNameCodes", [c for _, c in found] + [0x110000 + i for i in range(len(sequences))])
-    out.write(f"constexpr int kOwnNames = {own};\nconstexpr int kSingleCodes = {SINGLE};\n")
+    out.write(f"constexpr unsigned kOwnNames = {own};\nconstexpr int kSingleCodes = {SINGLE};\n")
     size = 1 << 17
     slots = [0] * size
     for i, n in enumerate(every):

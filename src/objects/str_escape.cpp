@@ -47,7 +47,7 @@ U4 named_character(const char* text, Py_ssize_t size, Py_ssize_t& at, const char
   ++at;
   auto* names = static_cast<_PyUnicode_Name_CAPI*>(PyCapsule_Import(PyUnicodeData_CAPSULE_NAME, 1));
   if (!names) {
-    if (!PyErr_Occurred()) PyErr_SetString(PyExc_UnicodeError, "\\N escapes not supported (can't load unicodedata module)");
+    PyErr_SetString(PyExc_UnicodeError, "\\N escapes not supported (can't load unicodedata module)");
     failed = true;
     return 0;
   }
