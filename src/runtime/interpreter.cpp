@@ -89,12 +89,29 @@ int make_pending_calls() {
   return result;
 }
 
+// The exception that another thread sent to this one, if any.
+int raise_asynchronous_exception(ThreadState* thread) {
+  Interpreter* interpreter = thread->interpreter();
+  interpreter->eval_requests.fetch_and(~uint32_t{kRequestAsyncException});
+  Ref<> type = steal(std::exchange(thread->async_exc, nullptr));
+  {
+    // The bit is one for all threads: it stays until each has got its own.
+    ListGuard guard;
+    for (PyThreadState* t = interpreter->threads; t; t = t->next) {
+      if (t->async_exc) request(interpreter, kRequestAsyncException);
+    }
+  }
+  if (!type) return 0;
+  PyErr_SetNone(type.get());
+  return -1;
+}
+
 }  // namespace
 
 int handle_eval_requests(ThreadState* thread) {
   Interpreter* interpreter = thread->interpreter();
   uint32_t bits = interpreter->eval_requests.load(std::memory_order_acquire);
-  if ((bits & (kRequestSignals | kRequestPendingCalls)) && is_main_thread() && interpreter == g_runtime.main_interpreter) {
+  if ((bits & (kRequestSignals | kRequestPendingCalls)) && handles_signals(thread)) {
     if (bits & kRequestSignals) {
       interpreter->eval_requests.fetch_and(~uint32_t{kRequestSignals});
       if (gill_run_signal_handlers(thread) < 0) return -1;
@@ -117,19 +134,7 @@ int handle_eval_requests(ThreadState* thread) {
     interpreter->eval_requests.fetch_and(~uint32_t{kRequestCollect});
     collect_if_due(interpreter->collector);
   }
-  if (bits & kRequestAsyncException) {
-    interpreter->eval_requests.fetch_and(~uint32_t{kRequestAsyncException});
-    if (thread->async_exc) {
-      Ref<> type = steal(std::exchange(thread->async_exc, nullptr));
-      PyErr_SetNone(type.get());
-      return -1;
-    }
-    // It may be meant for another thread: the bit stays until that one has looked.
-    ListGuard guard;
-    for (PyThreadState* t = interpreter->threads; t; t = t->next) {
-      if (t->async_exc) request(interpreter, kRequestAsyncException);
-    }
-  }
+  if (bits & kRequestAsyncException) return raise_asynchronous_exception(thread);
   return 0;
 }
 
@@ -206,10 +211,10 @@ int Py_AddPendingCall(int (*function)(void*), void* argument) {
 [[gnu::visibility("default")]] int _PyEval_AddPendingCall(PyInterpreterState*, int (*function)(void*), void* argument) { return Py_AddPendingCall(function, argument); }
 
 int Py_MakePendingCalls(void) {
-  if (!is_main_thread()) return 0;
-  Interpreter* interpreter = current_interpreter();
-  interpreter->eval_requests.fetch_and(~uint32_t{kRequestSignals | kRequestPendingCalls});
-  if (gill_run_signal_handlers(current_thread()) < 0) return -1;
+  ThreadState* thread = current_thread();
+  if (!handles_signals(thread)) return 0;
+  thread->interpreter()->eval_requests.fetch_and(~uint32_t{kRequestSignals | kRequestPendingCalls});
+  if (gill_run_signal_handlers(thread) < 0) return -1;
   return make_pending_calls();
 }
 
