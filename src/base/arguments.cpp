@@ -13,7 +13,12 @@ Failure wrong_positional_count(const Signature& signature, Py_ssize_t given) {
   int most = signature.positional();
   bool few = given < least;
   int bound = few ? least : most;
-  const char* how = least == most && !signature.has_var_positional() ? "" : few ? "at least " : "at most ";
+  bool exact = least == most && !signature.has_var_positional();
+  const char* how = exact ? "" : few ? "at least " : "at most ";
+  if (signature.parsed) {
+    return raise(PyExc_TypeError, "%s() takes %s%d argument%s (%zd given)", CString(signature.name).text, exact ? "exactly " : how, bound,
+                 plural(bound), given);
+  }
   PyErr_Format(PyExc_TypeError, "%s expected %s%d argument%s, got %zd", CString(signature.name).text, how, bound, plural(bound), given);
   return failure;
 }

@@ -61,9 +61,9 @@ bool overrides(PyTypeObject* type, Slot PyTypeObject::*field) {
   return base != type && type->*field != base->*field;
 }
 
-template <FixedString S, auto F>
+template <FixedString S, auto F, Wording W = Wording::clinic>
 struct Bound {
-  static constexpr const Signature& signature = signature_of<S>;
+  static constexpr const Signature& signature = signature_of<S, W>;
   using Traits = FunctionTraits<decltype(F)>;
   using Parameters = typename Traits::Parameters;
   using Receiver = std::tuple_element_t<0, Parameters>;
@@ -155,8 +155,11 @@ struct Bound {
     PyMethodDef result{};
     result.ml_name = name_storage;
     result.ml_doc = doc;
-    // An unknown number or any keyword wants the general form.
-    if constexpr (signature.count == 0) {
+    // An unknown number or any keyword wants the general form, and so do errors that the binder words itself.
+    if constexpr (signature.parsed) {
+      result.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&fast_keywords));
+      result.ml_flags = METH_FASTCALL | METH_KEYWORDS | extra_flags;
+    } else if constexpr (signature.count == 0) {
       result.ml_meth = no_arguments;
       result.ml_flags = METH_NOARGS | extra_flags;
     } else if constexpr (signature.count == 1 && signature.parameters[0].kind == ParameterKind::positional_only &&
@@ -195,6 +198,8 @@ struct Bound {
 #define STATIC_METHOD(signature, function, doc) GILL_BOUND(signature, function)::definition(signature "\n--\n\n" doc, METH_STATIC)
 // For the few callables whose reference has no text signature: `doc` is the whole docstring.
 #define METHOD_UNSIGNED(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, 0)
+// One that parses a tuple of arguments in the reference, which shows in the wording of its errors.
+#define METHOD_PARSED(signature, function, doc) ::gill::detail::Bound<signature, &function, ::gill::Wording::parsed>::definition(doc, 0)
 #define CLASS_METHOD_UNSIGNED(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, METH_CLASS)
 // tp_new: function(PyTypeObject*, ...); tp_init: Status function(T*, ...); tp_vectorcall; tp_call.
 #define CONSTRUCTOR(signature, function) \

@@ -41,6 +41,7 @@ inline constexpr int kMaxParameters = 24;
 struct Signature {
   std::string_view name;
   bool has_receiver = false;
+  bool parsed = false;  // errors are worded as PyArg_ParseTuple does
   int count = 0;  // parameters, without the receiver
   std::array<Parameter, kMaxParameters> parameters{};
 
@@ -172,7 +173,14 @@ constexpr Signature parse_signature(std::string_view text) {
   return result;
 }
 
-template <FixedString S>
-inline constexpr Signature signature_of = parse_signature(S.view());
+// A callable from before Argument Clinic words its errors as PyArg_ParseTuple does.
+enum class Wording : uint8_t { clinic, parsed };
+
+template <FixedString S, Wording W = Wording::clinic>
+inline constexpr Signature signature_of = [] {
+  Signature result = parse_signature(S.view());
+  result.parsed = W == Wording::parsed;
+  return result;
+}();
 
 }  // namespace gill

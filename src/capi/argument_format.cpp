@@ -203,6 +203,7 @@ bool convert_wide(char code, PyObject* value, const char*& format, VariableArgum
   if (with_size) ++format;
   if (with_size && !refuse_unclean(clean)) return false;
   Py_ssize_t* size_out = with_size ? next<Py_ssize_t>(targets) : nullptr;
+  if (PyErr_WarnFormat(PyExc_DeprecationWarning, 1, "getargs: The '%c' format is deprecated. Use 'U' instead.", code) < 0) return false;
   if (code == 'Z' && value == Py_None) {
     *out = nullptr;
     if (size_out) *size_out = 0;

@@ -23,6 +23,9 @@ void configure_c_streams(const PyConfig* config);
 // where it is negative.
 [[noreturn]] void fatal_error(const char* function, const char* message, int status);
 
+// After code was run with that result, null for an exception: whether an interruption ended it decides how the process ends.
+void note_end_of_run(PyObject* result);
+
 // The exit code of an uncaught SystemExit (its message, if any, is printed); clears the exception.
 int system_exit_code();
 

@@ -25,10 +25,8 @@ Ref<> evaluate(PyObject* code, PyObject* globals, PyObject* locals) {
   int has = PyDict_Contains(globals, name<"__builtins__">);
   if (has < 0) return failure;
   if (!has) TRY(status_of(PyDict_SetItem(globals, name<"__builtins__">, current_interpreter()->builtins)));
-  // Whether an interruption ends what was run last decides how the process ends.
-  _Py_UnhandledKeyboardInterrupt = 0;
   Ref<> result = steal(PyEval_EvalCode(code, globals, locals));
-  if (!result && PyErr_Occurred() == PyExc_KeyboardInterrupt) _Py_UnhandledKeyboardInterrupt = 1;
+  note_end_of_run(result.get());
   return result;
 }
 

@@ -72,6 +72,7 @@ int run_module(const wchar_t* module_name, bool set_argv0) {
     return exit_code_of_error();
   }
   Ref<> result = steal(PyObject_CallFunctionObjArgs(run.get(), text.get(), set_argv0 ? Py_True : Py_False, nullptr));
+  note_end_of_run(result.get());
   return result ? 0 : exit_code_of_error();
 }
 
@@ -217,6 +218,8 @@ int start_and_run(PyConfig* config, PyStatus status) {
 }
 
 }  // namespace
+
+void note_end_of_run(PyObject* result) { _Py_UnhandledKeyboardInterrupt = !result && PyErr_Occurred() == PyExc_KeyboardInterrupt; }
 
 int system_exit_code() {
   PyObject *type, *value, *traceback;

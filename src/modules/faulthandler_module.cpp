@@ -388,7 +388,7 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("register($module, /, signum, file=<unrepresentable>, all_threads=True, chain=False)", register_signal,
                     "register(signum, file=sys.stderr, all_threads=True, chain=False): register a handler for the signal 'signum': dump the traceback of "
                     "the current thread, or of all threads if all_threads is True, into file"),
-    METHOD_UNSIGNED("unregister($module, signum, /)", unregister_signal,
+    METHOD_PARSED("unregister($module, signum, /)", unregister_signal,
                     "unregister(signum): unregister the handler of the signal 'signum' registered by register()"),
     kEndOfMethods,
 };

@@ -193,7 +193,7 @@ const PyMethodDef kMethods[] = {
            "leaking programs (everything but STATS).\n\nDebugging information is written to sys.stderr."),
     METHOD("get_debug($module, /)", get_debug, "Get the garbage collection debugging flags."),
     METHOD("get_count($module, /)", get_count, "Return a three-tuple of the current collection counts."),
-    METHOD_UNSIGNED("set_threshold($module, /, *thresholds)", set_threshold,
+    METHOD_PARSED("set_threshold($module, /, *thresholds)", set_threshold,
                     "set_threshold(threshold0, [threshold1, threshold2]) -> None\n\nSets the collection thresholds.  Setting threshold0 to zero "
                     "disables\ncollection.\n"),
     METHOD("get_threshold($module, /)", get_threshold, "Return the current collection thresholds."),
@@ -207,9 +207,9 @@ const PyMethodDef kMethods[] = {
     METHOD("is_tracked($module, obj, /)", is_tracked,
            "Returns true if the object is tracked by the garbage collector.\n\nSimple atomic objects will return false."),
     METHOD("is_finalized($module, obj, /)", is_finalized, "Returns true if the object has been already finalized by the GC."),
-    METHOD_UNSIGNED("get_referrers($module, /, *objs)", get_referrers,
+    METHOD_PARSED("get_referrers($module, /, *objs)", get_referrers,
                     "get_referrers(*objs) -> list\nReturn the list of objects that directly refer to any of objs."),
-    METHOD_UNSIGNED("get_referents($module, /, *objs)", get_referents,
+    METHOD_PARSED("get_referents($module, /, *objs)", get_referents,
                     "get_referents(*objs) -> list\nReturn the list of objects that are directly referred to by objs."),
     METHOD("freeze($module, /)", freeze,
            "Freeze all current tracked objects and ignore them for future collections.\n\nBefore a fork it keeps the collector from writing to memory that "

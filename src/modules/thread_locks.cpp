@@ -279,7 +279,7 @@ const PyMethodDef kRLockMethods[] = {
     quick_method("acquire", kAcquireRLock, METH_FASTCALL | METH_KEYWORDS, RLOCK_ACQUIRE_DOC),
     METHOD_UNSIGNED("release($self, /)", rlock_release, RLOCK_RELEASE_DOC),
     METHOD_UNSIGNED("_is_owned($self, /)", rlock_is_owned, "_is_owned() -> bool\n\nFor internal use by `threading.Condition`."),
-    METHOD_UNSIGNED("_acquire_restore($self, /, *args)", rlock_acquire_restore,
+    METHOD_PARSED("_acquire_restore($self, /, *args)", rlock_acquire_restore,
                     "_acquire_restore(state) -> None\n\nFor internal use by `threading.Condition`."),
     METHOD_UNSIGNED("_release_save($self, /)", rlock_release_save, "_release_save() -> tuple\n\nFor internal use by `threading.Condition`."),
     quick_method("__enter__", kAcquireRLock, METH_FASTCALL | METH_KEYWORDS, RLOCK_ACQUIRE_DOC),

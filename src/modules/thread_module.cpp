@@ -208,7 +208,7 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("get_native_id($module, /)", get_native_id, "get_native_id() -> integer\n\nReturn the number by which the system knows this thread."),
     METHOD_UNSIGNED("_count($module, /)", count,
                     "_count() -> integer\n\nReturn the number of threads that were started from Python and have not ended,\nwithout the main thread."),
-    METHOD_UNSIGNED("stack_size($module, /, *args)", set_stack_size,
+    METHOD_PARSED("stack_size($module, /, *args)", set_stack_size,
                     "stack_size([size]) -> size\n\nReturn the stack size of new threads and set it when a size is given: 0 for\nthe system's default, "
                     "else at least 32768 bytes. A size that the system does not\naccept is a ValueError."),
     METHOD_UNSIGNED("_set_sentinel($module, /)", set_sentinel,

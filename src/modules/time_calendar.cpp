@@ -226,21 +226,21 @@ Status tzset_of(PyObject* module) {
   "clock) as a decimal number [01,12].\n%p  Locale's equivalent of either AM or PM.\n\nOther codes may be available on your platform.\n"
 
 const PyMethodDef kMethods[] = {
-    METHOD_UNSIGNED("gmtime($module, seconds=<unrepresentable>, /)", gmtime_of,
+    METHOD_PARSED("gmtime($module, seconds=<unrepresentable>, /)", gmtime_of,
                     "gmtime([seconds]) -> (tm_year, tm_mon, tm_mday, tm_hour, tm_min,\n                       tm_sec, tm_wday, tm_yday, tm_isdst)\n\nConvert "
                     "seconds since the Epoch, or the current time, to a time tuple in UTC."),
-    METHOD_UNSIGNED("localtime($module, seconds=<unrepresentable>, /)", localtime_of,
+    METHOD_PARSED("localtime($module, seconds=<unrepresentable>, /)", localtime_of,
                     "localtime([seconds]) -> (tm_year,tm_mon,tm_mday,tm_hour,tm_min,\n                          "
                     "tm_sec,tm_wday,tm_yday,tm_isdst)\n\nConvert seconds since the Epoch, or the current time, to a time tuple in local\ntime."),
     METHOD_UNSIGNED("asctime($module, tuple=<unrepresentable>, /)", asctime_of,
                     "asctime([tuple]) -> string\n\nConvert a time tuple, or the current local time, to a text such as\n'Sat Jun 06 16:26:11 1998'."),
-    METHOD_UNSIGNED("ctime($module, seconds=<unrepresentable>, /)", ctime_of,
+    METHOD_PARSED("ctime($module, seconds=<unrepresentable>, /)", ctime_of,
                     "ctime(seconds) -> string\n\nConvert seconds since the Epoch, or the current time, to a text of local time:\nasctime(localtime(seconds))."),
     METHOD_UNSIGNED("mktime($module, tuple, /)", mktime_of,
                     "mktime(tuple) -> floating point number\n\nConvert a time tuple in local time to seconds since the Epoch."),
-    METHOD_UNSIGNED("strftime($module, format, tuple=<unrepresentable>, /)", strftime_of,
+    METHOD_PARSED("strftime($module, format, tuple=<unrepresentable>, /)", strftime_of,
                     "strftime(format[, tuple]) -> string\n\nConvert a time tuple, or the current local time, to a text." FORMAT_CODES),
-    METHOD_UNSIGNED("strptime($module, /, *args)", strptime_of,
+    METHOD_PARSED("strptime($module, /, *args)", strptime_of,
                     "strptime(string, format) -> struct_time\n\nParse a text to a time tuple according to a format." FORMAT_CODES),
     METHOD_UNSIGNED("tzset($module, /)", tzset_of,
                     "tzset()\n\nTake the local time zone from os.environ['TZ'], or the system's where that is not\nset. An unknown zone is UTC."),

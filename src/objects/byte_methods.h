@@ -121,26 +121,26 @@ bool bytes_warnings_wanted();
                   "B.capitalize() -> copy of B\n\nReturn a copy whose first byte is upper case (ASCII) and the rest lower."), \
       METHOD("center($self, width, fillchar=b' ', /)", bytes_center,                                                         \
              "Return a centered string of length width.\n\nPadding is done using the specified fill character."),            \
-      METHOD_UNSIGNED("count($self, sub, start=<null>, end=<null>, /)", bytes_count,                                         \
+      METHOD_PARSED("count($self, sub, start=<null>, end=<null>, /)", bytes_count,                                         \
                       "B.count(sub[, start[, end]]) -> int\n\nReturn how often sub occurs, without overlap, in B[start:end]."), \
       METHOD("decode($self, /, encoding='utf-8', errors='strict')", bytes_decode,                                            \
              "Decode the " what " using the codec registered for encoding.\n\n"                                              \
              "  errors\n    What to do with undecodable bytes: 'strict' raises UnicodeDecodeError; 'ignore',\n"              \
              "    'replace' and names registered with codecs.register_error are the others."),                              \
-      METHOD_UNSIGNED("endswith($self, suffix, start=<null>, end=<null>, /)", bytes_endswith,                                \
+      METHOD_PARSED("endswith($self, suffix, start=<null>, end=<null>, /)", bytes_endswith,                                \
                       "B.endswith(suffix[, start[, end]]) -> bool\n\n"                                                       \
                       "Return True if B[start:end] ends with the suffix, or with one of a tuple of them."),                  \
       METHOD("expandtabs($self, /, tabsize=8)", bytes_expandtabs,                                                            \
              "Return a copy where all tab characters are expanded using spaces.\n\n"                                         \
              "If tabsize is not given, a tab size of 8 characters is assumed."),                                             \
-      METHOD_UNSIGNED("find($self, sub, start=<null>, end=<null>, /)", bytes_find,                                           \
+      METHOD_PARSED("find($self, sub, start=<null>, end=<null>, /)", bytes_find,                                           \
                       "B.find(sub[, start[, end]]) -> int\n\nReturn the lowest index where sub lies inside B[start:end], or -1."), \
       METHOD("hex($self, /, sep=<unrepresentable>, bytes_per_sep=1)", bytes_hex,                                             \
              "Create a string of hexadecimal numbers from a " what " object.\n\n"                                            \
              "  sep\n    A character to stand between groups of bytes.\n"                                                    \
              "  bytes_per_sep\n    How many bytes make a group; counted from the right when positive, from the left otherwise.\n\n"         \
              ">>> " what "(b'\\x01\\x02').hex(':')\n'01:02'"), \
-      METHOD_UNSIGNED("index($self, sub, start=<null>, end=<null>, /)", bytes_index,                                         \
+      METHOD_PARSED("index($self, sub, start=<null>, end=<null>, /)", bytes_index,                                         \
                       "B.index(sub[, start[, end]]) -> int\n\n"                                                              \
                       "Return the lowest index where sub lies inside B[start:end].\n\nRaises ValueError when there is none."), \
       METHOD_UNSIGNED("isalnum($self, /)", bytes_isalnum,                                                                    \
@@ -180,9 +180,9 @@ bool bytes_warnings_wanted();
              "Return a " what object " with the given prefix string removed if present."),                      \
       METHOD("removesuffix($self, suffix, /)", bytes_removesuffix,                                                           \
              "Return a " what object " with the given suffix string removed if present."),                      \
-      METHOD_UNSIGNED("rfind($self, sub, start=<null>, end=<null>, /)", bytes_rfind,                                         \
+      METHOD_PARSED("rfind($self, sub, start=<null>, end=<null>, /)", bytes_rfind,                                         \
                       "B.rfind(sub[, start[, end]]) -> int\n\nReturn the highest index where sub lies inside B[start:end], or -1."), \
-      METHOD_UNSIGNED("rindex($self, sub, start=<null>, end=<null>, /)", bytes_rindex,                                       \
+      METHOD_PARSED("rindex($self, sub, start=<null>, end=<null>, /)", bytes_rindex,                                       \
                       "B.rindex(sub[, start[, end]]) -> int\n\n"                                                             \
                       "Return the highest index where sub lies inside B[start:end].\n\nRaise ValueError when there is none."), \
       METHOD("rjust($self, width, fillchar=b' ', /)", bytes_rjust,                                                           \
@@ -201,7 +201,7 @@ bool bytes_warnings_wanted();
       METHOD("splitlines($self, /, keepends=False)", bytes_splitlines,                                                       \
              "Return a list of the lines in the " what ", breaking at line boundaries.\n\n"                                  \
              "The line ends stay only if keepends is true."),                                                                \
-      METHOD_UNSIGNED("startswith($self, prefix, start=<null>, end=<null>, /)", bytes_startswith,                            \
+      METHOD_PARSED("startswith($self, prefix, start=<null>, end=<null>, /)", bytes_startswith,                            \
                       "B.startswith(prefix[, start[, end]]) -> bool\n\n"                                                     \
                       "Return True if B[start:end] begins with the prefix, or with one of a tuple of them."),                \
       METHOD("strip($self, bytes=None, /)", bytes_strip,                                                                     \

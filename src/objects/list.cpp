@@ -230,8 +230,8 @@ Status list_reverse(PyListObject* self) {
   return Status::ok;
 }
 
-Status list_sort_method(PyListObject* self, PyObject* key, bool reverse) {
-  return list_sort(self, key == Py_None ? nullptr : key, reverse);
+Status list_sort_method(PyListObject* self, PyObject* key, int reverse) {
+  return list_sort(self, key == Py_None ? nullptr : key, reverse != 0);
 }
 
 Ref<> list_index(PyListObject* self, PyObject* value, SliceBound start, SliceBound stop) {

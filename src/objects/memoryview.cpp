@@ -292,7 +292,7 @@ const PyMethodDef kViewMethods[] = {
     METHOD("cast($self, /, format, shape=<unrepresentable>)", view_cast, "Cast a memoryview to a new format or shape."),
     METHOD("toreadonly($self, /)", view_toreadonly, "Return a readonly version of the memoryview."),
     METHOD_UNSIGNED("__enter__($self, /)", view_enter, nullptr),
-    METHOD_UNSIGNED("__exit__($self, *args)", view_exit, nullptr),
+    METHOD_PARSED("__exit__($self, *args)", view_exit, nullptr),
     kEndOfMethods,
 };
 

@@ -20,24 +20,25 @@ PyObject* call_method_def(PyObject* callable, PyMethodDef* definition, PyObject*
   if constexpr (!(Convention & METH_KEYWORDS)) {
     if (kwnames && PyTuple_GET_SIZE(kwnames)) [[unlikely]] return takes_no_keywords(callable);
   }
-  if constexpr (Convention == METH_NOARGS || Convention == METH_O) {
-    if constexpr (Convention == METH_NOARGS) {
-      if (count != 0) [[unlikely]] return takes_no_arguments(callable, count);
-    } else {
-      if (count != 1) [[unlikely]] return takes_one_argument(callable, count);
-    }
-    // Such a function may call back into itself without any Python frame in between.
-    if (!enter_recursive_call(" while calling a Python object")) [[unlikely]] return nullptr;
-    PyObject* result = definition->ml_meth(self, Convention == METH_O ? args[0] : nullptr);
-    leave_recursive_call();
-    return result;
-  } else if constexpr (Convention == METH_FASTCALL) {
-    return reinterpret_cast<_PyCFunctionFast>(function)(self, args, count);
-  } else if constexpr (Convention == (METH_FASTCALL | METH_KEYWORDS)) {
-    return reinterpret_cast<_PyCFunctionFastWithKeywords>(function)(self, args, count, kwnames);
-  } else {
-    return reinterpret_cast<PyCMethod>(function)(self, type, args, static_cast<size_t>(count), kwnames);
+  if constexpr (Convention == METH_NOARGS) {
+    if (count != 0) [[unlikely]] return takes_no_arguments(callable, count);
+  } else if constexpr (Convention == METH_O) {
+    if (count != 1) [[unlikely]] return takes_one_argument(callable, count);
   }
+  // The function may call back into itself without any Python frame in between.
+  if (!enter_recursive_call(" while calling a Python object")) [[unlikely]] return nullptr;
+  PyObject* result;
+  if constexpr (Convention == METH_NOARGS || Convention == METH_O) {
+    result = definition->ml_meth(self, Convention == METH_O ? args[0] : nullptr);
+  } else if constexpr (Convention == METH_FASTCALL) {
+    result = reinterpret_cast<_PyCFunctionFast>(function)(self, args, count);
+  } else if constexpr (Convention == (METH_FASTCALL | METH_KEYWORDS)) {
+    result = reinterpret_cast<_PyCFunctionFastWithKeywords>(function)(self, args, count, kwnames);
+  } else {
+    result = reinterpret_cast<PyCMethod>(function)(self, type, args, static_cast<size_t>(count), kwnames);
+  }
+  leave_recursive_call();
+  return result;
 }
 
 }  // namespace gill

@@ -210,24 +210,27 @@ Status update_from(PyObject* self, PyObject* other) {
   Ref<> pairs = items_method ? TRY(steal(PyObject_CallNoArgs(items_method.get()))) : borrow(other);
   Ref<> iterator = TRY(steal(PyObject_GetIter(pairs.get())));
   while (Ref<> item = steal(PyIter_Next(iterator.get()))) {
-    Ref<> pair = TRY(steal(PySequence_Fast(item.get(), "object is not iterable")));
-    Py_ssize_t n = PySequence_Fast_GET_SIZE(pair.get());
+    Ref<> pair = TRY(steal(PySequence_Tuple(item.get())));
+    Py_ssize_t n = PyTuple_GET_SIZE(pair.get());
     if (n != 2) return raise(PyExc_ValueError, n < 2 ? "need more than %zd value%s to unpack" : "too many values to unpack (expected 2)", n, n == 1 ? "" : "s");
-    TRY(store(self, PySequence_Fast_GET_ITEM(pair.get(), 0), PySequence_Fast_GET_ITEM(pair.get(), 1)));
+    TRY(store(self, PyTuple_GET_ITEM(pair.get(), 0), PyTuple_GET_ITEM(pair.get(), 1)));
   }
   return PyErr_Occurred() ? Status::error : Status::ok;
 }
 
 Status update(PyObject* self, Args args, PyObject* kwargs) {
-  if (args.count > 1) return raise(PyExc_TypeError, "update() takes at most 1 positional argument (%zd given)", args.count);
   if (args.count == 1) TRY(update_from(self, args[0]));
   if (kwargs) TRY(update_from(self, kwargs));
   return Status::ok;
 }
 int odict_init(PyObject* self, PyObject* args, PyObject* kwargs) {
+  if (PyTuple_GET_SIZE(args) > 1) return raise(PyExc_TypeError, "expected at most 1 arguments, got %zd", PyTuple_GET_SIZE(args));
   return static_cast<int>(update(self, Args{&PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args)}, kwargs));
 }
-Status odict_update(PyObject* self, Args args, Kwargs kwargs) { return update(self, args, kwargs.dict); }
+Status odict_update(PyObject* self, Args args, Kwargs kwargs) {
+  if (args.count > 1) return raise(PyExc_TypeError, "update() takes at most 1 positional argument (%zd given)", args.count);
+  return update(self, args, kwargs.dict);
+}
 
 Ref<> odict_popitem(PyObject* object, bool last) {
   OrderedDict* self = as_odict(object);

@@ -123,7 +123,7 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("getter($self, function, /)", property_getter, "Descriptor to obtain a copy of the property with a different getter."),
     METHOD_UNSIGNED("setter($self, function, /)", property_setter, "Descriptor to obtain a copy of the property with a different setter."),
     METHOD_UNSIGNED("deleter($self, function, /)", property_deleter, "Descriptor to obtain a copy of the property with a different deleter."),
-    METHOD_UNSIGNED("__set_name__($self, *args)", property_set_name, "Method to set name of a property."),
+    METHOD_PARSED("__set_name__($self, *args)", property_set_name, "Method to set name of a property."),
     kEndOfMethods,
 };
 

@@ -450,8 +450,8 @@ const PyMethodDef kIteratorMethods[] = {
 
 #define SHARED_METHODS                                                                                                       \
   GILL_BOUND("__contains__($self, key, /)", set_contains_method)::definition("x.__contains__(y) <==> y in x.", METH_COEXIST), \
-      METHOD_UNSIGNED("difference($self, *args)", set_difference, "Return the difference of two or more sets as a new set."), \
-      METHOD_UNSIGNED("intersection($self, *args)", set_intersection, "Return the intersection of two sets as a new set."),  \
+      METHOD_PARSED("difference($self, *args)", set_difference, "Return the difference of two or more sets as a new set."), \
+      METHOD_PARSED("intersection($self, *args)", set_intersection, "Return the intersection of two sets as a new set."),  \
       METHOD_UNSIGNED("isdisjoint($self, other, /)", set_isdisjoint, "Return True if two sets have a null intersection."),   \
       METHOD_UNSIGNED("issubset($self, other, /)", set_issubset, "Report whether another set contains this set."),           \
       METHOD_UNSIGNED("issuperset($self, other, /)", set_issuperset, "Report whether this set contains another set."),       \
@@ -459,7 +459,7 @@ const PyMethodDef kIteratorMethods[] = {
       METHOD_UNSIGNED("__sizeof__($self, /)", set_sizeof, "S.__sizeof__() -> size of S in memory, in bytes"),                \
       METHOD_UNSIGNED("symmetric_difference($self, other, /)", set_symmetric_difference,                                     \
                       "Return the symmetric difference of two sets as a new set."),                                          \
-      METHOD_UNSIGNED("union($self, *args)", set_union, "Return the union of sets as a new set."),                           \
+      METHOD_PARSED("union($self, *args)", set_union, "Return the union of sets as a new set."),                           \
       CLASS_METHOD_UNSIGNED("__class_getitem__($type, object, /)", set_class_getitem, "See PEP 585")
 
 const PyMethodDef kSetMethods[] = {
@@ -468,12 +468,12 @@ const PyMethodDef kSetMethods[] = {
     METHOD_UNSIGNED("clear($self, /)", set_clear_method, "Remove all elements from this set."),
     METHOD_UNSIGNED("copy($self, /)", set_copy, "Return a shallow copy of a set."),
     METHOD_UNSIGNED("discard($self, item, /)", set_discard_method, "Remove an element from a set if it is a member."),
-    METHOD_UNSIGNED("difference_update($self, *args)", set_difference_update, "Remove all elements of another set from this set."),
-    METHOD_UNSIGNED("intersection_update($self, *args)", set_intersection_update, "Update a set with the intersection of itself and another."),
+    METHOD_PARSED("difference_update($self, *args)", set_difference_update, "Remove all elements of another set from this set."),
+    METHOD_PARSED("intersection_update($self, *args)", set_intersection_update, "Update a set with the intersection of itself and another."),
     METHOD_UNSIGNED("pop($self, /)", set_pop, "Remove and return an arbitrary set element.\nRaises KeyError if the set is empty."),
     METHOD_UNSIGNED("remove($self, item, /)", set_remove, "Remove an element from a set; it must be a member."),
     METHOD_UNSIGNED("symmetric_difference_update($self, other, /)", set_symmetric_difference_update, "Update a set with the symmetric difference of itself and another."),
-    METHOD_UNSIGNED("update($self, *args)", set_update_method, "Update a set with the union of itself and others."),
+    METHOD_PARSED("update($self, *args)", set_update_method, "Update a set with the union of itself and others."),
     kEndOfMethods,
 };
 const PyMethodDef kFrozenSetMethods[] = {

@@ -126,6 +126,14 @@ Ref<> encode(PyObject* s, const char* encoding, const char* errors) {
                encoding, Py_TYPE(result.get())->tp_name);
 }
 
+// Development mode looks names up even where nothing has to be converted with them.
+Status check_codec_names(const char* encoding, const char* errors) {
+  if (!_Py_GetConfig()->dev_mode || !Py_IsInitialized() || _Py_IsFinalizing()) return Status::ok;
+  if (encoding && known_encoding(encoding) == Known::none) (void)TRY(steal(_PyCodec_Lookup(encoding)));
+  if (errors && error_policy(errors) == ErrorPolicy::other) (void)TRY(steal(PyCodec_LookupError(errors)));
+  return Status::ok;
+}
+
 }  // namespace
 }  // namespace gill
 
@@ -136,6 +144,7 @@ extern "C" {
 const char* PyUnicode_GetDefaultEncoding(void) { return "utf-8"; }
 
 PyObject* PyUnicode_Decode(const char* text, Py_ssize_t size, const char* encoding, const char* errors) {
+  if (check_codec_names(encoding, errors) != Status::ok) return nullptr;
   return decode(text, size, encoding, errors).release();
 }
 
@@ -144,6 +153,7 @@ PyObject* PyUnicode_FromEncodedObject(PyObject* object, const char* encoding, co
     PyErr_BadInternalCall();
     return nullptr;
   }
+  if (check_codec_names(encoding, errors) != Status::ok) return nullptr;
   if (PyBytes_Check(object)) {
     if (PyBytes_GET_SIZE(object) == 0) return empty_str().release();
     return decode(PyBytes_AS_STRING(object), PyBytes_GET_SIZE(object), encoding, errors).release();
@@ -159,7 +169,7 @@ PyObject* PyUnicode_FromEncodedObject(PyObject* object, const char* encoding, co
 }
 
 PyObject* PyUnicode_AsEncodedString(PyObject* s, const char* encoding, const char* errors) {
-  if (require_str(s) != Status::ok) return nullptr;
+  if (require_str(s) != Status::ok || check_codec_names(encoding, errors) != Status::ok) return nullptr;
   return encode(s, encoding, errors).release();
 }
 

@@ -65,19 +65,19 @@ const PyMethodDef kStrMethods[] = {
            "A word begins in title case; its other cased characters are in lower case."),
     METHOD("center($self, width, fillchar=' ', /)", str_center,
            "Return a centered string of length width.\n\nPadding is done using the specified fill character (default is a space)."),
-    METHOD_UNSIGNED("count($self, sub, start=<null>, end=<null>, /)", str_count,
+    METHOD_PARSED("count($self, sub, start=<null>, end=<null>, /)", str_count,
                     "S.count(sub[, start[, end]]) -> int\n\n"
                     "Return how often sub occurs, without overlap, in S[start:end]."),
     METHOD("expandtabs($self, /, tabsize=8)", str_expandtabs,
            "Return a copy where all tab characters are expanded using spaces.\n\nIf tabsize is not given, a tab size of 8 characters is assumed."),
-    METHOD_UNSIGNED("find($self, sub, start=<null>, end=<null>, /)", str_find,
+    METHOD_PARSED("find($self, sub, start=<null>, end=<null>, /)", str_find,
                     "S.find(sub[, start[, end]]) -> int\n\n"
                     "Return the lowest index where sub lies inside S[start:end], or -1."),
     METHOD("partition($self, sep, /)", str_partition,
            "Partition the string into three parts using the given separator.\n\n"
            "The parts are what precedes the first separator, the separator, and what follows.\n"
            "Without one they are the string and two empty strings."),
-    METHOD_UNSIGNED("index($self, sub, start=<null>, end=<null>, /)", str_index,
+    METHOD_PARSED("index($self, sub, start=<null>, end=<null>, /)", str_index,
                     "S.index(sub[, start[, end]]) -> int\n\n"
                     "Return the lowest index where sub lies inside S[start:end].\n\nRaises ValueError when there is none."),
     METHOD("ljust($self, width, fillchar=' ', /)", str_ljust,
@@ -85,10 +85,10 @@ const PyMethodDef kStrMethods[] = {
     METHOD("lower($self, /)", str_lower, "Return a copy of the string converted to lowercase."),
     METHOD("lstrip($self, chars=None, /)", str_lstrip,
            "Return a copy of the string with leading whitespace removed.\n\nIf chars is given and not None, its characters are removed instead."),
-    METHOD_UNSIGNED("rfind($self, sub, start=<null>, end=<null>, /)", str_rfind,
+    METHOD_PARSED("rfind($self, sub, start=<null>, end=<null>, /)", str_rfind,
                     "S.rfind(sub[, start[, end]]) -> int\n\n"
                     "Return the highest index where sub lies inside S[start:end], or -1."),
-    METHOD_UNSIGNED("rindex($self, sub, start=<null>, end=<null>, /)", str_rindex,
+    METHOD_PARSED("rindex($self, sub, start=<null>, end=<null>, /)", str_rindex,
                     "S.rindex(sub[, start[, end]]) -> int\n\n"
                     "Return the highest index where sub lies inside S[start:end].\n\nRaises ValueError when there is none."),
     METHOD("rjust($self, width, fillchar=' ', /)", str_rjust,
@@ -110,10 +110,10 @@ const PyMethodDef kStrMethods[] = {
            "  table\n    Maps code points to code points, strings or None. A character that is not in\n"
            "    it (LookupError) stays; None deletes it. str.maketrans makes such tables."),
     METHOD("upper($self, /)", str_upper, "Return a copy of the string converted to uppercase."),
-    METHOD_UNSIGNED("startswith($self, prefix, start=<null>, end=<null>, /)", str_startswith,
+    METHOD_PARSED("startswith($self, prefix, start=<null>, end=<null>, /)", str_startswith,
                     "S.startswith(prefix[, start[, end]]) -> bool\n\n"
                     "Return True if S[start:end] begins with the prefix, or with one of a tuple of them."),
-    METHOD_UNSIGNED("endswith($self, suffix, start=<null>, end=<null>, /)", str_endswith,
+    METHOD_PARSED("endswith($self, suffix, start=<null>, end=<null>, /)", str_endswith,
                     "S.endswith(suffix[, start[, end]]) -> bool\n\n"
                     "Return True if S[start:end] ends with the suffix, or with one of a tuple of them."),
     METHOD("removeprefix($self, prefix, /)", str_removeprefix,

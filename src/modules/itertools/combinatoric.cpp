@@ -112,18 +112,9 @@ PyObject* product_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   auto build = [&]() -> Ref<> {
     Py_ssize_t repeat = 1;
     if (kwargs && PyDict_GET_SIZE(kwargs)) {
-      PyObject* given = PyDict_GetItemWithError(kwargs, name<"repeat">);
-      if (PyErr_Occurred()) return failure;
-      if (!given || PyDict_GET_SIZE(kwargs) > 1) {
-        Py_ssize_t position = 0;
-        PyObject *key, *value;
-        while (PyDict_Next(kwargs, &position, &key, &value)) {
-          if (!PyUnicode_Check(key) || PyUnicode_CompareWithASCIIString(key, "repeat")) break;
-        }
-        return raise(PyExc_TypeError, "'%S' is an invalid keyword argument for product()", key);
-      }
-      Ref<> number = TRY(steal(PyNumber_Index(given)));
-      repeat = TRY(checked(PyLong_AsSsize_t(number.get())));
+      static const char* const kKeywords[] = {"repeat", nullptr};
+      Ref<> no_arguments = TRY(steal(PyTuple_New(0)));
+      if (!PyArg_ParseTupleAndKeywords(no_arguments.get(), kwargs, "|n:product", const_cast<char**>(kKeywords), &repeat)) return failure;
       if (repeat < 0) return raise(PyExc_ValueError, "repeat argument cannot be negative");
     }
     Py_ssize_t n = repeat == 0 ? 0 : PyTuple_GET_SIZE(args);

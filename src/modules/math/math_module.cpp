@@ -201,7 +201,7 @@ const PyMethodDef kFunctions[] = {
     METHOD("lcm($module, *integers)", lcm, "Least Common Multiple."),
     METHOD("ldexp($module, x, i, /)", ldexp, "Return x * (2**i).\n\nThis is essentially the inverse of frexp()."),
     METHOD("lgamma($module, x, /)", with_errno<log_gamma>, "Natural logarithm of absolute value of Gamma function at x."),
-    METHOD_UNSIGNED("log($module, *arguments)", log, "log(x, [base=math.e])\nReturn the logarithm of x to the given base.\n\nWithout a base it is the natural logarithm."),
+    METHOD_PARSED("log($module, *arguments)", log, "log(x, [base=math.e])\nReturn the logarithm of x to the given base.\n\nWithout a base it is the natural logarithm."),
     METHOD("log1p($module, x, /)", unary<::log1p>, "Return the natural logarithm of 1+x (base e), accurate for x near zero."),
     METHOD("log10($module, x, /)", logarithm<::log10>, "Return the base 10 logarithm of x."),
     METHOD("log2($module, x, /)", logarithm<::log2>, "Return the base 2 logarithm of x."),

@@ -120,7 +120,7 @@ void match_dealloc(Match* self) {
 }
 
 const PyMethodDef kMethods[] = {
-    METHOD_UNSIGNED("group($self, *args)", match_group, "group([group1, ...]) -> str or tuple.\nReturn subgroup(s) of the match by indices or names."),
+    METHOD_PARSED("group($self, *args)", match_group, "group([group1, ...]) -> str or tuple.\nReturn subgroup(s) of the match by indices or names."),
     METHOD("start($self, group=<unrepresentable>, /)", match_start, "Return index of the start of the substring matched by group."),
     METHOD("end($self, group=<unrepresentable>, /)", match_end, "Return index of the end of the substring matched by group."),
     METHOD("span($self, group=<unrepresentable>, /)", match_span, "For match object m, return the 2-tuple (m.start(group), m.end(group))."),
