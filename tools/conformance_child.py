@@ -30,7 +30,11 @@ def main():
             os.write(report_fd, f"{event}\t{case}\n".encode("utf-8", "surrogateescape"))
 
     from test import support
-    from test.support import testresult
+    from test.libregrtest.setup import UNICODE_GUARD_ENV
+    from test.support import os_helper, testresult
+
+    # As in the suite's own runs some environment variable is not ASCII at all times.
+    os.environb.setdefault(UNICODE_GUARD_ENV.encode(), os_helper.TESTFN_UNDECODABLE)
 
     class ReportingResult(testresult.RegressionTestResult):
         _open_case = None

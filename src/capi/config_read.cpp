@@ -275,7 +275,7 @@ PyStatus read_command_line(PyConfig* config) {
   CHECK(preinitialize_for(config, nullptr));
   take_global_flags(config);
   if (g_runtime.preconfig.isolated > 0 && config->isolated < 0) config->isolated = 1;
-  if (g_runtime.preconfig.use_environment == 0) config->use_environment = 0;
+  if (g_runtime.preconfig.use_environment == 0 && config->use_environment < 0) config->use_environment = 0;
   if (config->dev_mode < 0) config->dev_mode = g_runtime.preconfig.dev_mode;
   PyWideStringList from_options = {}, from_environment = {};
   if (config->orig_argv.length == 0 && _PyWideStringList_Copy(&config->orig_argv, &config->argv) < 0) return PyStatus_NoMemory();
