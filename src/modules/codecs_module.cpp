@@ -75,7 +75,7 @@ using Plain = PyObject* (*)(const char*, Py_ssize_t, const char*);
 using Ordered = PyObject* (*)(const char*, Py_ssize_t, const char*, int*, Py_ssize_t*);
 
 template <Stateful Decode>
-Ref<> decode_stateful(PyObject*, BufferArgument data, Errors errors, bool final) {
+Ref<> decode_stateful(PyObject*, BufferArgument data, Errors errors, int final) {
   Py_ssize_t consumed = data.size();
   Ref<> text = steal(Decode(data.data(), data.size(), text_of(errors), final ? nullptr : &consumed));
   return pair(std::move(text), consumed);
@@ -87,7 +87,7 @@ Ref<> decode_plain(PyObject*, BufferArgument data, Errors errors) {
 }
 
 template <Stateful Decode>
-Ref<> decode_escaped(PyObject*, PyObject* source, Errors errors, bool final) {
+Ref<> decode_escaped(PyObject*, PyObject* source, Errors errors, int final) {
   TextOrBuffer data;
   TRY(data.read(source));
   Py_ssize_t consumed = data.size();
@@ -96,7 +96,7 @@ Ref<> decode_escaped(PyObject*, PyObject* source, Errors errors, bool final) {
 }
 
 template <Ordered Decode, int Order>
-Ref<> decode_ordered(PyObject*, BufferArgument data, Errors errors, bool final) {
+Ref<> decode_ordered(PyObject*, BufferArgument data, Errors errors, int final) {
   int order = Order;
   Py_ssize_t consumed = data.size();
   Ref<> text = steal(Decode(data.data(), data.size(), text_of(errors), &order, final ? nullptr : &consumed));
@@ -104,7 +104,7 @@ Ref<> decode_ordered(PyObject*, BufferArgument data, Errors errors, bool final) 
 }
 
 template <Ordered Decode>
-Ref<> decode_ex(PyObject*, BufferArgument data, Errors errors, int byteorder, bool final) {
+Ref<> decode_ex(PyObject*, BufferArgument data, Errors errors, int byteorder, int final) {
   Py_ssize_t consumed = data.size();
   Ref<> text = TRY(steal(Decode(data.data(), data.size(), text_of(errors), &byteorder, final ? nullptr : &consumed)));
   return steal(Py_BuildValue("(Nni)", text.release(), consumed, byteorder));

@@ -17,6 +17,10 @@ enum class ErrorPolicy : uint8_t {
 };
 ErrorPolicy error_policy(const char* errors);
 
+// In development mode a wrong name is told even where nothing needs it: LookupError when no codec is called `encoding`
+// or no handler `errors`. Either may be null.
+Status check_codec_names(const char* encoding, const char* errors);
+
 class DecodeErrors {
  public:
   DecodeErrors(const char* errors, const char* encoding, const char* data, Py_ssize_t size)

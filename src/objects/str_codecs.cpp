@@ -1,6 +1,7 @@
 // Encoding and decoding by name, and the codecs of one byte a character: ASCII and Latin-1. The others
 // are in str_utf8, str_utf16, str_utf7, str_escape, str_charmap and str_locale.
 #include "objects/codecs.h"
+#include "runtime/runtime.h"
 
 namespace gill {
 namespace {
@@ -126,15 +127,16 @@ Ref<> encode(PyObject* s, const char* encoding, const char* errors) {
                encoding, Py_TYPE(result.get())->tp_name);
 }
 
-// Development mode looks names up even where nothing has to be converted with them.
+}  // namespace
+
 Status check_codec_names(const char* encoding, const char* errors) {
-  if (!_Py_GetConfig()->dev_mode || !Py_IsInitialized() || _Py_IsFinalizing()) return Status::ok;
+  if ((!encoding && !errors) || !_Py_GetConfig()->dev_mode) return Status::ok;
+  if (!g_runtime.initialized || _Py_IsFinalizing()) return Status::ok;  // without the codecs' modules
   if (encoding && known_encoding(encoding) == Known::none) (void)TRY(steal(_PyCodec_Lookup(encoding)));
   if (errors && error_policy(errors) == ErrorPolicy::other) (void)TRY(steal(PyCodec_LookupError(errors)));
   return Status::ok;
 }
 
-}  // namespace
 }  // namespace gill
 
 using namespace gill;
@@ -153,12 +155,12 @@ PyObject* PyUnicode_FromEncodedObject(PyObject* object, const char* encoding, co
     PyErr_BadInternalCall();
     return nullptr;
   }
+  if (PyUnicode_Check(object)) return raise(PyExc_TypeError, "decoding str is not supported");
   if (check_codec_names(encoding, errors) != Status::ok) return nullptr;
   if (PyBytes_Check(object)) {
     if (PyBytes_GET_SIZE(object) == 0) return empty_str().release();
     return decode(PyBytes_AS_STRING(object), PyBytes_GET_SIZE(object), encoding, errors).release();
   }
-  if (PyUnicode_Check(object)) return raise(PyExc_TypeError, "decoding str is not supported");
   Py_buffer view;
   if (PyObject_GetBuffer(object, &view, PyBUF_SIMPLE) < 0) {
     return raise(PyExc_TypeError, "decoding to str: need a bytes-like object, %.80s found", Py_TYPE(object)->tp_name);

@@ -282,6 +282,9 @@ Ref<> buffered_close(Buffered* self) {
   }
   // The raw stream is closed even when flushing failed; the first error is then told by the second.
   Ref<> flushed = call(as_object(self), name<"flush">);
+  // Who waits for the lock meanwhile finds the stream closed.
+  Guard guard(self);
+  TRY(guard.status());
   PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
   if (!flushed) PyErr_Fetch(&type, &value, &traceback);
   Ref<> closed = call(self->raw, name<"close">);

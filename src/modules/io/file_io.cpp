@@ -150,7 +150,7 @@ Status inspect(FileIO* self, PyObject* file) {
   return Status::ok;
 }
 
-Status file_init(FileIO* self, PyObject* file, const char* mode, bool closefd, PyObject* opener) {
+Status file_init(FileIO* self, PyObject* file, const char* mode, int closefd, PyObject* opener) {
   if (!mode) mode = "r";
   if (self->fd >= 0) {
     if (self->closefd) TRY(close_descriptor(self));
@@ -162,14 +162,12 @@ Status file_init(FileIO* self, PyObject* file, const char* mode, bool closefd, P
   if (PyBool_Check(file) && PyErr_WarnEx(PyExc_RuntimeWarning, "bool is used as a file descriptor", 1) < 0) return failure;
   int fd = -1;
   Ref<> path;
-  if (PyFloat_Check(file)) return raise(PyExc_TypeError, "integer argument expected, got float");
   if (PyIndex_Check(file)) {
     fd = _PyLong_AsInt(file);
-    if (fd < 0) {
-      if (!PyErr_Occurred()) return raise(PyExc_ValueError, "negative file descriptor");
-      return failure;
-    }
-  } else {
+    if (fd < 0 && !PyErr_Occurred()) return raise(PyExc_ValueError, "negative file descriptor");
+    PyErr_Clear();
+  }
+  if (fd < 0) {
     PyObject* encoded = nullptr;
     if (!PyUnicode_FSConverter(file, &encoded)) return failure;
     path = steal(encoded);

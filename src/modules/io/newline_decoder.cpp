@@ -24,7 +24,7 @@ Status check_ready(NewlineDecoder* self) {
   return Status::ok;
 }
 
-Status newline_init(NewlineDecoder* self, PyObject* decoder, bool translate, PyObject* errors) {
+Status newline_init(NewlineDecoder* self, PyObject* decoder, int translate, PyObject* errors) {
   set_field(self->decoder, borrow(decoder));
   set_field(self->errors, errors ? borrow(errors) : borrow(name<"strict">));
   self->translate = translate;
@@ -122,7 +122,7 @@ Ref<> decode(NewlineDecoder* self, PyObject* input, bool final) {
   return result;
 }
 
-Ref<> newline_decode(NewlineDecoder* self, PyObject* input, bool final) { return decode(self, input, final); }
+Ref<> newline_decode(NewlineDecoder* self, PyObject* input, int final) { return decode(self, input, final); }
 
 // (bytes buffered in the wrapped decoder, its flags << 1 | pending "\r").
 Ref<> newline_getstate(NewlineDecoder* self) {

@@ -4,6 +4,8 @@
 #include <langinfo.h>
 #include <structmember.h>
 
+#include "objects/codecs.h"
+
 namespace gill::io {
 
 Status check_ready(TextIO* self) {
@@ -142,6 +144,7 @@ Status text_init(TextIO* self, PyObject* buffer, PyObject* encoding, PyObject* e
   self->decoded_used = self->pending_size = 0;
   self->bytes_per_char = 0.0;
   Ref<> info = TRY(steal(_PyCodec_LookupTextEncoding(codec_text, "codecs.open()")));
+  if (errors != Py_None) TRY(check_codec_names(nullptr, TRY(PyUnicode_AsUTF8(errors))));
   set_field(self->encoding, std::move(codec_name));
   set_field(self->errors, errors == Py_None ? borrow(name<"strict">) : borrow(errors));
   self->chunk_size = kDefaultBufferSize;
@@ -575,7 +578,7 @@ Ref<> text_name(TextIO* self) { return buffer_attribute(self, name<"name">); }
 Ref<> text_closed(TextIO* self) { return buffer_attribute(self, name<"closed">); }
 
 Ref<> text_errors(TextIO* self) {
-  TRY(check_ready(self));
+  if (!self->detached) TRY(check_ready(self));
   return borrow(self->errors);
 }
 Ref<> text_newlines(TextIO* self) {
@@ -610,7 +613,7 @@ Ref<> optional_attribute(TextIO* self, PyObject* attribute) {
 }
 
 Ref<> text_repr(TextIO* self) {
-  TRY(check_ready(self));
+  if (!self->detached) TRY(check_ready(self));
   int entered = TRY(checked(Py_ReprEnter(as_object(self))));
   const char* type = Py_TYPE(self)->tp_name;
   if (entered) return raise(PyExc_RuntimeError, "reentrant call inside %s.__repr__", type);
