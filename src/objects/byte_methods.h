@@ -139,7 +139,8 @@ bool bytes_warnings_wanted();
              "Create a string of hexadecimal numbers from a " what " object.\n\n"                                            \
              "  sep\n    A character to stand between groups of bytes.\n"                                                    \
              "  bytes_per_sep\n    How many bytes make a group; counted from the right when positive, from the left otherwise.\n\n"         \
-             ">>> " what "(b'\\x01\\x02').hex(':')\n'01:02'"), \
+             ">>> data = " what "(b'\\x07\\xfe\\x20')\n>>> data.hex()\n'07fe20'\n>>> data.hex('-')\n'07-fe-20'\n"              \
+             ">>> data.hex('-', 2)\n'07-fe20'\n>>> data.hex('-', -2)\n'07fe-20'"),                                              \
       METHOD_PARSED("index($self, sub, start=<null>, end=<null>, /)", bytes_index,                                         \
                       "B.index(sub[, start[, end]]) -> int\n\n"                                                              \
                       "Return the lowest index where sub lies inside B[start:end].\n\nRaises ValueError when there is none."), \

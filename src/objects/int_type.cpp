@@ -144,7 +144,7 @@ const PyMethodDef kMethods[] = {
     METHOD("bit_count($self, /)", int_bit_count, "Number of ones in the binary representation of the absolute value of self.\n\nAlso known as the population count.\n\n>>> bin(13)\n'0b1101'\n>>> (13).bit_count()\n3"),
     METHOD("to_bytes($self, /, length=1, byteorder='big', *, signed=False)", int_to_bytes, "Return an array of bytes representing an integer."),
     CLASS_METHOD("from_bytes($type, /, bytes, byteorder='big', *, signed=False)", int_from_bytes, "Return the integer represented by the given array of bytes."),
-    METHOD("as_integer_ratio($self, /)", int_as_integer_ratio, "Return a pair of integers, whose ratio is equal to the original int.\n\nThe ratio is in lowest terms and has a positive denominator.\n\n>>> (10).as_integer_ratio()\n(10, 1)"),
+    METHOD("as_integer_ratio($self, /)", int_as_integer_ratio, "Return a pair of integers, whose ratio is equal to the original int.\n\nThe ratio is in lowest terms and has a positive denominator.\n\n>>> (10).as_integer_ratio()\n(10, 1)\n>>> (-4).as_integer_ratio()\n(-4, 1)\n>>> (0).as_integer_ratio()\n(0, 1)"),
     METHOD_UNSIGNED("__trunc__($self, /)", int_self, "Truncating an Integral returns itself."),
     METHOD_UNSIGNED("__floor__($self, /)", int_self, "Flooring an Integral returns itself."),
     METHOD_UNSIGNED("__ceil__($self, /)", int_self, "Ceiling of an Integral returns itself."),

@@ -287,7 +287,8 @@ const PyMethodDef kViewMethods[] = {
            "Return the data in the buffer as a str of hexadecimal numbers.\n\n"
            "  sep\n    A character to stand between groups of bytes.\n"
            "  bytes_per_sep\n    How many bytes make a group; counted from the right when positive.\n\n"
-           ">>> memoryview(b'\\x01\\x02').hex(':')\n'01:02'"),
+           ">>> view = memoryview(b'\\x07\\xfe\\x20')\n>>> view.hex()\n'07fe20'\n>>> view.hex('-')\n'07-fe-20'\n"
+           ">>> view.hex('-', 2)\n'07-fe20'\n>>> view.hex('-', -2)\n'07fe-20'"),
     METHOD("tolist($self, /)", view_tolist, "Return the data in the buffer as a list of elements."),
     METHOD("cast($self, /, format, shape=<unrepresentable>)", view_cast, "Cast a memoryview to a new format or shape."),
     METHOD("toreadonly($self, /)", view_toreadonly, "Return a readonly version of the memoryview."),
