@@ -280,10 +280,18 @@ Ref<PyCodeObject> Generator::finish(bool adds_none) {
   return code;
 }
 
+// The tuple or bytes that all code objects of the compilation share for this value.
+Ref<> Generator::shared(PyObject* value) {
+  Ref<> key = TRY(merged_constant_key(constant_cache_.get(), value));
+  return borrow(PyTuple_GET_ITEM(key.get(), 1));
+}
+
 Ref<PyCodeObject> Generator::make_code(int stack_size, int flags, PyObject* constants, Assembly& assembly) {
   Unit& unit = *unit_;
-  Ref<> constant_key = TRY(merged_constant_key(constant_cache_.get(), constants));
-  Ref<> names = TRY(keys_in_order(unit.names.get()));
+  Ref<> shared_constants = TRY(shared(constants));
+  Ref<> names = TRY(shared(TRY(keys_in_order(unit.names.get())).get()));
+  Ref<> locations = TRY(shared(assembly.location_table.get()));
+  Ref<> exceptions = TRY(shared(assembly.exception_table.get()));
   Ref<> variables = TRY(keys_in_order(unit.variables.get()));
   Ref<> cells = TRY(keys_in_order(unit.cells.get()));
   Ref<> frees = TRY(keys_in_order(unit.frees.get()));
@@ -291,8 +299,8 @@ Ref<PyCodeObject> Generator::make_code(int stack_size, int flags, PyObject* cons
   return steal(PyCode_NewWithPosOnlyArgs(
       unit.positional_only + unit.arguments, unit.positional_only, unit.keyword_only,
       static_cast<int>(PyTuple_GET_SIZE(variables.get())), stack_size, flags, assembly.code.get(),
-      PyTuple_GET_ITEM(constant_key.get(), 1), names.get(), variables.get(), frees.get(), cells.get(), filename_,
-      unit.name.get(), qualified, unit.first_line, assembly.location_table.get(), assembly.exception_table.get()));
+      shared_constants.get(), names.get(), variables.get(), frees.get(), cells.get(), filename_, unit.name.get(), qualified, unit.first_line,
+      locations.get(), exceptions.get()));
 }
 
 Maybe<int> Generator::index_in(PyObject* dict, PyObject* key) {

@@ -91,6 +91,7 @@ class Generator {
   void leave() { unit_ = unit_->outer; }
   Status set_qualified_name();
   Ref<PyCodeObject> finish(bool adds_none);
+  Ref<> shared(PyObject* value);
   Ref<PyCodeObject> make_code(int stack_size, int flags, PyObject* constants, Assembly& assembly);
   Maybe<int> insert_prefix();
   int code_flags() const;
