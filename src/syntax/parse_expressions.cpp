@@ -472,6 +472,10 @@ Expr* Parser::primary_unremembered() {
   Expr* e = atom();
   while (e) {
     int before = mark_;
+    if (diagnose_ && (is(T::left_bracket) || is(T::left_brace))) {
+      invalid_comprehension();
+      if (failed_) return nullptr;
+    }
     switch (peek()->kind) {
       case T::dot: {
         ++mark_;

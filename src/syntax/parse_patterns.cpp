@@ -341,15 +341,17 @@ Pattern* Parser::sequence_pattern() {
   const Token* start = peek();
   bool list = start->kind == T::left_bracket;
   ++mark_;
-  if (!list && !is(T::star)) {
-    // In parentheses one pattern alone is just itself.
-    Pattern* inner = pattern();
-    if (inner && accept(T::right_paren)) return inner;
-    if (failed_) return nullptr;
-    reset(mark + 1);
-  }
   Items<Pattern> collected(*this);
   bool comma = true;
+  if (!list && !is(T::star)) {
+    // In parentheses one pattern alone is just itself.
+    Pattern* first = pattern();
+    if (first && accept(T::right_paren)) return first;
+    if (failed_) return nullptr;
+    if (first) collected.push(first);
+    else reset(mark + 1);
+    comma = first && accept(T::comma);
+  }
   while (comma) {
     Pattern* p = maybe_star_pattern();
     if (!p) break;

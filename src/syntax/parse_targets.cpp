@@ -164,12 +164,12 @@ Expr* Parser::star_atom() {
   const Token* start = peek();
   if (start->kind == T::name) return name_token(Context::Store);
   if (accept(T::left_paren)) {
-    Expr* inner = target_with_star_atom();
-    if (inner && accept(T::right_paren)) return inner;
+    bool starred = is(T::star);
+    Expr* first = starred ? nullptr : target_with_star_atom();
+    if (first && accept(T::right_paren)) return first;
     if (failed_) return nullptr;
-    reset(mark + 1);
     ExprList elements{};
-    if (star_targets_sequence(elements, true) && accept(T::right_paren)) {
+    if ((!starred && !first || star_targets_sequence(elements, true, first)) && accept(T::right_paren)) {
       auto* e = make<Tuple>(start);
       if (!e) return nullptr;
       e->elts = elements;
@@ -190,10 +190,14 @@ Expr* Parser::star_atom() {
   return nullptr;
 }
 
-// Any number of targets; one alone is no tuple without its comma.
-bool Parser::star_targets_sequence(ExprList& out, bool tuple) {
+// Any number of targets, of which the first may have been read; one alone is no tuple without its comma.
+bool Parser::star_targets_sequence(ExprList& out, bool tuple, Expr* first) {
   Items<Expr> items(*this);
   bool comma = true;
+  if (first) {
+    items.push(first);
+    comma = accept(T::comma);
+  }
   while (comma) {
     Expr* e = star_target();
     if (!e) break;
@@ -219,10 +223,10 @@ Expr* Parser::single_target() {
 
 Expr* Parser::single_subscript_attribute_target() { return trailer_target(Context::Store); }
 
-bool Parser::del_targets(ExprList& out) {
+bool Parser::del_targets(ExprList& out, Expr* first) {
   Items<Expr> items(*this);
   do {
-    Expr* e = del_target();
+    Expr* e = first ? std::exchange(first, nullptr) : del_target();
     if (!e) break;
     items.push(e);
   } while (accept(T::comma));
@@ -241,12 +245,11 @@ Expr* Parser::del_target_atom() {
   const Token* start = peek();
   if (start->kind == T::name) return name_token(Context::Del);
   if (accept(T::left_paren)) {
-    Expr* inner = del_target();
-    if (inner && accept(T::right_paren)) return inner;
+    Expr* first = del_target();
+    if (first && accept(T::right_paren)) return first;
     if (failed_) return nullptr;
-    reset(mark + 1);
     ExprList elements{};
-    del_targets(elements);
+    if (first) del_targets(elements, first);
     if (accept(T::right_paren)) {
       auto* e = make<Tuple>(start);
       if (!e) return nullptr;

@@ -310,13 +310,13 @@ class Parser {
   bool to_target(Expr* e, Context ctx);
   Expr* star_targets();
   Expr* star_target();
-  bool star_targets_sequence(ExprList& out, bool tuple);
+  bool star_targets_sequence(ExprList& out, bool tuple, Expr* first = nullptr);
   Expr* target_with_star_atom();
   Expr* star_atom();
   Expr* single_target();
   Expr* single_subscript_attribute_target();
   Expr* del_target();
-  bool del_targets(ExprList& out);
+  bool del_targets(ExprList& out, Expr* first = nullptr);
   Expr* del_target_atom();
   Expr* t_primary();
   Expr* trailer_target(Context ctx);

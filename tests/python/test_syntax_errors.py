@@ -1,0 +1,28 @@
+"""Errors of the compiler in unusual sources, and sources that nest deeply."""
+import unittest
+
+
+class SyntaxErrors(unittest.TestCase):
+    def error(self, source):
+        with self.assertRaises(SyntaxError) as caught:
+            compile(source, "file", "exec")
+        error = caught.exception
+        return error.msg, error.lineno, error.offset
+
+    def test_braces_behind_expression(self):
+        self.assertEqual(self.error("f(){b=1"), ("'{' was never closed", 1, 4))
+        self.assertEqual(self.error("f {b=1}"), ("invalid syntax. Maybe you meant '==' or ':=' instead of '='?", 1, 4))
+        self.assertEqual(self.error('x = *a {\n "b": c,\n'), ("'{' was never closed", 1, 8))
+        self.assertEqual(self.error("y{(a) b(c) d"), ("invalid syntax. Perhaps you forgot a comma?", 1, 4))
+
+    def test_nested_targets(self):
+        deep = "(" * 60
+        for start in ("for ", "del ", "match a:\n case ", "with a as ", "x = 1; "):
+            self.assertEqual(self.error(start + deep + "a b")[1], 1 + start.count("\n"))
+        for depth in (1, 40):
+            target = "(" * depth + "a" + ", b)" * depth
+            compile(f"for {target} in c: pass\ndel {target}\n{target} = c\nmatch c:\n case {target.replace('b', '_')}: pass\n", "file", "exec")
+
+
+if __name__ == "__main__":
+    unittest.main()
