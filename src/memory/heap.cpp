@@ -93,6 +93,7 @@ bool Heap::check_out(Cursor& cursor, Page* page, uint32_t from_word) {
     cursor.page = page;
     cursor.word = w;
     page->current = 1;
+    page->idle = page->returned = 0;
     return true;
   }
   return false;
@@ -256,7 +257,11 @@ void Heap::give_back(Page* page, void* slot) {
   size_t index = page->index_of(slot);
   page->bitmap(kFree)[index / 64] |= uint64_t{1} << (index % 64);
   ++page->free_count;
-  page->heap->freed_one(page);
+  Heap* heap = page->heap;
+  size_t size = page->slot_size;
+  heap->freed_one(page);
+  if (heap->until_trim_ <= size) [[unlikely]] return heap->trim(false);
+  heap->until_trim_ -= size;
 }
 
 void Heap::flush() {

@@ -83,6 +83,8 @@ struct Page {
   Page* young_next;     // in a list of young pages
   Page* young_previous;
   uint8_t young_list;   // YoungList
+  uint8_t idle;         // a bit for each 4 KiB stretch: seen empty by trim() since the allocator last took from the page
+  uint8_t returned;     // the same: given back to the operating system since
   uint64_t bits[];      // kBitmaps bitmaps for collectable kinds, one otherwise
 
   static Page* of(const void* p) { return reinterpret_cast<Page*>(reinterpret_cast<uintptr_t>(p) & ~(kPageSize - 1)); }
@@ -120,6 +122,7 @@ struct HeapCounters {
   size_t pages;  // in use
   size_t peak_pages;
   size_t run_bytes;  // in objects with pages of their own
+  size_t returned_stretches;  // of 4 KiB, given back from partly filled pages; ever
 };
 
 // Zeroed memory is an empty heap, most of which is never touched.
@@ -191,6 +194,12 @@ class Heap {
   // Gives the slots in magazines back to their pages, so that pages can run empty.
   void flush();
 
+  // Gives empty stretches of partly filled pages back to the operating system: those seen empty by the call before as well,
+  // or with `at_once` all. Calls itself in proportion to what is freed.
+  void trim(bool at_once);
+  // The same of all that is empty, with whole pages, the slots in magazines, and what malloc holds free.
+  void return_memory();
+
   // Bytes that may be used at this address, at least what was asked for.
   static size_t usable_size(void* slot);
 
@@ -218,6 +227,7 @@ class Heap {
   void freed_one(Page* page);
   static void give_back(Page* page, void* slot);
   void release_page(Page* page);
+  void trim_page(Page* page, bool at_once);
   void link_collectable(Page* page);
 
   Magazine magazines_[kKinds][kMagazineClasses];
@@ -226,6 +236,7 @@ class Heap {
   Page* collectable_;
   Page* young_[kYoungLists];
   HeapCounters counters_;
+  size_t until_trim_;  // bytes to be freed until the next trim()
 };
 
 Heap* new_heap();

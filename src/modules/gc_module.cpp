@@ -6,6 +6,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "memory/collector.h"
+#include "memory/heap.h"
 
 namespace gill {
 namespace {
@@ -26,7 +27,10 @@ Maybe<bool> is_enabled(PyObject*) { return collector()->enabled; }
 
 Maybe<Py_ssize_t> collect_now(PyObject*, int generation) {
   if (generation < 0 || generation >= kGenerations) return raise(PyExc_ValueError, "invalid generation");
-  return collect(collector(), generation);
+  Py_ssize_t found = collect(collector(), generation);
+  // Who asks for everything to be collected expects to see the memory go.
+  if (generation == kGenerations - 1) current_interpreter()->heap->return_memory();
+  return found;
 }
 
 Status set_debug(PyObject*, int flags) {

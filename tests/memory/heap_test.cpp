@@ -3,6 +3,7 @@
 #include "memory/heap.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
@@ -123,6 +124,73 @@ TEST(Heap, LargeCollectableObjectsHavePagesOfTheirOwn) {
   size_t pages = own.heap->counters().pages;
   Heap::free(object);
   EXPECT_LT(own.heap->counters().pages, pages);
+}
+
+size_t resident_stretches(Page* page) {
+  unsigned char resident[kPageSize / 4096];
+  EXPECT_EQ(::mincore(page, kPageSize, resident), 0);
+  return static_cast<size_t>(std::count_if(std::begin(resident), std::end(resident), [](unsigned char one) { return one & 1; }));
+}
+
+// Fills pages with slots and frees all but the first `kept` of each page.
+std::vector<char*> sparse_slots(Heap* heap, size_t size, size_t kept) {
+  std::vector<char*> all, left;
+  for (int i = 0; i < 20000; ++i) {
+    all.push_back(static_cast<char*>(heap->allocate(Kind::collectable, size)));
+    std::memset(all.back(), i & 255, size);
+  }
+  for (char* slot : all) {
+    if (Page::of(slot)->index_of(slot) < kept) left.push_back(slot);
+    else Heap::free(slot);
+  }
+  heap->flush();
+  return left;
+}
+
+TEST(HeapTrim, GivesEmptyStretchesBackAndKeepsTheRest) {
+  OwnHeap own;
+  for (size_t size : {24u, 64u, 100u, 1000u}) {
+    std::vector<char*> left = sparse_slots(own.heap, size, 1);
+    std::vector<char> contents;
+    for (char* slot : left) contents.push_back(*slot);
+    own.heap->trim(true);
+    for (size_t i = 0; i < left.size(); ++i) {
+      if (!Page::of(left[i])->current) EXPECT_EQ(resident_stretches(Page::of(left[i])), 1u);
+      for (size_t at = 0; at < size; ++at) ASSERT_EQ(left[i][at], contents[i]);
+    }
+    // The slots can be used again, and then stay.
+    std::vector<char*> again;
+    for (int i = 0; i < 20000; ++i) again.push_back(static_cast<char*>(own.heap->allocate(Kind::collectable, size)));
+    for (char* slot : again) std::memset(slot, 7, size);
+    own.heap->trim(true);
+    for (char* slot : again) ASSERT_EQ(slot[size - 1], 7);
+    for (char* slot : again) Heap::free(slot);
+    for (char* slot : left) Heap::free(slot);
+    own.heap->flush();
+  }
+}
+
+TEST(HeapTrim, WaitsUntilAStretchWasSeenEmptyTwice) {
+  OwnHeap own;
+  std::vector<char*> left = sparse_slots(own.heap, 64, 1);
+  size_t before = own.heap->counters().returned_stretches;
+  own.heap->trim(false);
+  EXPECT_EQ(own.heap->counters().returned_stretches, before);
+  own.heap->trim(false);
+  EXPECT_GE(own.heap->counters().returned_stretches, before + 3 * (left.size() - 1));
+  for (char* slot : left) Heap::free(slot);
+}
+
+TEST(HeapTrim, HappensByItselfInTheCourseOfFreeing) {
+  OwnHeap own;
+  std::vector<char*> all;
+  for (int i = 0; i < 400000; ++i) all.push_back(static_cast<char*>(own.heap->allocate(Kind::plain, 96)));
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i % 150) Heap::free(all[i]);
+  }
+  size_t pages = own.heap->counters().pages;
+  EXPECT_GE(own.heap->counters().returned_stretches, pages);
+  for (size_t i = 0; i < all.size(); i += 150) Heap::free(all[i]);
 }
 
 TEST(HeapDebug, ReadsItsSwitches) {
