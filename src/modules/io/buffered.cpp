@@ -34,14 +34,18 @@ Status check_ready(Buffered* self) {
   return raise(PyExc_ValueError, self->detached ? "raw stream has been detached" : "I/O operation on uninitialized object");
 }
 
-Maybe<bool> raw_closed(Buffered* self) {
-  Ref<> closed = TRY(steal(PyObject_GetAttr(self->raw, name<"closed">)));
-  return truth_of(PyObject_IsTrue(closed.get()));
+}  // namespace
+
+PyObject* raw_of(PyObject* buffered) {
+  auto* self = reinterpret_cast<Buffered*>(buffered);
+  return self->ok ? self->raw : nullptr;
 }
+
+namespace {
 
 Status check_open(Buffered* self, const char* message) {
   TRY(check_ready(self));
-  if (!self->buffer || TRY(raw_closed(self))) return raise(PyExc_ValueError, "%s", message);
+  if (!self->buffer || TRY(stream_closed(self->raw))) return raise(PyExc_ValueError, "%s", message);
   return Status::ok;
 }
 
@@ -274,7 +278,7 @@ Ref<> buffered_close(Buffered* self) {
   {
     Guard guard(self);
     TRY(guard.status());
-    if (TRY(raw_closed(self))) return none();
+    if (TRY(stream_closed(self->raw))) return none();
   }
   if (self->finalizing) {
     Ref<> warned = call(as_object(self), name<"_dealloc_warn">, as_object(self));
@@ -378,10 +382,11 @@ Ref<> buffered_read(Buffered* self, SizeArgument size) {
   TRY(check_ready(self));
   if (size.value < -1) return raise(PyExc_ValueError, "read length must be non-negative or -1");
   TRY(check_open(self, "read of closed file"));
+  // What is read ahead needs no lock: nothing here lets another thread run.
+  if (size.value >= 0 && size.value <= read_ahead(self)) return take(self, size.value);
   Guard guard(self);
   TRY(guard.status());
   if (size.value == -1) return read_all(self);
-  if (size.value <= read_ahead(self)) return take(self, size.value);
   PyObject* bytes = TRY(PyBytes_FromStringAndSize(nullptr, size.value));
   Maybe<Py_ssize_t> n = read_exactly(self, PyBytes_AS_STRING(bytes), size.value);
   if (!n || n.value() == kWouldBlock) {

@@ -38,6 +38,12 @@ const char* mode_text(const FileIO* self) {
   return "wb";
 }
 
+}  // namespace
+
+bool file_is_closed(PyObject* file) { return reinterpret_cast<FileIO*>(file)->fd < 0; }
+
+namespace {
+
 Status close_descriptor(FileIO* self) {
   int fd = self->fd;
   self->fd = -1;

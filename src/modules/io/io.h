@@ -17,6 +17,11 @@ struct IoBase {
 
 inline constexpr Py_ssize_t kDefaultBufferSize = 8192;
 
+// What a stream's `closed` tells; the exact classes of this module need no look-up for it.
+Maybe<bool> stream_closed(PyObject* stream);
+// The state of an exact FileIO, and the raw stream of an exact buffered object that is ready (else null).
+bool file_is_closed(PyObject* file);
+PyObject* raw_of(PyObject* buffered);
 // ValueError "I/O operation on closed file." when self.closed is true.
 Status check_closed(PyObject* self, const char* message = "I/O operation on closed file.");
 Status check_readable(PyObject* self);

@@ -16,6 +16,16 @@ Failure unsupported(const char* message) {
   return failure;
 }
 
+Maybe<bool> stream_closed(PyObject* stream) {
+  PyTypeObject* type = Py_TYPE(stream);
+  if (type == &FileIO_Type) return file_is_closed(stream);
+  if (type == &BufferedReader_Type || type == &BufferedWriter_Type || type == &BufferedRandom_Type) {
+    if (PyObject* raw = raw_of(stream)) return stream_closed(raw);
+  }
+  Ref<> closed = TRY(steal(PyObject_GetAttr(stream, name<"closed">)));
+  return truth_of(PyObject_IsTrue(closed.get()));
+}
+
 Ref<> call(PyObject* self, PyObject* method) { return steal(PyObject_CallMethodNoArgs(self, method)); }
 Ref<> call(PyObject* self, PyObject* method, PyObject* argument) {
   return steal(PyObject_CallMethodOneArg(self, method, argument));

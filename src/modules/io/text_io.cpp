@@ -16,8 +16,7 @@ Status check_ready(TextIO* self) {
 Status check_usable(TextIO* self) {
   TRY(check_ready(self));
   if (Py_TYPE(self) == &TextIOWrapper_Type) {
-    Ref<> closed = TRY(steal(PyObject_GetAttr(self->buffer, name<"closed">)));
-    if (TRY(truth_of(PyObject_IsTrue(closed.get())))) return raise(PyExc_ValueError, "I/O operation on closed file.");
+    if (TRY(stream_closed(self->buffer))) return raise(PyExc_ValueError, "I/O operation on closed file.");
     return Status::ok;
   }
   return check_closed(as_object(self));
@@ -140,8 +139,9 @@ Status text_init(TextIO* self, PyObject* buffer, PyObject* encoding, PyObject* e
   if (std::strlen(codec_text) != static_cast<size_t>(PyUnicode_GET_LENGTH(codec_name.get()))) {
     return raise(PyExc_ValueError, "embedded null character");
   }
-  for (PyObject** field : {&self->encoder, &self->decoder, &self->snapshot, &self->pending, &self->decoded}) clear_field(*field);
+  for (PyObject** field : {&self->encoder, &self->decoder, &self->snapshot, &self->decoded}) clear_field(*field);
   self->decoded_used = self->pending_size = 0;
+  self->has_pending = false;
   self->bytes_per_char = 0.0;
   Ref<> info = TRY(steal(_PyCodec_LookupTextEncoding(codec_text, "codecs.open()")));
   if (errors != Py_None) TRY(check_codec_names(nullptr, TRY(PyUnicode_AsUTF8(errors))));
@@ -211,7 +211,10 @@ Ref<> text_reconfigure(TextIO* self, PyObject* encoding, PyObject* errors, PyObj
   return none();
 }
 
-void destroy(TextIO* self) { self->ok = false; }
+void destroy(TextIO* self) {
+  self->ok = false;
+  PyMem_Free(std::exchange(self->pending, nullptr));
+}
 
 Ref<> text_detach(TextIO* self) {
   TRY(check_ready(self));
@@ -226,9 +229,6 @@ Ref<> text_detach(TextIO* self) {
 
 Ref<> encode(TextIO* self, PyObject* text) {
   if (self->direct_encoding) {
-    if (PyUnicode_IS_COMPACT_ASCII(text)) {
-      return steal(PyBytes_FromStringAndSize(static_cast<const char*>(PyUnicode_DATA(text)), PyUnicode_GET_LENGTH(text)));
-    }
     return steal(PyUnicode_AsEncodedString(text, TRY(PyUnicode_AsUTF8(self->encoding)), TRY(PyUnicode_AsUTF8(self->errors))));
   }
   self->at_start = false;
@@ -239,27 +239,54 @@ Ref<> encode(TextIO* self, PyObject* text) {
   return bytes;
 }
 
-}  // namespace
-
-Status write_pending(TextIO* self) {
-  if (!self->pending) return Status::ok;
-  Ref<> pieces = steal(std::exchange(self->pending, nullptr));
-  self->pending_size = 0;
-  Ref<> bytes;
-  if (PyList_GET_SIZE(pieces.get()) == 1) {
-    bytes = borrow(PyList_GET_ITEM(pieces.get(), 0));
-  } else {
-    Ref<> empty = TRY(steal(PyBytes_FromStringAndSize(nullptr, 0)));
-    bytes = TRY(steal(_PyBytes_Join(empty.get(), pieces.get())));
+Status append_pending(TextIO* self, const char* data, Py_ssize_t size) {
+  Py_ssize_t needed = self->pending_size + size;
+  if (needed > self->pending_capacity) {
+    Py_ssize_t capacity = std::max(needed, self->chunk_size);
+    auto* larger = static_cast<char*>(PyMem_Realloc(self->pending, static_cast<size_t>(capacity)));
+    if (!larger) {
+      PyErr_NoMemory();
+      return Status::error;
+    }
+    self->pending = larger;
+    self->pending_capacity = capacity;
   }
+  std::memcpy(self->pending + self->pending_size, data, static_cast<size_t>(size));
+  self->pending_size = needed;
+  self->has_pending = true;
+  return Status::ok;
+}
+
+Status write_bytes(TextIO* self, PyObject* bytes) {
   for (;;) {
-    Ref<> written = call(self->buffer, name<"write">, bytes.get());
+    Ref<> written = call(self->buffer, name<"write">, bytes);
     if (written) return Status::ok;
     if (!interrupted()) return failure;
   }
 }
 
+}  // namespace
+
+Status write_pending(TextIO* self) {
+  if (!self->has_pending) return Status::ok;
+  Ref<> bytes = TRY(steal(PyBytes_FromStringAndSize(self->pending, self->pending_size)));
+  self->has_pending = false;
+  self->pending_size = 0;
+  return write_bytes(self, bytes.get());
+}
+
 namespace {
+
+// Hands encoded text to the buffer: at once with `through`, else when there is a chunk of it.
+Status send(TextIO* self, const char* data, Py_ssize_t size, bool through) {
+  if (self->has_pending && self->pending_size + size > self->chunk_size) TRY(write_pending(self));
+  if (!self->has_pending && (through || size >= self->chunk_size)) {
+    Ref<> bytes = TRY(steal(PyBytes_FromStringAndSize(data, size)));
+    return write_bytes(self, bytes.get());
+  }
+  TRY(append_pending(self, data, size));
+  return through || self->pending_size >= self->chunk_size ? write_pending(self) : Status::ok;
+}
 
 Ref<> text_write(TextIO* self, PyObject* text) {
   TRY(check_ready(self));
@@ -278,14 +305,12 @@ Ref<> text_write(TextIO* self, PyObject* text) {
     translated = TRY(steal(PyUnicode_Replace(text, name<"\n">, line_end.get(), -1)));
   }
   bool flush = self->line_buffering && (has_newline || PyUnicode_FindChar(text, '\r', 0, length, 1) >= 0);
-  Ref<> bytes = TRY(encode(self, translated.get()));
-  Py_ssize_t size = PyBytes_GET_SIZE(bytes.get());
-  // A chunk that would make the pending text large sends what is there first.
-  if (self->pending && self->pending_size + size > self->chunk_size) TRY(write_pending(self));
-  if (!self->pending) self->pending = TRY(PyList_New(0));
-  TRY(status_of(PyList_Append(self->pending, bytes.get())));
-  self->pending_size += size;
-  if (self->pending_size >= self->chunk_size || flush || self->write_through) TRY(write_pending(self));
+  if (self->direct_encoding && PyUnicode_IS_COMPACT_ASCII(translated.get())) {
+    TRY(send(self, static_cast<const char*>(PyUnicode_DATA(translated.get())), PyUnicode_GET_LENGTH(translated.get()), flush || self->write_through));
+  } else {
+    Ref<> bytes = TRY(encode(self, translated.get()));
+    TRY(send(self, PyBytes_AS_STRING(bytes.get()), PyBytes_GET_SIZE(bytes.get()), flush || self->write_through));
+  }
   if (flush) (void)TRY(call(self->buffer, name<"flush">));
   if (self->snapshot || self->decoded) {
     forget_decoded(self);
@@ -416,6 +441,11 @@ Py_ssize_t line_end(TextIO* self, PyObject* text, Py_ssize_t start, Py_ssize_t* 
   Py_ssize_t length = PyUnicode_GET_LENGTH(text);
   *resume = length;
   if (self->read_translate || (!self->read_universal && !self->read_newline)) {
+    if (PyUnicode_KIND(text) == PyUnicode_1BYTE_KIND) {
+      const char* bytes = static_cast<const char*>(PyUnicode_DATA(text));
+      const void* found = std::memchr(bytes + start, '\n', static_cast<size_t>(length - start));
+      return found ? static_cast<const char*>(found) - bytes + 1 : -1;
+    }
     Py_ssize_t at = PyUnicode_FindChar(text, '\n', start, length, 1);
     return at < 0 ? -1 : at + 1;
   }
@@ -440,6 +470,16 @@ Py_ssize_t line_end(TextIO* self, PyObject* text, Py_ssize_t start, Py_ssize_t* 
 Ref<> read_line(TextIO* self, Py_ssize_t limit) {
   TRY(check_usable(self));
   TRY(write_pending(self));
+  if (limit < 0 && self->decoded) {
+    // Most lines lie within what is decoded.
+    Py_ssize_t resume;
+    Py_ssize_t begin = self->decoded_used;
+    Py_ssize_t behind = line_end(self, self->decoded, begin, &resume);
+    if (behind >= 0) {
+      self->decoded_used = behind;
+      return steal(PyUnicode_Substring(self->decoded, begin, behind));
+    }
+  }
   Ref<> pieces;       // whole chunks of a line that spans several
   Ref<> head;         // a last piece whose end may belong to the line end
   Py_ssize_t got = 0; // characters in pieces

@@ -13,14 +13,14 @@ struct TextIO : IoBase {
   PyObject* decoder;      // incremental, with newline translation around it; or null
   PyObject* read_newline; // what readline() looks for, or null for "\n" and universal modes
   PyObject* decoded;      // text decoded but not all read: [decoded_used, length) remains; or null
-  PyObject* pending;      // list of bytes not yet handed to the buffer, or null
   PyObject* snapshot;     // (decoder flags, bytes fed since) where tell() starts from, or null
   Py_ssize_t decoded_used;
-  Py_ssize_t pending_size;
+  char* pending;          // encoded text not yet handed to the buffer, when `has_pending`
+  Py_ssize_t pending_size, pending_capacity;
   Py_ssize_t chunk_size;
   double bytes_per_char;
   const char* write_newline;  // what "\n" becomes, or null
-  bool ok, detached;
+  bool ok, detached, has_pending;
   bool line_buffering, write_through;
   bool read_universal, read_translate, write_translate;
   bool seekable, telling, has_read1;
@@ -28,7 +28,7 @@ struct TextIO : IoBase {
   bool direct_encoding;  // no incremental encoder is needed: utf-8, ascii, latin-1
 
   using Fields = OwnedFields<&TextIO::dict, &TextIO::buffer, &TextIO::encoding, &TextIO::errors, &TextIO::encoder,
-                             &TextIO::decoder, &TextIO::read_newline, &TextIO::decoded, &TextIO::pending, &TextIO::snapshot>;
+                             &TextIO::decoder, &TextIO::read_newline, &TextIO::decoded, &TextIO::snapshot>;
 };
 
 Status check_ready(TextIO* self);
