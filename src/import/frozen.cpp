@@ -5,6 +5,8 @@
 
 #include <cstdio>
 #include <cstring>
+#include <iterator>
+#include <string_view>
 
 #include "base/names.h"
 #include "import/import_state.h"
@@ -53,6 +55,27 @@ constexpr Frozen kFrozen[] = {
     {"__phello__.spam", "__phello__.spam", "/__phello__", "spam", "<frozen __phello__.spam>", false, false},
     {"__hello_only__", nullptr, "", nullptr, "<frozen frozen_only>", false, false},
 };
+
+// The table that others may read, in its three parts: names without code.
+template <size_t N>
+struct PublishedTable {
+  _frozen entries[N + 1];
+};
+constexpr size_t position_of(std::string_view module) {
+  size_t i = 0;
+  while (kFrozen[i].module != module) ++i;
+  return i;
+}
+template <size_t First, size_t End>
+constexpr PublishedTable<End - First> published() {
+  PublishedTable<End - First> table{};
+  for (size_t i = First; i < End; ++i) table.entries[i - First] = {kFrozen[i].module, nullptr, 0, kFrozen[i].package, nullptr};
+  return table;
+}
+constexpr size_t kFirstOfLibrary = position_of("abc"), kFirstOfTests = position_of("__hello__");
+constexpr auto kPublishedBootstrap = published<0, kFirstOfLibrary>();
+constexpr auto kPublishedLibrary = published<kFirstOfLibrary, kFirstOfTests>();
+constexpr auto kPublishedTests = published<kFirstOfTests, std::size(kFrozen)>();
 
 // What an embedding program offers: the code marshalled.
 const _frozen* find_added(PyObject* module_name) {
@@ -166,3 +189,14 @@ Ref<> frozen_names() {
 }
 
 }  // namespace gill
+
+using namespace gill;
+
+extern "C" {
+
+extern const _frozen *_PyImport_FrozenBootstrap, *_PyImport_FrozenStdlib, *_PyImport_FrozenTest;
+[[gnu::visibility("default")]] const _frozen* _PyImport_FrozenBootstrap = kPublishedBootstrap.entries;
+[[gnu::visibility("default")]] const _frozen* _PyImport_FrozenStdlib = kPublishedLibrary.entries;
+[[gnu::visibility("default")]] const _frozen* _PyImport_FrozenTest = kPublishedTests.entries;
+
+}  // extern "C"

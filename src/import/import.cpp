@@ -393,11 +393,6 @@ const char* PyImport_GetMagicTag(void) { return "cpython-311"; }
 static struct _inittab g_no_modules[] = {{nullptr, nullptr}};
 struct _inittab* PyImport_Inittab = g_no_modules;
 const struct _frozen* PyImport_FrozenModules = nullptr;
-static const struct _frozen kNoFrozen[] = {{nullptr, nullptr, 0, 0, nullptr}};
-extern const struct _frozen *_PyImport_FrozenBootstrap, *_PyImport_FrozenStdlib, *_PyImport_FrozenTest;
-[[gnu::visibility("default")]] const struct _frozen* _PyImport_FrozenBootstrap = kNoFrozen;
-[[gnu::visibility("default")]] const struct _frozen* _PyImport_FrozenStdlib = kNoFrozen;
-[[gnu::visibility("default")]] const struct _frozen* _PyImport_FrozenTest = kNoFrozen;
 
 int PyImport_ExtendInittab(struct _inittab* more) {
   if (Py_IsInitialized()) Py_FatalError("PyImport_ExtendInittab() may not be called after Py_Initialize()");

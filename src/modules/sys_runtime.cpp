@@ -76,7 +76,8 @@ Status sys_setdlopenflags(PyObject*, int flags) {
 
 // ---- objects ----------------------------------------------------------------------------------------
 
-Maybe<Py_ssize_t> sys_getrefcount(PyObject*, PyObject* object) { return Py_REFCNT(object); }
+// The count of an immortal object says nothing: only extensions change it.
+Maybe<Py_ssize_t> sys_getrefcount(PyObject*, PyObject* object) { return is_immortal(object) ? kImmortalCount : Py_REFCNT(object); }
 
 PyObject* sys_getsizeof(PyObject*, PyObject* args, PyObject* kwargs) {
   static const char* const names[] = {"object", "default", nullptr};
