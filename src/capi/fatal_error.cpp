@@ -70,14 +70,14 @@ void fatal_error(const char* function, const char* message, int status) {
   // An error within this very report is not reported.
   if (!g_runtime.dying) {
     g_runtime.dying = true;
+    Interpreter* interpreter = thread ? thread->interpreter() : g_runtime.main_interpreter;
     if (!show_exception(thread)) {
       put("\n");
-      Interpreter* interpreter = thread ? thread->interpreter() : g_runtime.main_interpreter;
       // A thread that has let the lock go is still the one to be shown as current.
       PyThreadState* shown = thread ? thread : PyGILState_GetThisThreadState();
       if (interpreter && interpreter->threads) _Py_DumpTracebackThreads(STDERR_FILENO, published(interpreter), shown);
     }
-    if (thread) _Py_DumpExtensionModules(STDERR_FILENO, thread->interp);
+    if (interpreter) _Py_DumpExtensionModules(STDERR_FILENO, published(interpreter));
     if (thread && g_runtime.core_initialized) {
       PyErr_Clear();
       flush_standard_streams();

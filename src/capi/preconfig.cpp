@@ -15,6 +15,7 @@
 extern "C" {
 int _PyMem_GetAllocatorName(const char* text, PyMemAllocatorName* number);
 int _PyMem_SetupAllocators(PyMemAllocatorName number);
+int _PyMem_SetDefaultAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* old);
 int _Py_LegacyLocaleDetected(int);
 int _Py_CoerceLegacyLocale(int);
 char* _Py_SetLocaleFromEnv(int category);
@@ -150,6 +151,14 @@ PyStatus preinitialize(const PyPreConfig* given, const PyWideStringList* argv) {
   return PyStatus_Ok();
 }
 
+// Frees a list that was made before the allocators were chosen.
+void clear_early(PyWideStringList* list) {
+  PyMemAllocatorEx chosen;
+  _PyMem_SetDefaultAllocator(PYMEM_DOMAIN_RAW, &chosen);
+  _PyWideStringList_Clear(list);
+  PyMem_SetAllocator(PYMEM_DOMAIN_RAW, &chosen);
+}
+
 PyStatus decode_all(Py_ssize_t argc, char* const* argv, PyWideStringList* list) {
   for (Py_ssize_t i = 0; i < argc; ++i) {
     wchar_t* decoded = decode_argument(argv[i]);
@@ -183,7 +192,7 @@ PyStatus preinitialize_for_bytes(const PyConfig* config, Py_ssize_t argc, char* 
   PyWideStringList list = {};
   PyStatus status = decode_all(argc, argv, &list);
   if (!PyStatus_Exception(status)) status = preinitialize_for(config, &list);
-  _PyWideStringList_Clear(&list);
+  clear_early(&list);
   return status;
 }
 
@@ -209,7 +218,7 @@ PyStatus Py_PreInitializeFromBytesArgs(const PyPreConfig* config, Py_ssize_t arg
   PyWideStringList list = {};
   PyStatus status = decode_all(argc, argv, &list);
   if (!PyStatus_Exception(status)) status = preinitialize(config, &list);
-  _PyWideStringList_Clear(&list);
+  clear_early(&list);
   return status;
 }
 

@@ -8,6 +8,7 @@
 #include <cwchar>
 #include <utility>
 
+#include "memory/debug_hooks.h"
 #include "memory/heap.h"
 #include "memory/hooks.h"
 #include "memory/objects.h"
@@ -66,6 +67,7 @@ constexpr PyMemAllocatorEx kHeap = {nullptr, heap_malloc, heap_calloc, heap_real
 struct Allocators {
   PyMemAllocatorEx domains[3] = {kRaw, kHeap, kHeap};
   PyObjectArenaAllocator arena = {};
+  CheckedAllocator checked[3] = {};
   const char* chosen = "pymalloc";  // what PYTHONMALLOC asked for, by its full name
 };
 constinit Allocators g_allocators;
@@ -123,6 +125,8 @@ void* resize_plain_object(void* object, size_t size) {
   return moved;
 }
 
+bool is_allocating_collectable() { return t_wanted_kind != Kind::plain; }
+
 void* allocate_hooked(Kind kind, size_t size) {
   t_wanted_kind = kind;
   void* slot = malloc_in(PYMEM_DOMAIN_OBJ, size);
@@ -174,22 +178,49 @@ void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* allocator
 }
 void PyObject_GetArenaAllocator(PyObjectArenaAllocator* out) { *out = g_allocators.arena; }
 void PyObject_SetArenaAllocator(PyObjectArenaAllocator* allocator) { g_allocators.arena = *allocator; }
-const char* _PyMem_GetCurrentAllocatorName(void) { return g_allocators_replaced ? nullptr : g_allocators.chosen; }
 
-// The names of PYTHONMALLOC. There is one heap, which the collector needs, so they choose how much it checks and
-// what it is called.
+// The names of PYTHONMALLOC. There is one heap, which the collector needs, so they choose whether blocks are checked and
+// what the heap is called.
 namespace {
 struct AllocatorName {
   const char* text;
-  const char* full;
+  const char* name;
+  bool checks;
   PyMemAllocatorName number;
 };
 constexpr AllocatorName kAllocatorNames[] = {
-    {"default", "pymalloc", PYMEM_ALLOCATOR_DEFAULT},          {"debug", "pymalloc_debug", PYMEM_ALLOCATOR_DEBUG},
-    {"pymalloc", "pymalloc", PYMEM_ALLOCATOR_PYMALLOC},        {"pymalloc_debug", "pymalloc_debug", PYMEM_ALLOCATOR_PYMALLOC_DEBUG},
-    {"malloc", "malloc", PYMEM_ALLOCATOR_MALLOC},              {"malloc_debug", "malloc_debug", PYMEM_ALLOCATOR_MALLOC_DEBUG},
+    {"default", "pymalloc", false, PYMEM_ALLOCATOR_DEFAULT},   {"debug", "pymalloc", true, PYMEM_ALLOCATOR_DEBUG},
+    {"pymalloc", "pymalloc", false, PYMEM_ALLOCATOR_PYMALLOC}, {"pymalloc_debug", "pymalloc", true, PYMEM_ALLOCATOR_PYMALLOC_DEBUG},
+    {"malloc", "malloc", false, PYMEM_ALLOCATOR_MALLOC},       {"malloc_debug", "malloc", true, PYMEM_ALLOCATOR_MALLOC_DEBUG},
 };
+
+// Whether all domains have our own allocators, with checks or without.
+bool own_allocators(bool checks) {
+  for (PyMemAllocatorDomain domain : {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ}) {
+    const PyMemAllocatorEx& used = g_allocators.domains[domain];
+    if (has_checks(used) != checks) return false;
+    const PyMemAllocatorEx& original = checks ? g_allocators.checked[domain].original : used;
+    if (original.malloc != (domain == PYMEM_DOMAIN_RAW ? raw_malloc : heap_malloc)) return false;
+  }
+  return true;
+}
 }  // namespace
+
+const char* _PyMem_GetCurrentAllocatorName(void) {
+  bool malloc_asked = std::strcmp(g_allocators.chosen, "malloc") == 0;
+  if (own_allocators(false)) return g_allocators.chosen;
+  if (own_allocators(true)) return malloc_asked ? "malloc_debug" : "pymalloc_debug";
+  return nullptr;
+}
+void PyMem_SetupDebugHooks(void) {
+  constexpr char kLetters[] = {'r', 'm', 'o'};
+  for (PyMemAllocatorDomain domain : {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ}) {
+    const PyMemAllocatorEx& used = g_allocators.domains[domain];
+    if (has_checks(used)) continue;
+    PyMemAllocatorEx checked = with_checks(used, kLetters[domain], &g_allocators.checked[domain]);
+    PyMem_SetAllocator(domain, &checked);
+  }
+}
 [[gnu::visibility("default")]] int _PyMem_GetAllocatorName(const char* text, PyMemAllocatorName* number) {
   if (!text || !*text) {
     *number = PYMEM_ALLOCATOR_DEFAULT;
@@ -206,7 +237,8 @@ constexpr AllocatorName kAllocatorNames[] = {
   if (number == PYMEM_ALLOCATOR_NOT_SET) return 0;
   for (const AllocatorName& known : kAllocatorNames) {
     if (known.number != number) continue;
-    g_allocators.chosen = known.full;
+    g_allocators.chosen = known.name;
+    if (known.checks) PyMem_SetupDebugHooks();
     return 0;
   }
   return -1;

@@ -11,6 +11,8 @@ namespace gill {
 // Whether PyMem_* and PyObject_* must go through the table of allocators.
 extern constinit bool g_allocators_replaced;
 
+// Whether the block that is being asked for is a collectable object's.
+bool is_allocating_collectable();
 void* allocate_hooked(Kind kind, size_t size);
 void free_hooked(void* slot);
 

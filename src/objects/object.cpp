@@ -47,6 +47,12 @@ PyObject* compare(PyObject* left, PyObject* right, int operation) {
                Py_TYPE(left)->tp_name, Py_TYPE(right)->tp_name);
 }
 
+// Null, or what the memory functions' checks fill fresh and freed memory and its surroundings with.
+bool is_no_address(const void* p) {
+  auto address = reinterpret_cast<uintptr_t>(p);
+  return address == 0 || address == 0xCDCDCDCDCDCDCDCD || address == 0xDDDDDDDDDDDDDDDD || address == 0xFDFDFDFDFDFDFDFD;
+}
+
 }  // namespace
 
 Ref<> function_text(PyObject* function) { return steal(_PyObject_FunctionStr(function)); }
@@ -146,10 +152,7 @@ void _PyObject_Dump(PyObject* self) {
 }
 
 void _Py_BreakPoint() {}
-int _PyObject_IsFreed(PyObject* self) {
-  auto address = reinterpret_cast<uintptr_t>(self);
-  return address < 4096 || address == 0xDDDDDDDDDDDDDDDD || address == 0xCDCDCDCDCDCDCDCD || address == 0xFDFDFDFDFDFDFDFD;
-}
+int _PyObject_IsFreed(PyObject* self) { return is_no_address(self) || is_no_address(Py_TYPE(self)); }
 [[gnu::visibility("default")]] void _PyObject_AssertFailed(PyObject* self, const char* expression, const char* message, const char* file, int line, const char* function) {
   fprintf(stderr, "%s:%d: ", file, line);
   if (function) fprintf(stderr, "%s: ", function);

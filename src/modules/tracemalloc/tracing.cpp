@@ -5,6 +5,8 @@
 // frames where the thread has a state. Within a hook of a thread nothing is traced.
 #include "modules/tracemalloc/tracing.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -12,6 +14,11 @@
 #include "base/names.h"
 #include "objects/frame.h"
 #include "runtime/runtime.h"
+
+extern "C" {
+void _Py_DumpASCII(int fd, PyObject* text);
+void _Py_DumpDecimal(int fd, size_t value);
+}
 
 namespace gill {
 
@@ -173,11 +180,21 @@ bool note(Tracemalloc* self, void* p, size_t size) {
   return ok;
 }
 
+// A block that the thread is about to free: damage that shows only then is reported with its traceback.
+struct LeavingBlock {
+  uintptr_t address;
+  const Traceback* traceback;
+};
+thread_local constinit LeavingBlock t_leaving = {0, nullptr};
+
 void forget(void* p) {
   Tracemalloc* self = active();
   if (!self || !p) return;
   Guard guard(self);
-  remove(self, kDefaultDomain, reinterpret_cast<uintptr_t>(p));
+  Block* block = find_block(self, kDefaultDomain, reinterpret_cast<uintptr_t>(p));
+  if (!block || !block->used) return;
+  t_leaving = {block->address, block->trace.traceback};
+  remove(self, kDefaultDomain, block->address);
 }
 
 // ---- hooks ----------------------------------------------------------------------------------------------
@@ -234,6 +251,7 @@ void hooked_free(void* context, void* p) {
   auto* original = static_cast<PyMemAllocatorEx*>(context);
   forget(p);
   original->free(original->ctx, p);
+  t_leaving = {0, nullptr};
 }
 
 void install(PyMemAllocatorDomain domain, PyMemAllocatorEx* original) {
@@ -319,15 +337,34 @@ Ref<> traceback_tuple(const Traceback* traceback) {
   return result;
 }
 
-Ref<> traceback_of(unsigned domain, uintptr_t address) {
+// Null where the block is not traced.
+static const Traceback* traceback_at(unsigned domain, uintptr_t address) {
   Tracemalloc* self = active();
-  const Traceback* traceback = nullptr;
-  if (self) {
-    Guard guard(self);
-    Block* block = find_block(self, domain, address);
-    if (block && block->used) traceback = block->trace.traceback;
-  }
+  if (!self) return nullptr;
+  Guard guard(self);
+  Block* block = find_block(self, domain, address);
+  return block && block->used ? block->trace.traceback : nullptr;
+}
+
+Ref<> traceback_of(unsigned domain, uintptr_t address) {
+  const Traceback* traceback = traceback_at(domain, address);
   return traceback ? traceback_tuple(traceback) : none();
+}
+
+void dump_traceback_of(int fd, uintptr_t address) {
+  auto put = [fd](const char* text) { (void)!write(fd, text, std::strlen(text)); };
+  const Traceback* traceback = t_leaving.address == address ? t_leaving.traceback : traceback_at(kDefaultDomain, address);
+  if (!is_tracing()) put("Enable tracemalloc to get the memory block allocation traceback\n\n");
+  if (!traceback) return;
+  put("Memory block allocated at (most recent call first):\n");
+  for (int i = 0; i < traceback->count; ++i) {
+    put("  File \"");
+    _Py_DumpASCII(fd, traceback->frames[i].file_name);
+    put("\", line ");
+    _Py_DumpDecimal(fd, static_cast<size_t>(traceback->frames[i].line));
+    put("\n");
+  }
+  put("\n");
 }
 
 bool take_snapshot(Snapshot* out) {
@@ -372,5 +409,6 @@ int gill_untrack_memory(unsigned domain, uintptr_t address) {
   return 0;
 }
 PyObject* gill_memory_traceback(unsigned domain, uintptr_t address) { return tracemalloc::traceback_of(domain, address).release(); }
+void _PyMem_DumpTraceback(int fd, const void* p) { tracemalloc::dump_traceback_of(fd, reinterpret_cast<uintptr_t>(p)); }
 
 }  // extern "C"

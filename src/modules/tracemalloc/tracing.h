@@ -22,6 +22,8 @@ size_t own_memory();
 
 // The innermost frame first: ((file name, line), ...); None where the block is not traced.
 Ref<> traceback_of(unsigned domain, uintptr_t address);
+// Where the memory came from, for a report of damage: allocates nothing.
+void dump_traceback_of(int fd, uintptr_t address);
 Ref<> traceback_tuple(const Traceback* traceback);
 
 // A copy of what is traced, which stays as it is; empty where tracing is off. False when memory ran out.
