@@ -233,7 +233,7 @@ PyObject* PyBytes_DecodeEscape(const char* text, Py_ssize_t size, const char* er
   int first_char;
   const char* first_place;
   Ref<> result = decode_escape({text, static_cast<size_t>(size)}, errors, &first_char, &first_place);
-  if (result && warn_invalid_escape(first_char, first_place) != Status::ok) return nullptr;
+  if (result && warn_invalid_escape(first_char) != Status::ok) return nullptr;
   return result.release();
 }
 

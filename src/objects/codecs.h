@@ -67,8 +67,8 @@ class EncodeErrors {
 // An encoding name in lower case with `_` for other separators; false when it does not fit.
 bool normalize_encoding(const char* name, char* out, size_t size);
 
-// Warns about a backslash escape that means nothing: its character, or an octal value that is too large.
-Status warn_invalid_escape(int character, const char* place);
+// Warns about a backslash escape that means nothing: its character, or an octal value that is too large; -1 when there was none.
+Status warn_invalid_escape(int character);
 
 // UTF-8 of one character, which is not a surrogate unless the caller wants it so.
 inline int put_utf8(U4 c, char* to) {

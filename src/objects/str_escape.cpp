@@ -25,7 +25,7 @@ U4 hex_value(const char* text, Py_ssize_t size, Py_ssize_t& at, int& left) {
 
 struct EscapeReport {
   int first_invalid_char = -1;
-  const char* first_invalid = nullptr;
+  const char* first_invalid = nullptr;  // may dangle once an error handler has put in another input
 };
 
 // A `\N{...}` name, from `text` on behind the N; moves `at`. Zero when it names nothing, with the reason set.
@@ -228,10 +228,11 @@ Ref<> encode_escape(PyObject* s, bool raw) {
 
 }  // namespace
 
-Status warn_invalid_escape(int character, const char* place) {
-  if (!place) return Status::ok;
+Status warn_invalid_escape(int character) {
+  if (character < 0) return Status::ok;
   return status_of(character > 0xff
-                       ? PyErr_WarnFormat(PyExc_DeprecationWarning, 1, "invalid octal escape sequence '\\%.3s'", place)
+                       ? PyErr_WarnFormat(PyExc_DeprecationWarning, 1, "invalid octal escape sequence '\\%c%c%c'", '0' + (character >> 6),
+                                          '0' + (character >> 3 & 7), '0' + (character & 7))
                        : PyErr_WarnFormat(PyExc_DeprecationWarning, 1, "invalid escape sequence '\\%c'", character));
 }
 
@@ -261,7 +262,7 @@ PyObject* _PyUnicode_DecodeUnicodeEscapeInternal(const char* text, Py_ssize_t si
 PyObject* _PyUnicode_DecodeUnicodeEscapeStateful(const char* text, Py_ssize_t size, const char* errors, Py_ssize_t* consumed) {
   EscapeReport report;
   Ref<> result = decode_escape(text, size, errors, consumed, report);
-  if (result && warn_invalid_escape(report.first_invalid_char, report.first_invalid) != Status::ok) return nullptr;
+  if (result && warn_invalid_escape(report.first_invalid_char) != Status::ok) return nullptr;
   return result.release();
 }
 
