@@ -13,6 +13,7 @@
 #include "base/names.h"
 #include "capi/config.h"
 #include "import/import_state.h"
+#include "lock/interpreter_lock.h"
 #include "memory/collector.h"
 #include "modules/builtins.h"
 #include "modules/faulthandler_module.h"
@@ -177,6 +178,18 @@ void finish_interpreter(Interpreter* interpreter) {
   finalize_types(interpreter);
 }
 
+// The end of an interpreter and its last thread state, whose lock this thread holds and lets go.
+void discard_interpreter(ThreadState* thread) {
+  Interpreter* interpreter = thread->interpreter();
+  InterpreterLock* lock = interpreter->lock;
+  make_current(nullptr);
+  lock->move_holder(nullptr);
+  PyThreadState_Delete(thread);
+  PyConfig_Clear(&interpreter->config);
+  delete_interpreter(interpreter);
+  lock->release();
+}
+
 }  // namespace
 }  // namespace gill
 
@@ -260,16 +273,14 @@ int Py_FinalizeEx(void) {
   while (g_runtime.exit_function_count > 0) g_runtime.exit_functions[--g_runtime.exit_function_count]();
   std::fflush(stdout);
   std::fflush(stderr);
-  if (thread->prev || thread->next) {
-    // Daemon threads still want the lock. They never get it, and what they would look at meanwhile stays.
+  if (thread->prev || thread->next || g_runtime.interpreters->next) {
+    // Daemon threads still want the lock, or may. They never get it, and what they would look at meanwhile stays.
     make_current(nullptr);
     g_runtime.main_interpreter = nullptr;
+    g_runtime.lock = nullptr;
     return result;
   }
-  detach_thread(thread);
-  PyThreadState_Delete(thread);
-  PyConfig_Clear(&interpreter->config);
-  delete_interpreter(interpreter);
+  discard_interpreter(thread);
   g_runtime.finalizing = nullptr;
   return result;
 }
@@ -301,8 +312,7 @@ PyThreadState* Py_NewInterpreter(void) {
   PyStatus status = copy_config(&interpreter->config, &model->config);
   ThreadState* thread = PyStatus_Exception(status) ? nullptr : new_thread_state(interpreter);
   if (!thread) return nullptr;
-  if (old) detach_thread(old);
-  attach_thread(thread, false);
+  PyThreadState_Swap(thread);
   status = start_interpreter(interpreter);
   if (!PyStatus_Exception(status)) return thread;
   Py_EndInterpreter(thread);
@@ -320,10 +330,7 @@ void Py_EndInterpreter(PyThreadState* state) {
   if (thread != interpreter->threads || thread->next) Py_FatalError("not the last thread");
   finish_interpreter(interpreter);
   PyThreadState_Clear(thread);
-  detach_thread(thread);
-  PyThreadState_Delete(thread);
-  PyConfig_Clear(&interpreter->config);
-  delete_interpreter(interpreter);
+  discard_interpreter(thread);
 }
 
 
@@ -354,11 +361,19 @@ void PyInterpreterState_Clear(PyInterpreterState* given) {
   }
 }
 
+// May be called without the lock.
 void PyInterpreterState_Delete(PyInterpreterState* given) {
   Interpreter* interpreter = internal(given);
+  InterpreterLock* lock = interpreter->lock;
+  bool locked = current_thread() != nullptr;
+  if (!locked) {
+    lock->acquire({PyThread_get_thread_ident(), &interpreter->eval_requests}, Arrival::computing);
+    lock->move_holder(nullptr);
+  }
   while (interpreter->threads) PyThreadState_Delete(interpreter->threads);
   PyConfig_Clear(&interpreter->config);
   delete_interpreter(interpreter);
+  if (!locked) lock->release();
 }
 
 }  // extern "C"

@@ -25,11 +25,11 @@ timespec after_us(uint64_t microseconds) {
 
 struct InterpreterLock::Waiter {
   pthread_cond_t wakeup;
-  unsigned long thread_id;
+  LockUser user;
   bool owner = false;
   Waiter* next = nullptr;
 
-  explicit Waiter(unsigned long id) : thread_id(id) {
+  explicit Waiter(LockUser who) : user(who) {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -52,19 +52,22 @@ InterpreterLock::Waiter* InterpreterLock::Queue::pop() {
   return waiter;
 }
 
-InterpreterLock::InterpreterLock(std::atomic<uint32_t>* requests, uint32_t drop_bit) : requests_(requests), drop_bit_(drop_bit) {
-  pthread_mutex_init(&mutex_, nullptr);
-}
+InterpreterLock::InterpreterLock(uint32_t drop_bit) : drop_bit_(drop_bit) { pthread_mutex_init(&mutex_, nullptr); }
 InterpreterLock::~InterpreterLock() { pthread_mutex_destroy(&mutex_); }
 
-void InterpreterLock::acquire(unsigned long thread_id, Arrival arrival) {
+void InterpreterLock::note_holder(LockUser user) {
+  holder_.store(user.thread_id, std::memory_order_relaxed);
+  requests_.store(user.requests, std::memory_order_relaxed);
+}
+
+void InterpreterLock::acquire(LockUser user, Arrival arrival) {
   uint32_t free = 0;
   if (!word_.compare_exchange_strong(free, kHeld, std::memory_order_acquire, std::memory_order_relaxed)) {
     pthread_mutex_lock(&mutex_);
     // From here on the holder must come through the mutex to let go.
     uint32_t before = word_.fetch_add(kOneWaiter, std::memory_order_acquire);
     if (before & kHeld) {
-      Waiter waiter(thread_id);
+      Waiter waiter(user);
       wait_in_queue(waiter, arrival);
     } else {
       // It was let go in between. Nobody is queued then: with waiters a release hands over.
@@ -72,8 +75,21 @@ void InterpreterLock::acquire(unsigned long thread_id, Arrival arrival) {
     }
     pthread_mutex_unlock(&mutex_);
   }
-  holder_.store(thread_id, std::memory_order_relaxed);
+  note_holder(user);
   statistics_.acquisitions.store(statistics_.acquisitions.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+// Called with the mutex held and a waiter counted in `word_`.
+void InterpreterLock::ask_to_yield() {
+  std::atomic<uint32_t>* requests = requests_.load(std::memory_order_relaxed);
+  if (requests->load(std::memory_order_relaxed) & drop_bit_) return;
+  requests->fetch_or(drop_bit_, std::memory_order_release);
+  statistics_.requests.fetch_add(1, std::memory_order_relaxed);
+}
+
+// By the holder. Whether there was one.
+bool InterpreterLock::withdraw_request() {
+  return requests_.load(std::memory_order_relaxed)->fetch_and(~drop_bit_, std::memory_order_relaxed) & drop_bit_;
 }
 
 // Called with the mutex held, counted as a waiter in `word_`.
@@ -89,10 +105,7 @@ void InterpreterLock::wait_in_queue(Waiter& waiter, Arrival arrival) {
     if (waiter.owner) break;
     // A new holder since gets its time; the same one is asked.
     unsigned long current = holder_.load(std::memory_order_relaxed);
-    if (current == holder && !(requests_->load(std::memory_order_relaxed) & drop_bit_)) {
-      requests_->fetch_or(drop_bit_, std::memory_order_release);
-      statistics_.requests.fetch_add(1, std::memory_order_relaxed);
-    }
+    if (current == holder) ask_to_yield();
     holder = current;
   }
   note_wait(now_ns() - begin, holder);
@@ -118,26 +131,35 @@ InterpreterLock::Waiter* InterpreterLock::choose_next() {
 
 // Called with the mutex held by the owner of the lock.
 void InterpreterLock::hand_over(Waiter* next) {
-  requests_->fetch_and(~drop_bit_, std::memory_order_relaxed);
+  withdraw_request();
   word_.fetch_sub(kOneWaiter, std::memory_order_release);
   next->owner = true;
-  holder_.store(next->thread_id, std::memory_order_relaxed);
+  note_holder(next->user);
   pthread_cond_signal(&next->wakeup);
 }
 
 void InterpreterLock::release() {
-  holder_.store(0, std::memory_order_relaxed);
+  if (contended()) {
+    pthread_mutex_lock(&mutex_);
+    hand_over(choose_next());
+    pthread_mutex_unlock(&mutex_);
+    return;
+  }
+  std::atomic<uint32_t>* requests = requests_.load(std::memory_order_relaxed);
+  note_holder({0, &nobody_});
   uint32_t alone = kHeld;
   if (word_.compare_exchange_strong(alone, 0, std::memory_order_release, std::memory_order_relaxed)) return;
+  // Somebody came in between.
+  requests_.store(requests, std::memory_order_relaxed);
   pthread_mutex_lock(&mutex_);
   hand_over(choose_next());
   pthread_mutex_unlock(&mutex_);
 }
 
-void InterpreterLock::yield(unsigned long thread_id) {
-  requests_->fetch_and(~drop_bit_, std::memory_order_relaxed);
+void InterpreterLock::yield(LockUser user) {
+  withdraw_request();
   if (!contended()) return;
-  Waiter waiter(thread_id);
+  Waiter waiter(user);
   pthread_mutex_lock(&mutex_);
   if (returning_.first || computing_.first) {
     statistics_.forced_switches.fetch_add(1, std::memory_order_relaxed);
@@ -145,17 +167,30 @@ void InterpreterLock::yield(unsigned long thread_id) {
     word_.fetch_add(kOneWaiter, std::memory_order_relaxed);
     hand_over(next);
     wait_in_queue(waiter, Arrival::computing);
-    holder_.store(thread_id, std::memory_order_relaxed);
+    note_holder(user);
   }
   pthread_mutex_unlock(&mutex_);
 }
 
-void InterpreterLock::reinitialize_after_fork(unsigned long thread_id) {
-  pthread_mutex_init(&mutex_, nullptr);
-  returning_ = computing_ = Queue();
-  word_.store(kHeld, std::memory_order_relaxed);
-  holder_.store(thread_id, std::memory_order_relaxed);
-  requests_->fetch_and(~drop_bit_, std::memory_order_relaxed);
+void InterpreterLock::move_holder(std::atomic<uint32_t>* requests) {
+  if (!requests) requests = &nobody_;
+  // With the mutex: a waiter may be about to ask in the old word, whose interpreter may end next.
+  pthread_mutex_lock(&mutex_);
+  bool asked = withdraw_request();
+  requests_.store(requests, std::memory_order_relaxed);
+  if (asked) requests->fetch_or(drop_bit_, std::memory_order_relaxed);
+  pthread_mutex_unlock(&mutex_);
+}
+
+void InterpreterLock::hold_for_fork() { pthread_mutex_lock(&mutex_); }
+
+void InterpreterLock::let_go_after_fork(bool in_child) {
+  if (in_child) {
+    returning_ = computing_ = Queue();
+    word_.store(kHeld, std::memory_order_relaxed);
+    withdraw_request();
+  }
+  pthread_mutex_unlock(&mutex_);
 }
 
 }  // namespace gill

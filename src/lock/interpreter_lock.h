@@ -1,4 +1,5 @@
-// The lock of one interpreter: whoever holds it may touch the interpreter's objects.
+// The lock of interpreters: whoever holds it may touch their objects. All interpreters of the process share one, as extensions
+// for Python 3.11 rely on.
 //
 // Policy
 //   * Nobody waits: acquire and release are one atomic operation each.
@@ -13,7 +14,9 @@
 //
 // Invariant: `word_` is (waiters << 1 | held). It is changed without the mutex only from "nobody waits";
 // the queues, and any change while somebody waits, are guarded by `mutex_`. A queued waiter is woken
-// exactly once, by the thread that made it the owner.
+// exactly once, by the thread that made it the owner. `requests_` is the word in which the holder looks for requests, or
+// `nobody_` while there is none who said so: with the mutex and a waiter counted, a word read from it stays alive, because its
+// interpreter cannot let go, let alone end.
 //
 // Statistics are written by the holder or under the mutex, and read without either: relaxed atomics.
 #pragma once
@@ -27,6 +30,12 @@ namespace gill {
 
 enum class Arrival { computing, returning };  // from a yield or a start; from a blocking call
 
+// A thread at the lock: who it is, and the word in which it looks for the request to yield while it holds the lock.
+struct LockUser {
+  unsigned long thread_id;
+  std::atomic<uint32_t>* requests;
+};
+
 struct LockStatistics {
   std::atomic<uint64_t> acquisitions = 0;
   std::atomic<uint64_t> contended = 0;        // acquisitions that had to wait
@@ -39,15 +48,17 @@ struct LockStatistics {
 
 class InterpreterLock {
  public:
-  // `requests` is the word in which the holder looks for the request to yield, `drop_bit` its bit.
-  InterpreterLock(std::atomic<uint32_t>* requests, uint32_t drop_bit);
+  // `drop_bit` is what is set in a holder's word to request that it yields.
+  explicit InterpreterLock(uint32_t drop_bit);
   InterpreterLock(const InterpreterLock&) = delete;
   ~InterpreterLock();
 
-  void acquire(unsigned long thread_id, Arrival arrival);
+  void acquire(LockUser user, Arrival arrival);
   void release();
   // Lets a waiter run, and waits for the next turn. Does nothing when nobody waits.
-  void yield(unsigned long thread_id);
+  void yield(LockUser user);
+  // The holder goes on in another interpreter, or in none (null).
+  void move_holder(std::atomic<uint32_t>* requests);
 
   bool contended() const { return word_.load(std::memory_order_relaxed) > 1; }
   unsigned long holder() const { return holder_.load(std::memory_order_relaxed); }
@@ -56,8 +67,9 @@ class InterpreterLock {
   uint64_t switch_interval_us() const { return interval_us_.load(std::memory_order_relaxed); }
   void set_switch_interval_us(uint64_t interval) { interval_us_.store(interval ? interval : 1, std::memory_order_relaxed); }
 
-  // In the child of a fork only the forking thread exists, and it holds the lock.
-  void reinitialize_after_fork(unsigned long thread_id);
+  // Around a fork, by the holder: it must not find another thread in the middle of a change. In the child nobody waits.
+  void hold_for_fork();
+  void let_go_after_fork(bool in_child);
 
  private:
   struct Waiter;
@@ -68,6 +80,9 @@ class InterpreterLock {
     Waiter* pop();
   };
 
+  void note_holder(LockUser user);
+  bool withdraw_request();
+  void ask_to_yield();
   void wait_in_queue(Waiter& waiter, Arrival arrival);
   Waiter* choose_next();
   void hand_over(Waiter* next);
@@ -76,7 +91,8 @@ class InterpreterLock {
   std::atomic<uint32_t> word_ = 0;
   std::atomic<unsigned long> holder_ = 0;
   std::atomic<uint64_t> interval_us_ = 5000;
-  std::atomic<uint32_t>* const requests_;
+  std::atomic<uint32_t> nobody_ = 0;
+  std::atomic<std::atomic<uint32_t>*> requests_ = &nobody_;
   const uint32_t drop_bit_;
   pthread_mutex_t mutex_;
   Queue returning_;

@@ -45,8 +45,44 @@ Heap* new_heap() {
   return heap;
 }
 
-void delete_heap(Heap* heap) {
-  if (!heap) return;
+void Heap::untrack_all() {
+  for (Page* page = collectable_; page; page = page->gc_next) {
+    std::memset(page->bitmap(kTracked), 0, page->words * sizeof(uint64_t));
+    list_as(page, kNotYoung);
+  }
+}
+
+// The page of a heap that ends.
+void Heap::adopt(Page* page) {
+  page->heap = this;
+  page->bucket = kNoBucket;
+  if (page->kind != Kind::plain) link_collectable(page);
+  counters_.pages += page->run_pages;
+  if (page->size_class == kRunClass) counters_.run_bytes += page->object_bytes;
+  else if (page->free_count) enter_bucket(page);
+}
+
+void delete_heap(Heap* heap, Heap* heir) {
+  heap->untrack_all();
+  heap->flush();
+  for (auto& of_kind : heap->cursors_) {
+    for (Heap::Cursor& cursor : of_kind) {
+      Page* page = cursor.page;
+      heap->put_back(cursor);
+      if (page) heap->freed_one(page);
+    }
+  }
+  struct Inheritance {
+    Heap *from, *to;
+  } inheritance = {heap, heir};
+  for_each_taken_run(
+      [](void* run, void* context) {
+        auto* page = static_cast<Page*>(run);
+        auto* of = static_cast<Inheritance*>(context);
+        if (page->heap == of->from) of->to->adopt(page);
+        return size_t{page->run_pages};
+      },
+      &inheritance);
   if (t_heap == heap) t_heap = nullptr;
   std::free(heap);
 }

@@ -191,6 +191,9 @@ class Heap {
   // `slot` is the start of the slot, prefix included.
   static void free(void* slot);
 
+  // Takes all objects from the collector: the interpreter that could run their finalizers ends.
+  void untrack_all();
+
   // Gives the slots in magazines back to their pages, so that pages can run empty.
   void flush();
 
@@ -213,7 +216,7 @@ class Heap {
 
  private:
   friend Heap* new_heap();
-  friend void delete_heap(Heap*);
+  friend void delete_heap(Heap*, Heap*);
 
   void* allocate_stressed(Kind kind, size_t size);
   void* allocate_slow(Kind kind, int index);
@@ -229,6 +232,7 @@ class Heap {
   void release_page(Page* page);
   void trim_page(Page* page, bool at_once);
   void link_collectable(Page* page);
+  void adopt(Page* page);
 
   Magazine magazines_[kKinds][kMagazineClasses];
   Cursor cursors_[kKinds][kSizeClasses];
@@ -240,7 +244,8 @@ class Heap {
 };
 
 Heap* new_heap();
-void delete_heap(Heap* heap);
+// What is left in the heap belongs to the heir, untracked. Needs the lock of both.
+void delete_heap(Heap* heap, Heap* heir);
 
 // The heap of the interpreter whose lock this thread holds, or null.
 extern thread_local constinit Heap* t_heap [[gnu::tls_model("initial-exec")]];

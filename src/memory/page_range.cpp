@@ -154,6 +154,14 @@ void give_pages(void* p, size_t count) {
   if (g_pages.dirty_count > kDirtyLimit) trim_locked();
 }
 
+void for_each_taken_run(size_t (*visit)(void* first, void* context), void* context) {
+  Guard guard;
+  for (size_t i = 0; i < g_pages.accessible;) {
+    if (g_pages.taken[i / 64] == 0) i = (i / 64 + 1) * 64;
+    else i += is_set(g_pages.taken, i) ? visit(address(i), context) : 1;
+  }
+}
+
 void trim_pages() {
   Guard guard;
   trim_locked();
@@ -170,9 +178,6 @@ bool fit_range_to_limit() {
 }
 
 void hold_pages_for_fork() { pthread_mutex_lock(&g_pages.mutex); }
-void let_pages_go_after_fork(bool in_child) {
-  if (in_child) pthread_mutex_init(&g_pages.mutex, nullptr);
-  else pthread_mutex_unlock(&g_pages.mutex);
-}
+void let_pages_go_after_fork() { pthread_mutex_unlock(&g_pages.mutex); }
 
 }  // namespace gill

@@ -9,6 +9,9 @@ namespace gill {
 // `count` pages in a row, zeroed or not; null when there are none.
 void* take_pages(size_t count);
 void give_pages(void* first, size_t count);
+// Calls `visit` for the first page of every run that is taken. It returns how many pages the run has, and takes and gives none.
+void for_each_taken_run(size_t (*visit)(void* first, void* context), void* context);
+
 // Hands the memory of given-back pages to the operating system now. They stay usable.
 void trim_pages();
 
@@ -24,6 +27,6 @@ auto request_memory(Request request) {
 
 // A fork must not find the range in the middle of a change by another thread.
 void hold_pages_for_fork();
-void let_pages_go_after_fork(bool in_child);
+void let_pages_go_after_fork();
 
 }  // namespace gill

@@ -5,7 +5,7 @@
 #include <new>
 
 #include "base/result.h"
-#include "runtime/interpreter.h"
+#include "runtime/runtime.h"
 
 namespace gill {
 
@@ -21,9 +21,8 @@ DictState& dict_state() {
 
 uint32_t keys_version(DictKeys* keys) {
   if (!keys->version && keys != empty_keys()) {
-    DictState& state = dict_state();
     // Once all numbers are used no more caches are filled; 0 is never equal to a cached one.
-    if (state.next_keys_version) keys->version = state.next_keys_version++;
+    if (g_runtime.next_keys_version) keys->version = g_runtime.next_keys_version++;
   }
   return keys->version;
 }

@@ -123,7 +123,6 @@ uint32_t keys_version(DictKeys* keys);
 // What a dict remembers for its interpreter.
 struct DictState {
   uint64_t next_dict_version = 1;
-  uint32_t next_keys_version = 1;
 };
 DictState& dict_state();
 

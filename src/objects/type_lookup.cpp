@@ -17,6 +17,8 @@
 
 #include <cstring>
 
+#include "runtime/runtime.h"
+
 namespace gill {
 
 StaticTypeRecord* TypeState::record_of(PyTypeObject* type) {
@@ -34,7 +36,6 @@ StaticTypeRecord* TypeState::record_of(PyTypeObject* type) {
 TypeState* create_type_state(Interpreter* interpreter) {
   auto* state = static_cast<TypeState*>(PyMem_RawCalloc(1, sizeof(TypeState)));
   if (!state) Py_FatalError("no memory for the type state");
-  state->next_version = 1;
   return interpreter->types = state;
 }
 
@@ -53,13 +54,12 @@ PyObject** type_weak_list_slot(PyTypeObject* type) {
 bool assign_version_tag(PyTypeObject* type) {
   if (PyType_HasFeature(type, Py_TPFLAGS_VALID_VERSION_TAG)) return true;
   if (!PyType_HasFeature(type, Py_TPFLAGS_READY)) return false;
-  TypeState& state = type_state();
-  if (state.next_version == 0) return false;  // four thousand million changes: go on without the cache
+  if (g_runtime.next_type_version == 0) return false;  // four thousand million changes: go on without the cache
   PyObject* bases = type->tp_bases;
   for (Py_ssize_t i = 0; bases && i < PyTuple_GET_SIZE(bases); ++i) {
     if (!assign_version_tag(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(bases, i)))) return false;
   }
-  type->tp_version_tag = state.next_version++;
+  type->tp_version_tag = g_runtime.next_type_version++;
   type->tp_flags |= Py_TPFLAGS_VALID_VERSION_TAG;
   return true;
 }
@@ -181,7 +181,7 @@ unsigned int PyType_ClearCache() {
     entry = {};
     if (name) release(name);
   }
-  return state.next_version - 1;
+  return g_runtime.next_type_version - 1;
 }
 
 PyObject* _PyObject_LookupSpecialId(PyObject* self, _Py_Identifier* id) {

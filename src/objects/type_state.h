@@ -1,4 +1,4 @@
-// What one interpreter remembers about types: the method cache, version tags, and for types that live in static
+// What one interpreter remembers about types: the method cache, and for types that live in static
 // memory (which several interpreters share) their subclasses and weak references.
 #pragma once
 
@@ -28,7 +28,6 @@ struct StaticTypeRecord {
 struct TypeState {
   static constexpr unsigned kCacheBits = 12;
   MethodCacheEntry cache[1u << kCacheBits];
-  unsigned next_version = 1;
 
   // Buckets by address.
   static constexpr unsigned kRecordBuckets = 512;

@@ -1,7 +1,7 @@
 // Forking: the functions that are to be called around it, and making the child whole.
 //
-// Only the forking thread exists in the child. What other threads may have held at that moment is either held by the forking thread
-// during the fork (the import lock, the lists of threads, the pages of the heap) or made new.
+// Only the forking thread exists in the child. What other threads may have held at that moment is held by the forking thread during
+// the fork: the import lock, the lists of threads, the pages of the heap, the inside of the interpreter lock.
 #include <Python.h>
 #include <pthread.h>
 
@@ -48,6 +48,14 @@ void forget_signals() {
   signals.any = false;
 }
 
+// In the child the forking thread owns what it held, too.
+void let_go(bool in_child) {
+  g_runtime.lock->let_go_after_fork(in_child);
+  let_pages_go_after_fork();
+  pthread_mutex_unlock(&g_runtime.pending.mutex);
+  pthread_mutex_unlock(&g_runtime.list_mutex);
+}
+
 }  // namespace
 }  // namespace gill
 
@@ -70,12 +78,11 @@ void PyOS_BeforeFork(void) {
   pthread_mutex_lock(&g_runtime.list_mutex);
   pthread_mutex_lock(&g_runtime.pending.mutex);
   hold_pages_for_fork();
+  g_runtime.lock->hold_for_fork();
 }
 
 void PyOS_AfterFork_Parent(void) {
-  let_pages_go_after_fork(false);
-  pthread_mutex_unlock(&g_runtime.pending.mutex);
-  pthread_mutex_unlock(&g_runtime.list_mutex);
+  let_go(false);
   if (_PyImport_ReleaseLock() <= 0) Py_FatalError("failed releasing import lock after fork");
   call_all(current_interpreter()->after_fork_in_parent, false);
 }
@@ -83,16 +90,9 @@ void PyOS_AfterFork_Parent(void) {
 void PyOS_AfterFork_Child(void) {
   ThreadState* thread = current_thread();
   Interpreter* interpreter = thread->interpreter();
-  let_pages_go_after_fork(true);
-  pthread_mutex_init(&g_runtime.pending.mutex, nullptr);
-  pthread_mutex_init(&g_runtime.list_mutex, nullptr);
+  let_go(true);
   g_runtime.main_thread = PyThread_get_thread_ident();
   thread->native_thread_id = PyThread_get_thread_native_id();
-  for (Interpreter* each = g_runtime.interpreters; each; each = each->next) {
-    each->lock->reinitialize_after_fork(PyThread_get_thread_ident());
-    // Another interpreter's lock is nobody's now.
-    if (each != interpreter) each->lock->release();
-  }
   forget_signals();
   _PyImport_ReleaseLock();
   // The objects of the threads that are not here are released, which may run their finalizers.

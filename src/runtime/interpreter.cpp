@@ -24,23 +24,26 @@ class ListGuard {
 }  // namespace
 
 Interpreter* new_interpreter() {
-  void* memory = PyMem_RawCalloc(1, sizeof(Interpreter));
-  void* lock = PyMem_RawMalloc(sizeof(InterpreterLock));
-  if (!memory || !lock) {
-    PyMem_RawFree(memory);
-    PyMem_RawFree(lock);
-    return nullptr;
+  if (!g_runtime.lock) {
+    void* lock = PyMem_RawMalloc(sizeof(InterpreterLock));
+    if (!lock) return nullptr;
+    g_runtime.lock = new (lock) InterpreterLock(kRequestDropLock);
   }
+  void* memory = PyMem_RawCalloc(1, sizeof(Interpreter));
+  if (!memory) return nullptr;
   auto* interpreter = new (memory) Interpreter();
-  interpreter->lock = new (lock) InterpreterLock(&interpreter->eval_requests, kRequestDropLock);
-  interpreter->heap = new_heap();
+  interpreter->lock = g_runtime.lock;
+  interpreter->heap = g_runtime.main_interpreter || !g_runtime.main_heap ? new_heap() : g_runtime.main_heap;
   interpreter->collector = interpreter->heap ? new_collector(interpreter->heap) : nullptr;
   if (!interpreter->collector) return nullptr;
   ListGuard guard;
   interpreter->id = g_runtime.next_interpreter_id++;
   interpreter->next = g_runtime.interpreters;
   g_runtime.interpreters = interpreter;
-  if (!g_runtime.main_interpreter) g_runtime.main_interpreter = interpreter;
+  if (!g_runtime.main_interpreter) {
+    g_runtime.main_interpreter = interpreter;
+    g_runtime.main_heap = interpreter->heap;
+  }
   return interpreter;
 }
 
@@ -53,9 +56,8 @@ void delete_interpreter(Interpreter* interpreter) {
     if (g_runtime.main_interpreter == interpreter) g_runtime.main_interpreter = nullptr;
   }
   delete_collector(interpreter->collector);
-  delete_heap(interpreter->heap);
-  interpreter->lock->~InterpreterLock();
-  PyMem_RawFree(interpreter->lock);
+  if (interpreter->heap == g_runtime.main_heap) interpreter->heap->untrack_all();
+  else delete_heap(interpreter->heap, g_runtime.main_heap);
   PyMem_RawFree(interpreter);
 }
 
@@ -123,7 +125,7 @@ int handle_eval_requests(ThreadState* thread) {
   }
   if (bits & kRequestDropLock) {
     make_current(nullptr);
-    interpreter->lock->yield(PyThread_get_thread_ident());
+    interpreter->lock->yield(lock_user(thread));
     if (g_runtime.finalizing.load(std::memory_order_acquire) && g_runtime.finalizing.load() != thread) {
       interpreter->lock->release();
       PyThread_exit_thread();

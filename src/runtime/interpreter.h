@@ -1,4 +1,4 @@
-// One Python interpreter: its heap, its lock, its modules and what each floor of the runtime must
+// One Python interpreter: its heap, its modules and what each floor of the runtime must
 // remember. A floor's own state is a structure that only that floor defines; here it is a pointer.
 #pragma once
 
@@ -45,7 +45,7 @@ struct Interpreter {
 
   Heap* heap = nullptr;
   Collector* collector = nullptr;
-  InterpreterLock* lock = nullptr;
+  InterpreterLock* lock = nullptr;  // the process's one, as long as extensions expect that
 
   PyObject* modules = nullptr;        // sys.modules
   PyObject* sysdict = nullptr;        // sys.__dict__

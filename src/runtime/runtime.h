@@ -48,8 +48,14 @@ struct GivenPaths {
 struct Faulthandler;
 struct Tracemalloc;
 struct CrossInterpreterClass;
+struct LockUser;
 
 struct Runtime {
+  // What every interpreter's `lock` points to. Left to the threads that wait for it when shutdown cannot end them.
+  InterpreterLock* lock = nullptr;
+  // The main interpreter's. It outlives that, because what static types hold lives there, and inherits from the others' heaps.
+  Heap* main_heap = nullptr;
+
   // Guards the lists of interpreters and thread states. Never held while Python code may run.
   pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
   Interpreter* interpreters = nullptr;
@@ -65,6 +71,11 @@ struct Runtime {
   Faulthandler* faulthandler = nullptr;  // modules/faulthandler: for its signal handlers
   Tracemalloc* tracemalloc = nullptr;    // modules/tracemalloc
   CrossInterpreterClass* cross_interpreter_classes = nullptr;  // capi/cross_interpreter, guarded by list_mutex
+
+  // Of types and of dicts' keys; 0: used up. They are not the interpreters', because these share static types and the modules of
+  // extensions. Guarded by the lock.
+  unsigned next_type_version = 1;
+  unsigned next_keys_version = 1;
 
   // Each PyModuleDef gets a number of its own: its place in Interpreter::modules_by_index.
   std::atomic<Py_ssize_t> last_module_index = 0;
@@ -102,6 +113,7 @@ extern constinit Runtime g_runtime;
 // ---- life cycle ---------------------------------------------------------------------------------
 
 Interpreter* new_interpreter();
+// Needs the lock, which does not look at the interpreter afterwards.
 void delete_interpreter(Interpreter* interpreter);
 ThreadState* new_thread_state(Interpreter* interpreter);
 
@@ -116,6 +128,9 @@ void make_current(ThreadState* thread);
 void attach_thread(ThreadState* thread, bool after_blocking);
 // Lets the lock go. The thread state is no longer current.
 void detach_thread(ThreadState* thread);
+
+// This thread at its interpreter's lock, when it works with the thread state.
+LockUser lock_user(ThreadState* thread);
 
 inline bool is_main_thread() { return PyThread_get_thread_ident() == g_runtime.main_thread; }
 

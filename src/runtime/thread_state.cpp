@@ -130,11 +130,13 @@ void make_current(ThreadState* thread) {
   t_collector = thread ? thread->interpreter()->collector : nullptr;
 }
 
+LockUser lock_user(ThreadState* thread) { return {PyThread_get_thread_ident(), &thread->interpreter()->eval_requests}; }
+
 void attach_thread(ThreadState* thread, bool after_blocking) {
   int saved_errno = errno;
   end_if_finalizing(thread);
   InterpreterLock* lock = thread->interpreter()->lock;
-  lock->acquire(PyThread_get_thread_ident(), after_blocking ? Arrival::returning : Arrival::computing);
+  lock->acquire(lock_user(thread), after_blocking ? Arrival::returning : Arrival::computing);
   if (g_runtime.finalizing.load(std::memory_order_acquire) && g_runtime.finalizing.load() != thread) {
     lock->release();
     PyThread_exit_thread();
@@ -263,10 +265,11 @@ PyThreadState* PyThreadState_Get(void) {
 }
 PyThreadState* _PyThreadState_UncheckedGet(void) { return current_thread(); }
 
-// Each interpreter has a lock of its own, so a swap between interpreters, or to none, lets go of one and takes the other.
+// Interpreters share the lock, so that a swap between two keeps it; no thread state means no lock here.
 PyThreadState* PyThreadState_Swap(PyThreadState* state) {
   ThreadState *old = current_thread(), *thread = internal(state);
-  if (old && thread && old->interp == thread->interp) {
+  if (old && thread && old->interpreter()->lock == thread->interpreter()->lock) {
+    if (old->interp != thread->interp) thread->interpreter()->lock->move_holder(&thread->interpreter()->eval_requests);
     make_current(thread);
     return old;
   }

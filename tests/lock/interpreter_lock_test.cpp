@@ -2,6 +2,7 @@
 #include "lock/interpreter_lock.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
@@ -14,13 +15,15 @@ constexpr uint32_t kDrop = 1;
 
 struct Fixture {
   std::atomic<uint32_t> requests = 0;
-  InterpreterLock lock{&requests, kDrop};
+  InterpreterLock lock{kDrop};
+
+  LockUser user(unsigned long id) { return {id, &requests}; }
 };
 
 TEST(InterpreterLock, TakenAndReleasedAloneCountsNoContention) {
   Fixture f;
   for (int i = 0; i < 1000; ++i) {
-    f.lock.acquire(1, Arrival::computing);
+    f.lock.acquire(f.user(1), Arrival::computing);
     f.lock.release();
   }
   EXPECT_EQ(f.lock.statistics().acquisitions.load(), 1000u);
@@ -35,7 +38,7 @@ TEST(InterpreterLock, OnlyOneThreadIsInside) {
   for (unsigned long id = 1; id <= 4; ++id) {
     threads.emplace_back([&, id] {
       for (long i = 0; i < kRounds; ++i) {
-        f.lock.acquire(id, i % 2 ? Arrival::returning : Arrival::computing);
+        f.lock.acquire(f.user(id), i % 2 ? Arrival::returning : Arrival::computing);
         counter = counter + 1;
         f.lock.release();
       }
@@ -49,14 +52,14 @@ TEST(InterpreterLock, AComputingThreadIsAskedAndYields) {
   Fixture f;
   f.lock.set_switch_interval_us(1000);
   std::atomic<bool> second_ran = false;
-  f.lock.acquire(1, Arrival::computing);
+  f.lock.acquire(f.user(1), Arrival::computing);
   std::thread second([&] {
-    f.lock.acquire(2, Arrival::computing);
+    f.lock.acquire(f.user(2), Arrival::computing);
     second_ran = true;
     f.lock.release();
   });
   while (!second_ran) {
-    if (f.requests.load() & kDrop) f.lock.yield(1);
+    if (f.requests.load() & kDrop) f.lock.yield(f.user(1));
   }
   f.lock.release();
   second.join();
@@ -71,10 +74,10 @@ TEST(InterpreterLock, BothComputingAndReturningThreadsMakeProgress) {
   for (int t = 0; t < 2; ++t) {
     threads.emplace_back([&, t] {
       auto id = static_cast<unsigned long>(t + 1);
-      f.lock.acquire(id, Arrival::computing);
+      f.lock.acquire(f.user(id), Arrival::computing);
       while (!stop) {
         for (int i = 0; i < 1000; ++i) computed[t].fetch_add(1, std::memory_order_relaxed);
-        if (f.requests.load() & kDrop) f.lock.yield(id);
+        if (f.requests.load() & kDrop) f.lock.yield(f.user(id));
       }
       f.lock.release();
     });
@@ -82,7 +85,7 @@ TEST(InterpreterLock, BothComputingAndReturningThreadsMakeProgress) {
       auto id = static_cast<unsigned long>(t + 11);
       while (!stop) {
         usleep(100);
-        f.lock.acquire(id, Arrival::returning);
+        f.lock.acquire(f.user(id), Arrival::returning);
         ++returned[t];
         f.lock.release();
       }
@@ -91,6 +94,52 @@ TEST(InterpreterLock, BothComputingAndReturningThreadsMakeProgress) {
   while (returned[0] < 20 || returned[1] < 20 || computed[0] < 1000 || computed[1] < 1000) usleep(1000);
   stop = true;
   for (auto& thread : threads) thread.join();
+}
+
+TEST(InterpreterLock, TheRequestFollowsTheHolderIntoAnotherInterpreter) {
+  Fixture f;
+  f.lock.set_switch_interval_us(1000);
+  std::atomic<uint32_t> other = 0;
+  std::atomic<bool> second_ran = false;
+  f.lock.acquire(f.user(1), Arrival::computing);
+  std::thread second([&] {
+    f.lock.acquire({2, &other}, Arrival::computing);
+    second_ran = true;
+    f.lock.release();
+  });
+  while (!(f.requests.load() & kDrop)) usleep(100);
+  f.lock.move_holder(&other);
+  EXPECT_EQ(f.requests.load(), 0u);
+  EXPECT_EQ(other.load(), kDrop);
+  f.lock.yield({1, &other});
+  EXPECT_TRUE(second_ran);
+  f.lock.release();
+  second.join();
+  EXPECT_EQ(other.load(), 0u);
+}
+
+TEST(InterpreterLock, TheChildOfAForkHoldsItAlone) {
+  Fixture f;
+  f.lock.acquire(f.user(1), Arrival::computing);
+  std::thread second([&] {
+    f.lock.acquire(f.user(2), Arrival::computing);
+    f.lock.release();
+  });
+  while (!f.lock.contended()) usleep(100);
+  f.lock.hold_for_fork();
+  pid_t child = fork();
+  f.lock.let_go_after_fork(child == 0);
+  if (child == 0) {
+    bool alone = !f.lock.contended();
+    f.lock.release();
+    f.lock.acquire(f.user(1), Arrival::computing);
+    _exit(alone ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  f.lock.release();
+  second.join();
 }
 
 }  // namespace

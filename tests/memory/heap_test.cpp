@@ -16,7 +16,7 @@ namespace {
 
 struct OwnHeap {
   Heap* heap = new_heap();
-  ~OwnHeap() { delete_heap(heap); }
+  ~OwnHeap() { delete_heap(heap, nullptr); }  // each test frees what it takes
 };
 
 TEST(Heap, ClassesCoverAllSizesWithoutGaps) {
@@ -191,6 +191,25 @@ TEST(HeapTrim, HappensByItselfInTheCourseOfFreeing) {
   size_t pages = own.heap->counters().pages;
   EXPECT_GE(own.heap->counters().returned_stretches, pages);
   for (size_t i = 0; i < all.size(); i += 150) Heap::free(all[i]);
+TEST(Heap, WhatIsLeftOfADeletedHeapBelongsToItsHeir) {
+  OwnHeap heir;
+  Heap* heap = new_heap();
+  std::vector<void*> kept;
+  for (Kind kind : {Kind::plain, Kind::collectable, Kind::collectable_prefixed}) {
+    for (size_t size : {16u, 100u, 2048u, 50000u}) {
+      for (int i = 0; i < 300; ++i) {
+        void* slot = heap->allocate(kind, size);
+        if (i % 3) kept.push_back(slot);
+        else Heap::free(slot);
+      }
+    }
+  }
+  delete_heap(heap, heir.heap);
+  EXPECT_GT(heir.heap->counters().pages, 0u);
+  for (void* slot : kept) Heap::free(slot);
+  heir.heap->flush();
+  EXPECT_EQ(heir.heap->counters().pages, 0u);
+  EXPECT_EQ(heir.heap->counters().run_bytes, 0u);
 }
 
 TEST(HeapDebug, ReadsItsSwitches) {
@@ -209,9 +228,13 @@ TEST(HeapDebug, FailsOnceAndPoisons) {
   void* first = own.heap->allocate(Kind::plain, 64);
   ASSERT_NE(first, nullptr);
   EXPECT_EQ(*static_cast<unsigned char*>(first), kFreshPoison);
-  EXPECT_NE(own.heap->allocate(Kind::collectable, 64), nullptr);
+  void* second = own.heap->allocate(Kind::collectable, 64);
+  EXPECT_NE(second, nullptr);
   EXPECT_EQ(own.heap->allocate(Kind::collectable, 64), nullptr);
-  EXPECT_NE(own.heap->allocate(Kind::plain, 5000), nullptr);
+  void* large = own.heap->allocate(Kind::plain, 5000);
+  EXPECT_NE(large, nullptr);
+  Heap::free(large);
+  Heap::free(second);
   Heap::free(first);
   EXPECT_EQ(*static_cast<unsigned char*>(first), kFreedPoison);
 }
