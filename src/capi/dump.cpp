@@ -12,6 +12,11 @@
 #include "objects/frame.h"
 #include "runtime/runtime.h"
 
+#if __has_feature(thread_sanitizer)
+// The stacks are those of running threads, looked at without the lock: it may be the lock that everybody waits for.
+extern "C" const char* __tsan_default_suppressions() { return "race:_Py_DumpTracebackThreads\n"; }
+#endif
+
 namespace gill {
 namespace {
 
