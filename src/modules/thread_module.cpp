@@ -40,8 +40,8 @@ void release_start(Start* start) {
 void run_thread(void* raw) {
   auto* start = static_cast<Start*>(raw);
   ThreadState* thread = start->thread;
-  bind_thread_state(thread);
   attach_thread(thread, false);
+  bind_thread_state(thread);  // under the lock: others look at the number of the thread
   ++start->interpreter->running_threads;
   Ref<> result = steal(PyObject_Call(start->function, start->args, start->kwargs));
   if (!result) {

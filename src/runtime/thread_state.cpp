@@ -104,9 +104,12 @@ ThreadState* new_thread_state(Interpreter* interpreter) {
 }
 
 void bind_thread_state(ThreadState* thread) {
-  thread->thread_id = PyThread_get_thread_ident();
-  thread->native_thread_id = PyThread_get_thread_native_id();
-  find_stack_limit(thread);
+  // Others may look at the state of a thread that has no lock yet: what it says already is not written again.
+  if (unsigned long id = PyThread_get_thread_ident(); thread->thread_id != id) {
+    thread->thread_id = id;
+    thread->native_thread_id = PyThread_get_thread_native_id();
+  }
+  if (thread->stack_owner != thread->thread_id) find_stack_limit(thread);
   if (!PyThread_tss_is_created(&g_runtime.gilstate_key)) PyThread_tss_create(&g_runtime.gilstate_key);
   if (!PyThread_tss_get(&g_runtime.gilstate_key)) {
     PyThread_tss_set(&g_runtime.gilstate_key, thread);

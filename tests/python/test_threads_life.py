@@ -1,5 +1,6 @@
 """Threads by the thousand: starting, ending and what they leave behind."""
 import _thread
+import ctypes
 import queue
 import threading
 import time
@@ -103,6 +104,52 @@ class Many(unittest.TestCase):
             thread.start()
             thread.join()
         self.assertEqual(len(errors), 20)
+
+
+class Foreign(unittest.TestCase):
+    """Threads that C code started, which come into Python by callbacks."""
+
+    def setUp(self):
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.libc.pthread_join.argtypes = [ctypes.c_ulong, ctypes.c_void_p]
+
+    def start(self, callback):
+        handle = ctypes.c_ulong()
+        self.assertEqual(self.libc.pthread_create(ctypes.byref(handle), None, callback, None), 0)
+        return handle
+
+    def test_callbacks(self):
+        seen, local = [], threading.local()
+
+        @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+        def callback(argument):
+            # Each call has a thread state of its own, and what it keeps goes with it.
+            assert not hasattr(local, "value")
+            local.value = [i for i in range(100)]
+            thread = threading.current_thread()
+            seen.append((thread.daemon, threading.get_ident() == thread.ident))
+            time.sleep(0.0001)
+
+        for _ in range(20):
+            handles = [self.start(callback) for _ in range(10)]
+            for handle in handles:
+                self.libc.pthread_join(handle, None)
+        self.assertEqual(seen, [(True, True)] * 200)
+
+    def test_nested_callbacks(self):
+        compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+        results = []
+
+        @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+        def callback(argument):
+            numbers = (ctypes.c_int * 50)(*range(50, 0, -1))
+            self.libc.qsort(numbers, 50, 4, compare(lambda a, b: a[0] - b[0]))
+            results.append(list(numbers))
+
+        handles = [self.start(callback) for _ in range(8)]
+        for handle in handles:
+            self.libc.pthread_join(handle, None)
+        self.assertEqual(results, [list(range(1, 51))] * 8)
 
 
 if __name__ == "__main__":

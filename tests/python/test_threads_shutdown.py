@@ -12,7 +12,7 @@ def run_program(source, *, options=(), timeout=60):
 
 class Shutdown(unittest.TestCase):
     def check(self, source, out="", code=0, error=""):
-        for _ in range(3):
+        for _ in range(2):
             self.assertEqual(run_program(source), (code, out, error))
 
     def test_computing(self):
@@ -127,6 +127,18 @@ class Shutdown(unittest.TestCase):
             import threading, time, _thread
             for i in range(300): _thread.start_new_thread(time.sleep, (i / 20000,))
             for i in range(50): threading.Thread(target=time.sleep, args=(i / 5000,), daemon=True).start()
+        """)
+
+    def test_foreign_threads_in_callbacks(self):
+        self.check("""
+            import ctypes, time
+            libc = ctypes.CDLL(None)
+            @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+            def callback(argument):
+                while True: time.sleep(0.001)
+            for _ in range(5):
+                libc.pthread_create(ctypes.byref(ctypes.c_ulong()), None, callback, None)
+            time.sleep(0.02)
         """)
 
 
