@@ -191,6 +191,8 @@ TEST(HeapTrim, HappensByItselfInTheCourseOfFreeing) {
   size_t pages = own.heap->counters().pages;
   EXPECT_GE(own.heap->counters().returned_stretches, pages);
   for (size_t i = 0; i < all.size(); i += 150) Heap::free(all[i]);
+}
+
 TEST(Heap, WhatIsLeftOfADeletedHeapBelongsToItsHeir) {
   OwnHeap heir;
   Heap* heap = new_heap();
