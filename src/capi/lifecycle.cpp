@@ -244,6 +244,10 @@ void Py_InitializeEx(int install_signal_handlers) {
   if (PyStatus_Exception(status)) Py_ExitStatusException(status);
 }
 void Py_Initialize(void) { Py_InitializeEx(1); }
+// The runtime's state needs no set-up of its own.
+[[gnu::visibility("default")]] PyStatus _PyRuntime_Initialize(void) { return PyStatus_Ok(); }
+[[gnu::visibility("default")]] void _PyRuntime_Finalize(void) {}
+
 int Py_IsInitialized(void) { return g_runtime.initialized; }
 int _Py_IsCoreInitialized(void) { return g_runtime.core_initialized; }
 int _Py_IsFinalizing(void) { return g_runtime.finalizing.load() != nullptr; }

@@ -21,6 +21,14 @@ int _Py_CoerceLegacyLocale(int);
 char* _Py_SetLocaleFromEnv(int category);
 }
 
+// A command line in either form, of the reference's inner interface.
+struct _PyArgv {
+  Py_ssize_t argc;
+  int use_bytes_argv;
+  char* const* bytes_argv;
+  wchar_t* const* wchar_argv;
+};
+
 namespace gill {
 namespace {
 
@@ -220,6 +228,28 @@ PyStatus Py_PreInitializeFromBytesArgs(const PyPreConfig* config, Py_ssize_t arg
   if (!PyStatus_Exception(status)) status = preinitialize(config, &list);
   clear_early(&list);
   return status;
+}
+
+[[gnu::visibility("default")]] PyStatus _PyArgv_AsWstrList(const _PyArgv* args, PyWideStringList* list) {
+  if (args->use_bytes_argv) {
+    PyPreConfig config;
+    _PyPreConfig_InitCompatConfig(&config);
+    CHECK(preinitialize(&config, nullptr));
+    return decode_all(args->argc, args->bytes_argv, list);
+  }
+  PyWideStringList given = {args->argc, const_cast<wchar_t**>(args->wchar_argv)};
+  return _PyWideStringList_Copy(list, &given) < 0 ? PyStatus_NoMemory() : PyStatus_Ok();
+}
+[[gnu::visibility("default")]] PyStatus _Py_PreInitializeFromPyArgv(const PyPreConfig* config, const _PyArgv* args) {
+  if (!args) return Py_PreInitialize(config);
+  return args->use_bytes_argv ? Py_PreInitializeFromBytesArgs(config, args->argc, const_cast<char**>(args->bytes_argv))
+                              : Py_PreInitializeFromArgs(config, args->argc, const_cast<wchar_t**>(args->wchar_argv));
+}
+[[gnu::visibility("default")]] PyStatus _Py_PreInitializeFromConfig(const PyConfig* config, const _PyArgv* args) {
+  if (!args) return preinitialize_for(config, nullptr);
+  if (args->use_bytes_argv) return preinitialize_for_bytes(config, args->argc, args->bytes_argv);
+  PyWideStringList list = {args->argc, const_cast<wchar_t**>(args->wchar_argv)};
+  return preinitialize_for(config, &list);
 }
 
 int _Py_LegacyLocaleDetected(int warn) {

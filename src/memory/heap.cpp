@@ -228,6 +228,26 @@ void* Heap::allocate_large(Kind kind, size_t size) {
   return page->slot(0);
 }
 
+size_t Heap::count_blocks() const {
+  struct Count {
+    const Heap* heap;
+    size_t used;
+  } count = {this, 0};
+  auto visit = [](void* at, void* context) -> size_t {
+    auto* sum = static_cast<Count*>(context);
+    auto* page = static_cast<const Page*>(at);
+    if (page->heap == sum->heap) sum->used += static_cast<size_t>(page->slot_count - page->free_count);
+    return page->run_pages;
+  };
+  for_each_taken_run(visit, &count);
+  // What cursors and magazines hold counts as taken from its page.
+  for (int kind = 0; kind < kKinds; ++kind) {
+    for (const Cursor& cursor : cursors_[kind]) count.used -= static_cast<size_t>(std::popcount(cursor.free));
+    for (const Magazine& magazine : magazines_[kind]) count.used -= magazine.count;
+  }
+  return count.used;
+}
+
 // ---- release --------------------------------------------------------------------------------------------
 
 void Heap::release_page(Page* page) {

@@ -213,6 +213,8 @@ class Heap {
   // Moves a page into a list, or out of all.
   void list_as(Page* page, YoungList list);
   const HeapCounters& counters() const { return counters_; }
+  // Blocks in use; looks at every page.
+  size_t count_blocks() const;
 
  private:
   friend Heap* new_heap();

@@ -236,7 +236,7 @@ PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "_locale", "Support for POSIX loca
 }  // namespace
 }  // namespace gill
 
-extern "C" PyObject* PyInit__locale(void) { return PyModuleDef_Init(&gill::kModule); }
+PyMODINIT_FUNC PyInit__locale() { return PyModuleDef_Init(&gill::kModule); }
 namespace gill {
 GILL_BUILTIN_MODULE("_locale", PyInit__locale);
 }

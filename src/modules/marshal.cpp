@@ -554,8 +554,9 @@ PyModuleDef definition = {
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit_marshal() { return PyModuleDef_Init(&definition); }
-GILL_BUILTIN_MODULE("marshal", PyInit_marshal);
+// The published name.
+PyMODINIT_FUNC PyMarshal_Init() { return PyModuleDef_Init(&definition); }
+GILL_BUILTIN_MODULE("marshal", PyMarshal_Init);
 
 }  // namespace gill
 

@@ -170,7 +170,7 @@ Status add_signal_waiting(PyObject* module, SignalModuleState* state) {
 }  // namespace gill
 
 // A converter for PyArg_Parse: an iterable of signal numbers.
-extern "C" int _Py_Sigset_Converter(PyObject* object, void* result) {
+extern "C" [[gnu::visibility("default")]] int _Py_Sigset_Converter(PyObject* object, void* result) {
   gill::Maybe<sigset_t> set = gill::read_set(object);
   if (!set) return 0;
   *static_cast<sigset_t*>(result) = set.value();

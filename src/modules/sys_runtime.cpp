@@ -6,13 +6,14 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "import/import_state.h"
-#include "memory/heap.h"
 #include "modules/sys_module.h"
 #include "runtime/runtime.h"
 
 extern "C" {
 int _PyEval_SetTrace(PyThreadState*, Py_tracefunc, PyObject*);
 unsigned long _PyEval_GetSwitchInterval(void);
+Py_ssize_t _Py_GetAllocatedBlocks(void);
+int _PyObject_DebugMallocStats(FILE*);
 void _PyEval_SetSwitchInterval(unsigned long);
 int _PyEval_SetAsyncGenFirstiter(PyObject*);
 int _PyEval_SetAsyncGenFinalizer(PyObject*);
@@ -100,23 +101,13 @@ PyObject* sys_intern(PyObject*, PyObject* string) {
   return result;
 }
 
-Maybe<Py_ssize_t> sys_getallocatedblocks(PyObject*) {
-  const HeapCounters& counters = current_interpreter()->heap->counters();
-  return static_cast<Py_ssize_t>(counters.pages * (kPageSize / 64));
-}
+Maybe<Py_ssize_t> sys_getallocatedblocks(PyObject*) { return _Py_GetAllocatedBlocks(); }
 Status sys_clear_type_cache(PyObject*) {
   PyType_ClearCache();
   return Status::ok;
 }
-// The heap keeps no lists of free objects by type; the lines are there for those who look for them.
 Status sys_debugmallocstats(PyObject*) {
-  const HeapCounters& counters = current_interpreter()->heap->counters();
-  std::fprintf(stderr, "%zu pages of %zu bytes in use, %zu at the peak\n%zu bytes in objects with pages of their own\n", counters.pages,
-               static_cast<size_t>(kPageSize), counters.peak_pages, counters.run_bytes);
-  std::fprintf(stderr, "Small block threshold = 512\n");
-  for (const char* type : {"PyDictObject", "PyFloatObject", "PyFrameObject", "PyListObject", "PyTupleObject"}) {
-    std::fprintf(stderr, "0 free %ss * 0 bytes each = 0\n", type);
-  }
+  (void)_PyObject_DebugMallocStats(stderr);
   return Status::ok;
 }
 Maybe<int> sys_getquickenedcount(PyObject*) { return 0; }

@@ -374,6 +374,8 @@ int PyErr_WarnExplicitFormat(PyObject* category, const char* filename, int line,
   return utf8 ? PyErr_WarnExplicit(category, utf8, filename, line, module, registry) : -1;
 }
 
+[[gnu::visibility("default")]] PyObject* _PyWarnings_Init(void) { return PyImport_ImportModule("_warnings"); }
+
 }  // extern "C"
 
 GILL_BUILTIN_MODULE("_warnings", PyInit__warnings);

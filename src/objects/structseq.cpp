@@ -178,7 +178,7 @@ extern "C" {
 
 const char* const PyStructSequence_UnnamedField = "unnamed field";
 
-int PyStructSequence_InitType2(PyTypeObject* type, PyStructSequence_Desc* description) {
+[[gnu::visibility("default")]] int _PyStructSequence_InitType(PyTypeObject* type, PyStructSequence_Desc* description, unsigned long flags) {
   Counts counts = count(description);
   PyMemberDef* members = make_members(description, counts);
   if (!members) return -1;
@@ -191,7 +191,7 @@ int PyStructSequence_InitType2(PyTypeObject* type, PyStructSequence_Desc* descri
   type->tp_base = &PyTuple_Type;
   type->tp_methods = table(kMethods);
   type->tp_new = constructor();
-  type->tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC;
+  type->tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | flags;
   type->tp_traverse = traverse;
   type->tp_members = members;
   if (type->ob_base.ob_base.ob_refcnt == 0) make_immortal(as_object(type));
@@ -201,6 +201,7 @@ int PyStructSequence_InitType2(PyTypeObject* type, PyStructSequence_Desc* descri
   }
   return 0;
 }
+int PyStructSequence_InitType2(PyTypeObject* type, PyStructSequence_Desc* description) { return _PyStructSequence_InitType(type, description, 0); }
 void PyStructSequence_InitType(PyTypeObject* type, PyStructSequence_Desc* description) { (void)PyStructSequence_InitType2(type, description); }
 
 [[gnu::visibility("default")]] PyTypeObject* _PyStructSequence_NewType(PyStructSequence_Desc* description, unsigned long flags) {

@@ -281,6 +281,8 @@ PyThreadState* PyThreadState_Swap(PyThreadState* state) {
   return old;
 }
 
+[[gnu::visibility("default")]] PyThreadState* _PyThreadState_Swap(struct _gilstate_runtime_state*, PyThreadState* state) { return PyThreadState_Swap(state); }
+
 PyObject* _PyThreadState_GetDict(PyThreadState* thread) {
   if (!thread->dict) {
     thread->dict = PyDict_New();

@@ -63,5 +63,16 @@ class MemoryChecks(unittest.TestCase):
             self.assertEqual(done.stdout, shown + "\n", done.stderr)
 
 
+class AllocatedBlocks(unittest.TestCase):
+    def test_blocks_are_counted_one_by_one(self):
+        before = sys.getallocatedblocks()
+        objects = [object() for _ in range(10000)]
+        held = sys.getallocatedblocks()
+        del objects
+        after = sys.getallocatedblocks()
+        self.assertAlmostEqual(held - before, 10000, delta=50)
+        self.assertAlmostEqual(after - before, 0, delta=50)
+
+
 if __name__ == "__main__":
     unittest.main()

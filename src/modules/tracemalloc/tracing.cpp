@@ -16,6 +16,15 @@
 #include "runtime/runtime.h"
 
 extern "C" {
+// Whether tracing is on, for those who look past the module.
+struct _PyTraceMalloc_Config {
+  enum { not_initialized, initialized, finalized } state;
+  int tracing;
+  int max_nframe;
+};
+extern _PyTraceMalloc_Config _Py_tracemalloc_config;
+[[gnu::visibility("default")]] _PyTraceMalloc_Config _Py_tracemalloc_config = {_PyTraceMalloc_Config::not_initialized, 0, 1};
+
 void _Py_DumpASCII(int fd, PyObject* text);
 void _Py_DumpDecimal(int fd, size_t value);
 }
@@ -278,6 +287,7 @@ Status start(int frames) {
   if (self->tracing) return Status::ok;
   self->frame_limit = frames;
   self->tracing = true;
+  _Py_tracemalloc_config = {_PyTraceMalloc_Config::initialized, 1, frames};
   install(PYMEM_DOMAIN_RAW, &self->raw);
   install(PYMEM_DOMAIN_MEM, &self->mem);
   install(PYMEM_DOMAIN_OBJ, &self->object);
@@ -305,6 +315,7 @@ void stop() {
   Tracemalloc* self = active();
   if (!self) return;
   self->tracing = false;
+  _Py_tracemalloc_config.tracing = 0;
   PyMem_SetAllocator(PYMEM_DOMAIN_RAW, &self->raw);
   PyMem_SetAllocator(PYMEM_DOMAIN_MEM, &self->mem);
   PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &self->object);
