@@ -57,9 +57,7 @@ class Guard {
     } else if (self->owner == PyThread_get_thread_ident()) {
       PyErr_Format(PyExc_RuntimeError, "reentrant call inside %R", self);
     } else {
-      Py_BEGIN_ALLOW_THREADS
-      PyThread_acquire_lock(self->lock, WAIT_LOCK);
-      Py_END_ALLOW_THREADS
+      wait();
       held_ = true;
     }
     if (held_) self->owner = PyThread_get_thread_ident();
@@ -72,6 +70,19 @@ class Guard {
   Status status() const { return held_ ? Status::ok : Status::error; }
 
  private:
+  // At shutdown the holder may be a thread that never runs again.
+  void wait() {
+    PY_TIMEOUT_T limit = _Py_IsFinalizing() ? 1'000'000 : -1;
+    PyLockStatus result;
+    Py_BEGIN_ALLOW_THREADS
+    result = PyThread_acquire_lock_timed(self_->lock, limit, 0);
+    Py_END_ALLOW_THREADS
+    if (result == PY_LOCK_ACQUIRED) return;
+    Ref<> shown = steal(PyObject_ASCII(as_object(self_)));
+    _Py_FatalErrorFormat("_enter_buffered_busy", "could not acquire lock for %s at interpreter shutdown, possibly due to daemon threads",
+                         shown ? PyUnicode_AsUTF8(shown.get()) : "<ascii(self) failed>");
+  }
+
   Buffered* self_;
   bool held_ = false;
 };
