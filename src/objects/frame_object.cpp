@@ -107,9 +107,12 @@ void move_into_object(PyFrameObject* object, Frame* frame) {
   if (is_incomplete(home)) home->prev_instr = first_instruction(home->f_code) + home->f_code->_co_firsttraceable;
   Frame* previous = complete_frame(frame->previous);
   if (previous) {
+    // Without memory for the caller's object there is none; the exception that the frame may have ended with goes on.
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
     PyFrameObject* back = frame_object(previous);
     if (back) object->f_back = borrow(back).release();
-    else PyErr_Clear();
+    PyErr_Restore(type, value, traceback);
     home->previous = nullptr;
   }
   if (!PyObject_GC_IsTracked(as_object(object))) PyObject_GC_Track(object);
