@@ -53,12 +53,9 @@ Py_buffer single_use_view() {
 // The old one-pointer interface: the pointer outlives the view only by courtesy of the object.
 int old_buffer(PyObject* object, const void** data, Py_ssize_t* size, bool writable) {
   if (!object || !data || !size) return null_argument();
-  PyBufferProcs* procs = Py_TYPE(object)->tp_as_buffer;
   Py_buffer view = single_use_view();
-  if (!procs || !procs->bf_getbuffer || procs->bf_getbuffer(object, &view, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE)) {
-    if (writable) return raise(PyExc_TypeError, "expected a writable bytes-like object");
-    if (!procs || !procs->bf_getbuffer) return raise(PyExc_TypeError, "expected a bytes-like object");
-    return -1;
+  if (PyObject_GetBuffer(object, &view, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) < 0) {
+    return writable ? raise(PyExc_TypeError, "expected a writable bytes-like object") : failure;
   }
   *data = view.buf;
   *size = view.len;

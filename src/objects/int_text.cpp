@@ -253,8 +253,12 @@ PyObject* PyLong_FromString(const char* text, char** end, int base) {
   const char* stop = text;
   bool bad;
   Ref<> number = int_from_text(text, &stop, base, &bad);
-  if (number && !end && *stop) bad = true;
-  if (end) *end = const_cast<char*>(bad ? text : stop);
+  if (!number) {
+    while (Py_ISSPACE(*stop)) ++stop;
+  }
+  if (number && *stop) bad = true;
+  // The end on success, else the first character that could not be processed.
+  if (end) *end = const_cast<char*>(stop);
   if (!bad) return number.release();
   Ref<> shown = steal(PyUnicode_FromStringAndSize(text, static_cast<Py_ssize_t>(strnlen(text, 200))));
   if (shown) (void)invalid_literal(base == 0 ? shown_base(text) : base, shown.get());

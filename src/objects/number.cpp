@@ -235,9 +235,8 @@ PyObject* PyNumber_InPlaceMultiply(PyObject* left, PyObject* right) {
   PySequenceMethods* a = Py_TYPE(left)->tp_as_sequence;
   PySequenceMethods* b = Py_TYPE(right)->tp_as_sequence;
   if (a && (a->sq_inplace_repeat || a->sq_repeat)) return repeat(a->sq_inplace_repeat ? a->sq_inplace_repeat : a->sq_repeat, left, right);
-  // The right operand is not ours to change.
+  // The right operand is not ours to change; and it counts only where the left one is no kind of sequence.
   if (!a && b && b->sq_repeat) return repeat(b->sq_repeat, right, left);
-  if (b && b->sq_repeat) return repeat(b->sq_repeat, right, left);
   return unsupported(left, right, "*=");
 }
 

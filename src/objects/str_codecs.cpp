@@ -147,6 +147,7 @@ const char* PyUnicode_GetDefaultEncoding(void) { return "utf-8"; }
 
 PyObject* PyUnicode_Decode(const char* text, Py_ssize_t size, const char* encoding, const char* errors) {
   if (check_codec_names(encoding, errors) != Status::ok) return nullptr;
+  if (size == 0) return empty_str().release();
   return decode(text, size, encoding, errors).release();
 }
 
