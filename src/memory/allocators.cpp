@@ -42,7 +42,8 @@ void* heap_malloc(void*, size_t size) {
 }
 void* heap_calloc(void*, size_t count, size_t size) {
   size_t bytes = count * size;
-  if (!t_heap || bytes > kLargestClass) return raw_calloc(nullptr, count, size);
+  if (!t_heap) return raw_calloc(nullptr, count, size);
+  if (bytes > kLargestClass) return t_heap->due_to_fail() ? nullptr : raw_calloc(nullptr, count, size);
   void* p = t_heap->allocate(Kind::plain, widened(bytes));
   if (p) std::memset(p, 0, bytes);
   return p;
@@ -50,10 +51,9 @@ void* heap_calloc(void*, size_t count, size_t size) {
 void heap_free(void*, void* p) { Heap::free(p); }
 void* heap_realloc(void*, void* p, size_t size) {
   if (!p) return heap_malloc(nullptr, size);
-  if (!g_heap_range.contains(p)) return raw_realloc(nullptr, p, size);
+  if (!g_heap_range.contains(p)) return t_heap && t_heap->due_to_fail() ? nullptr : raw_realloc(nullptr, p, size);
   size_t old = Heap::usable_size(p);
-  // Shrinking by less than half is not worth a copy.
-  if (size <= old && size * 2 > old) return p;
+  if (Heap::fits(p, old, size)) return p;
   void* moved = heap_malloc(nullptr, size);
   if (!moved) return size <= old ? p : nullptr;
   std::memcpy(moved, p, old < size ? old : size);

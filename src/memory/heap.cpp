@@ -84,6 +84,7 @@ void delete_heap(Heap* heap, Heap* heir) {
       },
       &inheritance);
   if (t_heap == heap) t_heap = nullptr;
+  heap->release_unused_pages();
   std::free(heap);
 }
 
@@ -176,6 +177,7 @@ Page* Heap::new_page(Kind kind, int index) {
   uint64_t* free = page->bitmap(kFree);
   for (size_t i = 0; i < count; ++i) free[i / 64] |= uint64_t{1} << (i % 64);
   page->free_count = static_cast<uint16_t>(count);
+  forbid_access(page->slot(0), count * slot_size);
   if (kind != Kind::plain) link_collectable(page);
   if (++counters_.pages > counters_.peak_pages) counters_.peak_pages = counters_.pages;
   return page;
@@ -201,11 +203,18 @@ void* Heap::allocate_slow(Kind kind, int index) {
   return cursor.base + bit * class_size(index);
 }
 
-// With debug switches on.
-void* Heap::allocate_stressed(Kind kind, size_t size) {
-  if (debug.fail_at && --debug.fail_at == 0) return nullptr;
-  int index = size > kLargestClass ? kSizeClasses : class_of(size);
-  void* slot = index == kSizeClasses ? allocate_large(kind, size) : allocate_class(kind, index, class_size(index));
+// In builds with debug checks, where switches are on or the sanitizer watches.
+void* Heap::allocate_checked(Kind kind, size_t size) {
+  if (due_to_fail()) return nullptr;
+  void* slot;
+  if (kWatchedHeap && kind == Kind::plain) {
+    slot = std::malloc(size ? size : 1);
+  } else if (size > kLargestClass) {
+    slot = allocate_large(kind, size);
+  } else {
+    slot = allocate_class(kind, class_of(size), class_size(class_of(size)));
+    if (slot) allow_access(slot, size);
+  }
   if (slot && debug.poison) std::memset(slot, kFreshPoison, size);
   return slot;
 }
@@ -221,6 +230,7 @@ void* Heap::allocate_large(Kind kind, size_t size) {
   page->size_class = kRunClass;
   page->run_pages = static_cast<uint32_t>(pages);
   page->object_bytes = size;
+  forbid_access(page->slot(0) + size, pages * kPageSize - bytes);
   link_collectable(page);
   counters_.pages += pages;
   counters_.run_bytes += size;
@@ -280,6 +290,7 @@ void Heap::free(void* slot) {
     std::free(slot);
     return;
   }
+  expect_accessible(slot);
   Page* page = Page::of(slot);
   if (page->size_class == kRunClass) {
     page->heap->counters_.run_bytes -= page->object_bytes;
@@ -287,13 +298,17 @@ void Heap::free(void* slot) {
     return;
   }
 #ifdef GILL_DEBUG_CHECKS
-  if (page->heap->debug.poison) std::memset(slot, kFreedPoison, page->slot_size);
+  if (page->heap->debug.poison && !kWatchedHeap) std::memset(slot, kFreedPoison, page->slot_size);
 #endif
   if (page->kind != Kind::plain) {
     size_t index = page->index_of(slot);
     uint64_t bit = uint64_t{1} << (index % 64);
     for (PageBitmap which : {kTracked, kGenerationLow, kGenerationHigh, kFinalized}) page->bitmap(which)[index / 64] &= ~bit;
   }
+  forbid_access(slot, page->slot_size);
+  slot = page->heap->quarantine_.exchange(slot);
+  if (!slot) return;
+  page = Page::of(slot);
   if (page->size_class < kMagazineClasses) [[likely]] {
     Magazine& magazine = page->heap->magazines_[static_cast<int>(page->kind)][page->size_class];
     if (magazine.count == Magazine::kCapacity) [[unlikely]] {
@@ -327,6 +342,20 @@ void Heap::flush() {
         void* slot = magazine.slots[--magazine.count];
         give_back(Page::of(slot), slot);
       }
+    }
+  }
+}
+
+void Heap::release_unused_pages() {
+  for (size_t i = 0; i < Quarantine::kCapacity; ++i) {
+    if (void* slot = quarantine_.exchange(nullptr)) give_back(Page::of(slot), slot);
+  }
+  flush();
+  for (auto& of_kind : cursors_) {
+    for (Cursor& cursor : of_kind) {
+      Page* page = cursor.page;
+      put_back(cursor);
+      if (page && page->free_count) freed_one(page);
     }
   }
 }

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "memory/address_sanitizer.h"
 #include "memory/heap_debug.h"
 
 namespace gill {
@@ -149,7 +150,7 @@ class Heap {
   // Aligned to kGranule, and to kWideAlignment when the size is a multiple of that.
   [[gnu::always_inline]] void* allocate(Kind kind, size_t size) {
 #ifdef GILL_DEBUG_CHECKS
-    if (debug.active) [[unlikely]] return allocate_stressed(kind, size);
+    if (kWatchedHeap || debug.active) [[unlikely]] return allocate_checked(kind, size);
 #endif
     if (size > kLargestClass) [[unlikely]] return allocate_large(kind, size);
     int index = class_of(size);
@@ -205,6 +206,18 @@ class Heap {
 
   // Bytes that may be used at this address, at least what was asked for.
   static size_t usable_size(void* slot);
+  // Whether a block of `old_size` is as well off where it is when it becomes one of `size`: shrinking by less than half is not
+  // worth a copy. A watched block always moves, so that it ends where it is said to end.
+  static bool fits(void* slot, size_t old_size, size_t size) { return !kWatchedHeap && size <= usable_size(slot) && size * 2 > old_size; }
+
+  // Whether the debug switches have the allocation that is asked for now fail.
+  bool due_to_fail() {
+#ifdef GILL_DEBUG_CHECKS
+    return debug.fail_at && --debug.fail_at == 0;
+#else
+    return false;
+#endif
+  }
 
   HeapDebug debug;
 
@@ -220,7 +233,7 @@ class Heap {
   friend Heap* new_heap();
   friend void delete_heap(Heap*, Heap*);
 
-  void* allocate_stressed(Kind kind, size_t size);
+  void* allocate_checked(Kind kind, size_t size);
   void* allocate_slow(Kind kind, int index);
   void* allocate_large(Kind kind, size_t size);
   Page* new_page(Kind kind, int index);
@@ -231,6 +244,7 @@ class Heap {
   void leave_bucket(Page* page);
   void freed_one(Page* page);
   static void give_back(Page* page, void* slot);
+  void release_unused_pages();
   void release_page(Page* page);
   void trim_page(Page* page, bool at_once);
   void link_collectable(Page* page);
@@ -243,6 +257,7 @@ class Heap {
   Page* young_[kYoungLists];
   HeapCounters counters_;
   size_t until_trim_;  // bytes to be freed until the next trim()
+  [[no_unique_address]] Quarantine quarantine_;
 };
 
 Heap* new_heap();

@@ -123,7 +123,7 @@ PyVarObject* _PyObject_GC_Resize(PyVarObject* object, Py_ssize_t items) {
   PyTypeObject* type = Py_TYPE(object);
   size_t size = _PyObject_VAR_SIZE(type, items);
   size_t old_size = _PyObject_VAR_SIZE(type, Py_SIZE(object));
-  if (size <= Heap::usable_size(slot_of(object)) && size * 2 > old_size) {
+  if (Heap::fits(slot_of(object), old_size, size)) {
     object->ob_size = items;
     return object;
   }

@@ -44,6 +44,8 @@ void* reserve(size_t size, int protection) {
   return p == MAP_FAILED ? nullptr : p;
 }
 
+char* address(size_t page) { return reinterpret_cast<char*>(g_heap_range.base) + page * kPageSize; }
+
 // Where the address space is limited (ulimit -v), half of it stays for what does not come from the range.
 size_t desired_range_size() {
   rlimit limit;
@@ -62,12 +64,11 @@ bool open_range() {
     if (!g_pages.taken || !g_pages.dirty) return false;
     g_heap_range.base = (reinterpret_cast<uintptr_t>(p) + kPageSize - 1) & ~(kPageSize - 1);
     g_heap_range.size = g_pages.pages * kPageSize;
+    look_for_references_in(address(0), g_heap_range.size);
     return true;
   }
   return false;
 }
-
-char* address(size_t page) { return reinterpret_cast<char*>(g_heap_range.base) + page * kPageSize; }
 
 bool make_accessible(size_t upto) {
   if (upto <= g_pages.accessible) return true;
@@ -139,10 +140,12 @@ void* take_pages(size_t count) {
     }
   }
   if (first == g_pages.lowest_free) g_pages.lowest_free = first + count;
+  allow_access(address(first), count * kPageSize);
   return address(first);
 }
 
 void give_pages(void* p, size_t count) {
+  forbid_access(p, count * kPageSize);
   Guard guard;
   size_t first = (reinterpret_cast<uintptr_t>(p) - g_heap_range.base) / kPageSize;
   for (size_t i = first; i < first + count; ++i) {

@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "base/result.h"
+#include "memory/address_sanitizer.h"
 #include "runtime/thread_state.h"
 
 enum class GillFrameOwner : char { thread = 0, generator = 1, frame_object = 2 };
@@ -80,6 +81,18 @@ inline bool is_incomplete(const Frame* frame) {
 inline Frame* complete_frame(Frame* frame) {
   while (frame && is_incomplete(frame)) frame = frame->previous;
   return frame;
+}
+
+// Slots behind each frame that nobody may touch, for the sanitizer to see who does.
+inline constexpr int kForbiddenSlots = kWatchedHeap ? 2 : 0;
+
+// Room on the data stack's present chunk; null where another chunk is needed.
+[[gnu::always_inline]] inline Frame* push_in_chunk(ThreadState* thread, int slots) {
+  PyObject** base = thread->datastack_top;
+  if (thread->datastack_limit - base <= slots + kForbiddenSlots) [[unlikely]] return nullptr;
+  thread->datastack_top = base + slots + kForbiddenSlots;
+  allow_access(base, static_cast<size_t>(slots) * sizeof(PyObject*));
+  return reinterpret_cast<Frame*>(base);
 }
 
 // Room on the thread's data stack; null with MemoryError.

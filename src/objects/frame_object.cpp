@@ -24,7 +24,7 @@ constexpr size_t kChunkBytes = 16 * 1024;
 
 [[gnu::noinline]] Frame* push_chunk(ThreadState* thread, int slots) {
   size_t bytes = kChunkBytes;
-  size_t need = offsetof(_PyStackChunk, data) + (static_cast<size_t>(slots) + 1) * sizeof(PyObject*);
+  size_t need = offsetof(_PyStackChunk, data) + (static_cast<size_t>(slots + kForbiddenSlots) + 2) * sizeof(PyObject*);
   while (bytes < need) bytes *= 2;
   auto* chunk = static_cast<_PyStackChunk*>(PyMem_RawMalloc(bytes));
   if (!chunk) return reinterpret_cast<Frame*>(PyErr_NoMemory());
@@ -34,20 +34,16 @@ constexpr size_t kChunkBytes = 16 * 1024;
   if (chunk->previous) chunk->previous->top = static_cast<size_t>(thread->datastack_top - chunk->previous->data);
   thread->datastack_chunk = chunk;
   thread->datastack_limit = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(chunk) + bytes);
-  // The first slot of every chunk but the bottom one stays unused, so that popping knows where a chunk begins.
-  PyObject** base = &chunk->data[chunk->previous ? 0 : 1];
-  thread->datastack_top = base + slots;
-  return reinterpret_cast<Frame*>(base);
+  // The first slot of the bottom chunk stays unused, so that popping knows where any other chunk begins.
+  thread->datastack_top = &chunk->data[chunk->previous ? 0 : 1];
+  forbid_access(thread->datastack_top, static_cast<size_t>(thread->datastack_limit - thread->datastack_top) * sizeof(PyObject*));
+  return push_in_chunk(thread, slots);
 }
 }  // namespace
 
 Frame* push_frame(ThreadState* thread, int slots) {
-  PyObject** base = thread->datastack_top;
-  if (base && thread->datastack_limit - base > slots) [[likely]] {
-    thread->datastack_top = base + slots;
-    return reinterpret_cast<Frame*>(base);
-  }
-  return push_chunk(thread, slots);
+  Frame* frame = push_in_chunk(thread, slots);
+  return frame ? frame : push_chunk(thread, slots);
 }
 
 void pop_frame(ThreadState* thread, Frame* frame) {
@@ -61,6 +57,7 @@ void pop_frame(ThreadState* thread, Frame* frame) {
     PyMem_RawFree(chunk);
     return;
   }
+  forbid_access(base, static_cast<size_t>(thread->datastack_top - base) * sizeof(PyObject*));
   thread->datastack_top = base;
 }
 

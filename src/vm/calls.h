@@ -19,11 +19,7 @@ inline bool takes_exactly(PyFunctionObject* function, int count) {
 // Room for a call on the data stack's present chunk; null where another chunk is needed, or the eval-frame hook wants the call.
 [[gnu::always_inline]] inline Frame* push_quickly(ThreadState* thread, PyFunctionObject* function) {
   if (has_eval_hook(thread->interpreter())) [[unlikely]] return nullptr;
-  int slots = frame_slots(reinterpret_cast<PyCodeObject*>(function->func_code));
-  PyObject** base = thread->datastack_top;
-  if (thread->datastack_limit - base <= slots) [[unlikely]] return nullptr;
-  thread->datastack_top = base + slots;
-  return reinterpret_cast<Frame*>(base);
+  return push_in_chunk(thread, frame_slots(reinterpret_cast<PyCodeObject*>(function->func_code)));
 }
 
 // Fills a frame whose first variables are the given arguments; takes over the function and the arguments.
