@@ -44,6 +44,13 @@ PyStatus step(Status status, const char* message) {
   return PyStatus_Error(message);
 }
 
+// Before the types are ready no exception can be shown: memory is what was missing then.
+PyStatus first_step(Interpreter* interpreter) {
+  if (initialize_types(interpreter) == Status::ok) return PyStatus_Ok();
+  PyErr_Clear();
+  return PyStatus_Error("can't initialize types");
+}
+
 Status create_core_modules(Interpreter* interpreter) {
   interpreter->modules = TRY(steal(PyDict_New())).release();
   Ref<> builtins = TRY(create_builtins());
@@ -146,7 +153,7 @@ PyStatus start_main(Interpreter* interpreter) {
 // The floors above the heap, for the interpreter whose lock this thread holds.
 PyStatus start_interpreter(Interpreter* interpreter) {
   const PyConfig* config = &interpreter->config;
-  CHECK(step(initialize_types(interpreter), "can't initialize types"));
+  CHECK(first_step(interpreter));
   CHECK(step(create_import_state(interpreter), "can't initialize imports"));
   CHECK(step(create_core_modules(interpreter), "can't create builtins and sys"));
   CHECK(step(create_early_stderr(), "can't set preliminary stderr"));

@@ -10,6 +10,7 @@
 #include <climits>
 #include <cstring>
 
+#include "base/keep_error.h"
 #include "base/names.h"
 #include "capi/exception_printer.h"
 #include "runtime/interpreter.h"
@@ -24,17 +25,6 @@ constexpr long kDefaultLimit = 1000;
 constexpr int kSourceIndent = 4;
 
 bool is_blank(Py_UCS4 c) { return c == ' ' || c == '\t' || c == '\f'; }
-
-// Keeps the exception that is set, if any, across code that may raise.
-class KeepError {
- public:
-  KeepError() { PyErr_Fetch(&type_, &value_, &traceback_); }
-  ~KeepError() { PyErr_Restore(type_, value_, traceback_); }
-  KeepError(const KeepError&) = delete;
-
- private:
-  PyObject *type_, *value_, *traceback_;
-};
 
 // The name of the file below one of the directories of sys.path: code that was compiled elsewhere names its
 // file relative to where that was.

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/binding.h"
+#include "base/keep_error.h"
 #include "base/names.h"
 #include "objects/frame.h"
 #include "objects/opcodes.h"
@@ -104,12 +105,8 @@ void move_into_object(PyFrameObject* object, Frame* frame) {
   if (is_incomplete(home)) home->prev_instr = first_instruction(home->f_code) + home->f_code->_co_firsttraceable;
   Frame* previous = complete_frame(frame->previous);
   if (previous) {
-    // Without memory for the caller's object there is none; the exception that the frame may have ended with goes on.
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyFrameObject* back = frame_object(previous);
-    if (back) object->f_back = borrow(back).release();
-    PyErr_Restore(type, value, traceback);
+    KeepError keep;  // without memory for the caller's frame object the chain ends here
+    if (PyFrameObject* back = frame_object(previous)) object->f_back = borrow(back).release();
     home->previous = nullptr;
   }
   if (!PyObject_GC_IsTracked(as_object(object))) PyObject_GC_Track(object);

@@ -34,6 +34,7 @@ VM_STEP construct(VM_PARAMETERS) {
   PyObject* cls = base[1];
   auto* type = reinterpret_cast<PyTypeObject*>(cls);
   PyFunctionObject* function = plain_init(type);
+  PyObject* kwnames = std::exchange(ctx->kw_names, nullptr);
   PyObject* instance = type->tp_alloc(type, 0);
   if (!instance) END_ERROR();
   // One for the result, and one for the first argument in the place of the class.
@@ -41,7 +42,6 @@ VM_STEP construct(VM_PARAMETERS) {
   retain(instance);
   base[1] = instance;
   retain(as_object(function));
-  PyObject* kwnames = std::exchange(ctx->kw_names, nullptr);
   size_t positional = oparg + 1 - (kwnames ? static_cast<size_t>(PyTuple_GET_SIZE(kwnames)) : 0);
   Frame* callee = push_call(thread, function, nullptr, base + 1, positional, kwnames);
   release(cls);
