@@ -20,9 +20,13 @@
 #include "modules/gc_module.h"
 #include "modules/sys_module.h"
 #include "modules/tracemalloc/module.h"
+#include "modules/warnings.h"
 #include "objects/codec_state.h"
+#include "objects/dict_table.h"
+#include "objects/str.h"
 #include "objects/type_state.h"
 #include "runtime/runtime.h"
+#include "vm/interpreter.h"
 
 extern "C" {
 PyObject* _PyNamespace_New(PyObject* fields);
@@ -179,16 +183,26 @@ void finish_interpreter(Interpreter* interpreter) {
   clear_field(interpreter->builtins_copy);
   clear_field(interpreter->modules);
   finish_imports(interpreter);
+  finish_codecs(interpreter);
+  finish_warnings(interpreter);
+  vm::forget_known_callables(interpreter);
   collect(interpreter->collector, kGenerations - 1);
   finish_gc(interpreter);
-  finish_codecs(interpreter);
-  finalize_types(interpreter);
+}
+
+// What the floors remember for the interpreter, once nothing will be asked of an object any more.
+void finish_floors(Interpreter* interpreter) {
+  finish_types(interpreter);
+  finish_text(interpreter);
+  finish_dicts(interpreter);
+  vm::finish_evaluation(interpreter);
 }
 
 // The end of an interpreter and its last thread state, whose lock this thread holds and lets go.
 void discard_interpreter(ThreadState* thread) {
   Interpreter* interpreter = thread->interpreter();
   InterpreterLock* lock = interpreter->lock;
+  finish_floors(interpreter);
   make_current(nullptr);
   lock->move_holder(nullptr);
   PyThreadState_Delete(thread);

@@ -85,7 +85,9 @@ void delete_heap(Heap* heap, Heap* heir) {
       &inheritance);
   if (t_heap == heap) t_heap = nullptr;
   heap->release_unused_pages();
-  std::free(heap);
+  if (heap->debug.leaks) report_leaks(heap);
+  // What outlives the interpreter, as the dicts of static types do, can still be freed by whoever holds it.
+  if (heap->counters_.pages == 0) std::free(heap);
 }
 
 // ---- buckets: partly filled pages by how much is free, fullest in the first -----------------------------

@@ -1,6 +1,7 @@
 // Switches that stress the users of the heap, in builds with debug checks: the environment variable GILL_HEAP holds, separated
 // by commas, `collect=N` (collect the youngest generation at every N-th allocation), `fail=N` (the N-th allocation from start-up on
-// fails, once) and `poison` (fresh memory is filled with 0xCD, freed memory with 0xDD).
+// fails, once) `poison` (fresh memory is filled with 0xCD, freed memory with 0xDD) and `leaks` (what is in
+// the heap when it is deleted is listed on stderr).
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@ inline constexpr unsigned char kFreedPoison = 0xDD;
 struct HeapDebug {
   bool active;  // any of the others
   bool poison;
+  bool leaks;
   uint64_t fail_at;        // counts down to the allocation that fails; 0: none
   uint64_t collect_every;  // 0: as the thresholds say
   uint64_t until_collection;
@@ -21,5 +23,9 @@ struct HeapDebug {
 HeapDebug parse_heap_debug(const char* switches);
 // From the environment; all off in a build without debug checks.
 HeapDebug heap_debug_from_environment();
+
+// Lists the blocks that the heap has not got back, on stderr.
+class Heap;
+void report_leaks(const Heap* heap);
 
 }  // namespace gill

@@ -190,9 +190,10 @@ size_t _PySys_GetSizeOf(PyObject* object) {
     return static_cast<size_t>(-1);
   }
   // The reference has two words in front of collectable objects, and two more where the dict is managed.
-  if (PyObject_IS_GC(object)) size += 16;
-  if (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) size += 16;
-  return static_cast<size_t>(size);
+  auto total = static_cast<size_t>(size);
+  if (PyObject_IS_GC(object)) total += 16;
+  if (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) total += 16;
+  return total;
 }
 
 int PySys_Audit(const char* event, const char* format, ...) {

@@ -5,6 +5,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "modules/warnings.h"
 #include "runtime/interpreter.h"
 #include "runtime/thread_state.h"
 
@@ -16,6 +17,16 @@ struct WarningState {
   PyObject* default_action;
   long version;
 };
+
+void finish_warnings(Interpreter* interpreter) {
+  WarningState* state = interpreter->warnings;
+  if (!state) return;
+  interpreter->warnings = nullptr;
+  clear_field(state->filters);
+  clear_field(state->once_registry);
+  clear_field(state->default_action);
+  PyMem_RawFree(state);
+}
 
 namespace {
 
@@ -50,7 +61,9 @@ WarningState* state() {
   made->once_registry = PyDict_New();
   made->default_action = PyUnicode_FromString("default");
   interpreter->warnings = made;
-  return made;
+  if (made->filters && made->once_registry && made->default_action) return made;
+  finish_warnings(interpreter);
+  return nullptr;
 }
 
 // An attribute of the module `warnings` if that is loaded; `import` loads it where it can be.
@@ -198,7 +211,7 @@ Status warn_explicit(PyObject* category, PyObject* message, PyObject* filename, 
     if (is("once")) {
       Ref<> once = registry ? borrow(registry) : python_attribute(name<"onceregistry">, false);
       if (!once && PyErr_Occurred()) return failure;
-      if (!once) once = borrow(state()->once_registry);
+      if (!once) once = borrow(TRY(state())->once_registry);
       if (!PyDict_Check(once.get())) return raise(PyExc_TypeError, "_warnings.onceregistry must be a dict, not '%.200s'", Py_TYPE(once.get())->tp_name);
       Ref<> short_key = TRY(steal(PyTuple_Pack(2, text.get(), own_category.get())));
       known = TRY(already_warned(once.get(), short_key.get(), true));

@@ -254,7 +254,7 @@ Ref<> bytearray_subscript(PyObject* object, PyObject* key) {
   Ref<> result = TRY(steal(PyByteArray_FromStringAndSize(nullptr, n)));
   char* to = PyByteArray_AS_STRING(result.get());
   const char* from = data_of(self);
-  for (Py_ssize_t i = 0; i < n; ++i, start += step) to[i] = from[start];
+  for (Py_ssize_t i = 0; i < n; ++i) to[i] = from[start + i * step];
   return result;
 }
 
@@ -318,7 +318,7 @@ Status assign_slice(PyByteArrayObject* self, PyObject* key, PyObject* values) {
     return raise(PyExc_ValueError, "attempt to assign bytes of size %zd to extended slice of size %zd", static_cast<Py_ssize_t>(bytes.size()), count);
   }
   char* data = data_of(self);
-  for (Py_ssize_t i = 0; i < count; ++i, start += step) data[start] = bytes[static_cast<size_t>(i)];
+  for (Py_ssize_t i = 0; i < count; ++i) data[start + i * step] = bytes[static_cast<size_t>(i)];
   return Status::ok;
 }
 

@@ -255,7 +255,7 @@ Ref<> bytes_subscript(PyObject* self, PyObject* key) {
   }
   Ref<> result = TRY(new_bytes(n));
   char* to = PyBytes_AS_STRING(result.get());
-  for (Py_ssize_t i = 0; i < n; ++i, start += step) to[i] = from[start];
+  for (Py_ssize_t i = 0; i < n; ++i) to[i] = from[start + i * step];
   return result;
 }
 

@@ -19,6 +19,11 @@ DictState& dict_state() {
   return *interpreter->dicts;
 }
 
+void finish_dicts(Interpreter* interpreter) {
+  PyMem_RawFree(interpreter->dicts);
+  interpreter->dicts = nullptr;
+}
+
 uint32_t keys_version(DictKeys* keys) {
   if (!keys->version && keys != empty_keys()) {
     // Once all numbers are used no more caches are filled; 0 is never equal to a cached one.

@@ -35,6 +35,7 @@ struct _dictkeysobject {
 
 namespace gill {
 
+struct Interpreter;
 using DictKeys = _dictkeysobject;
 
 struct UnicodeEntry {
@@ -125,6 +126,7 @@ struct DictState {
   uint64_t next_dict_version = 1;
 };
 DictState& dict_state();
+void finish_dicts(Interpreter* interpreter);
 
 // The entry of `key`, or kEmpty, or kLookupError. `*value` is borrowed, null when absent. A comparison may run any code;
 // the answer is for the table as it is afterwards.

@@ -1,6 +1,8 @@
 // list and its iterators. Sorting is in list_sort.cpp.
 #include "objects/list.h"
 
+#include <utility>
+
 #include "base/binding.h"
 #include "base/names.h"
 #include "memory/objects.h"
@@ -10,6 +12,8 @@
 namespace gill {
 
 namespace {
+
+constexpr size_t kMostItems = static_cast<size_t>(PY_SSIZE_T_MAX) / sizeof(PyObject*);
 
 PyListObject* as_list(PyObject* object) { return reinterpret_cast<PyListObject*>(object); }
 
@@ -22,11 +26,15 @@ Status list_resize(PyListObject* list, Py_ssize_t size) {
     list->ob_base.ob_size = size;
     return Status::ok;
   }
+  if (static_cast<size_t>(size) > kMostItems) {
+    PyErr_NoMemory();
+    return failure;
+  }
   size_t room = (static_cast<size_t>(size) + static_cast<size_t>(size >> 3) + 6) & ~size_t{3};
   // A jump by more than the slack is a size that was asked for.
   if (size - list->ob_base.ob_size > static_cast<Py_ssize_t>(room) - size) room = (static_cast<size_t>(size) + 3) & ~size_t{3};
   if (size == 0) room = 0;
-  if (room > static_cast<size_t>(PY_SSIZE_T_MAX) / sizeof(PyObject*)) {
+  if (room > kMostItems) {
     PyErr_NoMemory();
     return failure;
   }
@@ -340,7 +348,7 @@ Ref<> list_subscript(PyListObject* self, PyObject* key) {
   if (count <= 0) return new_list(0);
   if (step == 1) return slice_of(self, start, stop);
   Ref<PyListObject> result = TRY(new_list(count));
-  for (Py_ssize_t i = 0; i < count; ++i, start += step) result->ob_item[i] = borrow(self->ob_item[start]).release();
+  for (Py_ssize_t i = 0; i < count; ++i) result->ob_item[i] = borrow(self->ob_item[start + i * step]).release();
   return result;
 }
 
@@ -389,9 +397,9 @@ Status list_assign(PyListObject* self, PyObject* key, PyObject* value) {
   if (count <= 0) return Status::ok;
   Ref<PyListObject> garbage = TRY(new_list(count));
   PyObject** items = PySequence_Fast_ITEMS(source.get());
-  for (Py_ssize_t i = 0; i < count; ++i, start += step) {
-    garbage->ob_item[i] = self->ob_item[start];
-    self->ob_item[start] = borrow(items[i]).release();
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject*& item = self->ob_item[start + i * step];
+    garbage->ob_item[i] = std::exchange(item, borrow(items[i]).release());
   }
   return Status::ok;
 }

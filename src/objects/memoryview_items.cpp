@@ -211,7 +211,8 @@ Status slice_dimension(Py_buffer* view, PyObject* key, int dimension) {
   if (outer < 0) view->buf = static_cast<char*>(view->buf) + offset;
   else view->suboffsets[outer] += offset;
   view->shape[dimension] = n;
-  view->strides[dimension] *= step;
+  // With a huge step there is one item at most, and the stride is not used.
+  (void)__builtin_mul_overflow(view->strides[dimension], step, &view->strides[dimension]);
   return Status::ok;
 }
 

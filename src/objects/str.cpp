@@ -181,14 +181,14 @@ Ref<> str_subscript(PyObject* self, PyObject* key) {
     U4 max = 127;
     if (!view.ascii) {
       C bits = 0;
-      for (Py_ssize_t i = 0, at = start; i < n; ++i, at += step) bits |= from[at];
+      for (Py_ssize_t i = 0; i < n; ++i) bits |= from[start + i * step];
       max = max_class_of(&bits, 1);
     }
     Ref<> result = TRY(new_str(n, max));
     void* data = PyUnicode_DATA(result.get());
     dispatch(PyUnicode_KIND(result.get()), [&]<class To>(To*) {
       To* to = static_cast<To*>(data);
-      for (Py_ssize_t i = 0, at = start; i < n; ++i, at += step) to[i] = static_cast<To>(from[at]);
+      for (Py_ssize_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[start + i * step]);
     });
     return canonical_result(std::move(result));
   });

@@ -173,7 +173,7 @@ Ref<> tuple_subscript(PyObject* self, PyObject* key) {
   if (count <= 0) return empty_tuple();
   if (start == 0 && step == 1 && count == Py_SIZE(self) && PyTuple_CheckExact(self)) return borrow(self);
   Ref<PyTupleObject> result = TRY(new_untracked_tuple(count));
-  for (Py_ssize_t i = 0; i < count; ++i, start += step) result->ob_item[i] = borrow(items_of(self)[start]).release();
+  for (Py_ssize_t i = 0; i < count; ++i) result->ob_item[i] = borrow(items_of(self)[start + i * step]).release();
   PyObject_GC_Track(result.get());
   return result;
 }

@@ -16,6 +16,7 @@
 #include "objects/type.h"
 
 #include <cstring>
+#include <utility>
 
 #include "runtime/runtime.h"
 
@@ -136,14 +137,19 @@ SpecialMethod bind_special(PyObject* self, PyObject* found) {
   return {steal(get(found, self, as_object(Py_TYPE(self)))), false};
 }
 
-void finalize_types(Interpreter* interpreter) {
+void finish_types(Interpreter* interpreter) {
   TypeState* state = interpreter->types;
   if (!state) return;
-  for (MethodCacheEntry& entry : state->cache) {
-    PyObject* name = entry.name;
-    entry = {};
-    if (name) release(name);
+  PyType_ClearCache();
+  for (StaticTypeRecord* record : state->records) {
+    while (record) {
+      while (record->weak_references) _PyWeakref_ClearRef(reinterpret_cast<PyWeakReference*>(record->weak_references));
+      clear_field(record->subclasses);
+      PyMem_RawFree(std::exchange(record, record->next));
+    }
   }
+  PyMem_RawFree(state);
+  interpreter->types = nullptr;
 }
 
 }  // namespace gill

@@ -280,6 +280,14 @@ Status check_flags(PyTypeObject* type) {
   return Status::ok;
 }
 
+Status remember_in_bases(PyTypeObject* type) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_bases); ++i) {
+    PyObject* base = PyTuple_GET_ITEM(type->tp_bases, i);
+    if (PyType_Check(base)) TRY(remember_subclass(reinterpret_cast<PyTypeObject*>(base), type));
+  }
+  return Status::ok;
+}
+
 Status make_ready(PyTypeObject* type) {
   TRY(check_flags(type));
   TRY(ready_base(type));
@@ -292,11 +300,7 @@ Status make_ready(PyTypeObject* type) {
   if (has(type, Py_TPFLAGS_HAVE_GC) && !type->tp_traverse) {
     return raise(PyExc_SystemError, "type %s has the Py_TPFLAGS_HAVE_GC flag but has no traverse function", type->tp_name);
   }
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_bases); ++i) {
-    PyObject* base = PyTuple_GET_ITEM(type->tp_bases, i);
-    if (PyType_Check(base)) TRY(remember_subclass(reinterpret_cast<PyTypeObject*>(base), type));
-  }
-  return Status::ok;
+  return remember_in_bases(type);
 }
 
 }  // namespace
@@ -309,9 +313,14 @@ extern "C" {
 
 Status initialize_types(Interpreter* interpreter) {
   if (!interpreter->types) create_type_state(interpreter);
+  bool shared = has(&PyBaseObject_Type, Py_TPFLAGS_READY);
   TRY(status_of(PyType_Ready(&PyBaseObject_Type)));
   TRY(status_of(PyType_Ready(&PyType_Type)));
   for (PyTypeObject* const* at = __start_gill_types; at != __stop_gill_types; ++at) TRY(status_of(PyType_Ready(*at)));
+  if (shared) {
+    // Another interpreter has made them ready; this one is to know their subclasses all the same.
+    for (PyTypeObject* const* at = __start_gill_types; at != __stop_gill_types; ++at) TRY(remember_in_bases(*at));
+  }
   return initialize_context_types();
 }
 

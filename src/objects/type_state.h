@@ -53,8 +53,8 @@ inline TypeState& type_state() {
 
 // Makes all static types of the executable ready; start-up calls it once for each interpreter, first of all objects.
 Status initialize_types(Interpreter* interpreter);
-// Shutdown: empties the method cache and what the interpreter remembers about static types.
-void finalize_types(Interpreter* interpreter);
+// Shutdown: lets go of the method cache and of what the interpreter remembers about static types.
+void finish_types(Interpreter* interpreter);
 
 // The subclasses dict slot and the weak reference list slot of any type, static or not.
 PyObject** subclasses_slot(PyTypeObject* type);

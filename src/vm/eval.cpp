@@ -196,6 +196,20 @@ State* state_of(Interpreter* interpreter) {
   return reinterpret_cast<State*>(interpreter->vm);
 }
 
+void forget_known_callables(Interpreter* interpreter) {
+  if (!interpreter->vm) return;
+  KnownCallables& known = state_of(interpreter)->known;
+  clear_field(known.len);
+  clear_field(known.isinstance);
+  clear_field(known.list_append);
+}
+
+void finish_evaluation(Interpreter* interpreter) {
+  forget_known_callables(interpreter);
+  PyMem_RawFree(interpreter->vm);
+  interpreter->vm = nullptr;
+}
+
 PyObject* evaluate(ThreadState* thread, Frame* frame, bool throwing) {
   if (has_eval_hook(thread->interpreter())) return state_of(thread->interpreter())->eval_frame(thread, frame, throwing);
   return run_frame(thread, frame, throwing);

@@ -154,6 +154,9 @@ struct State {
   bool setting_trace = false, setting_profile = false;
 };
 State* state_of(Interpreter* interpreter);
+// Shutdown: lets go of the objects that it holds, and at the end of the state itself.
+void forget_known_callables(Interpreter* interpreter);
+void finish_evaluation(Interpreter* interpreter);
 inline bool has_eval_hook(Interpreter* interpreter) { return interpreter->vm && reinterpret_cast<State*>(interpreter->vm)->eval_frame; }
 
 // ---- calls -----------------------------------------------------------------------------------------

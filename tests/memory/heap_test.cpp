@@ -102,6 +102,7 @@ TEST(Heap, AFreedSlotLosesItsCollectorBits) {
 }
 
 TEST(Heap, PagesGoBackWhenTheyAreEmpty) {
+  if (kWatchedHeap) GTEST_SKIP() << "plain blocks are malloc's, and freed slots wait in quarantine";
   OwnHeap own;
   size_t before = own.heap->counters().pages;
   std::vector<void*> slots;
@@ -238,9 +239,33 @@ TEST(HeapDebug, FailsOnceAndPoisons) {
   Heap::free(large);
   Heap::free(second);
   Heap::free(first);
-  EXPECT_EQ(*static_cast<unsigned char*>(first), kFreedPoison);
+  if (!kWatchedHeap) EXPECT_EQ(*static_cast<unsigned char*>(first), kFreedPoison);
 }
 #endif
+
+TEST(WatchedHeap, ReportsUsesOfWhatIsFree) {
+  if (!kWatchedHeap) GTEST_SKIP() << "needs AddressSanitizer";
+  OwnHeap own;
+  for (Kind kind : {Kind::plain, Kind::collectable, Kind::collectable_prefixed}) {
+    for (size_t size : {24u, 600u, 5000u}) {
+      auto* block = static_cast<volatile char*>(own.heap->allocate(kind, size));
+      block[size - 1] = 1;
+      EXPECT_DEATH(block[size] = 1, "AddressSanitizer");
+      Heap::free(const_cast<char*>(block));
+      EXPECT_DEATH(block[0] = 1, "AddressSanitizer");
+      if (size <= kLargestClass) EXPECT_DEATH(Heap::free(const_cast<char*>(block)), "AddressSanitizer");
+      EXPECT_NE(own.heap->allocate(kind, size), const_cast<char*>(block));
+    }
+  }
+}
+
+TEST(Heap, OutlivesItsDeletionWhileSomethingIsLeft) {
+  Heap* heap = new_heap();
+  void* kept = heap->allocate(Kind::collectable, 64);
+  delete_heap(heap);
+  std::memset(kept, 1, 64);
+  Heap::free(kept);
+}
 
 }  // namespace
 }  // namespace gill

@@ -23,9 +23,7 @@ PyObject* element_subscript(PyObject* object, PyObject* key) {
   if (PySlice_Unpack(key, &start, &stop, &step) < 0) return nullptr;
   Py_ssize_t count = PySlice_AdjustIndices(child_count(self), &start, &stop, step);
   Ref<> list = TRY(steal(PyList_New(count)));
-  for (Py_ssize_t i = 0, at = start; i < count; ++i, at += step) {
-    PyList_SET_ITEM(list.get(), i, borrow(self->extra->children[at]).release());
-  }
+  for (Py_ssize_t i = 0; i < count; ++i) PyList_SET_ITEM(list.get(), i, borrow(self->extra->children[start + i * step]).release());
   return list.release();
 }
 
@@ -90,8 +88,9 @@ Status assign_slice(Element* self, PyObject* slice, PyObject* value) {
     }
     return Status::ok;
   }
-  for (Py_ssize_t i = 0, at = start; i < count; ++i, at += step) {
-    PyList_SET_ITEM(removed.get(), i, std::exchange(extra->children[at], borrow(PySequence_Fast_GET_ITEM(items.get(), i)).release()));
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject*& child = extra->children[start + i * step];
+    PyList_SET_ITEM(removed.get(), i, std::exchange(child, borrow(PySequence_Fast_GET_ITEM(items.get(), i)).release()));
   }
   return Status::ok;
 }
