@@ -278,7 +278,7 @@ HANDLER(FORMAT_VALUE) {
     case 3: converted = PyObject_ASCII(value); break;
     default: break;
   }
-  if (converted != value) Py_DECREF(value);
+  if (oparg & 3) Py_DECREF(value);
   if (!converted) {
     Py_XDECREF(spec);
     END_ERROR();
