@@ -45,11 +45,23 @@ Heap* new_heap() {
   return heap;
 }
 
-void Heap::untrack_all() {
+void Heap::close() {
   for (Page* page = collectable_; page; page = page->gc_next) {
     std::memset(page->bitmap(kTracked), 0, page->words * sizeof(uint64_t));
     list_as(page, kNotYoung);
   }
+  for (size_t i = 0; i < Quarantine::kCapacity; ++i) {
+    if (void* slot = quarantine_.exchange(nullptr)) give_back(Page::of(slot), slot);
+  }
+  flush();
+  for (auto& of_kind : cursors_) {
+    for (Cursor& cursor : of_kind) {
+      Page* page = cursor.page;
+      put_back(cursor);
+      if (page && page->free_count) freed_one(page);
+    }
+  }
+  if (debug.leaks) report_leaks(this);
 }
 
 // The page of a heap that ends.
@@ -63,15 +75,7 @@ void Heap::adopt(Page* page) {
 }
 
 void delete_heap(Heap* heap, Heap* heir) {
-  heap->untrack_all();
-  heap->flush();
-  for (auto& of_kind : heap->cursors_) {
-    for (Heap::Cursor& cursor : of_kind) {
-      Page* page = cursor.page;
-      heap->put_back(cursor);
-      if (page) heap->freed_one(page);
-    }
-  }
+  heap->close();
   struct Inheritance {
     Heap *from, *to;
   } inheritance = {heap, heir};
@@ -84,10 +88,7 @@ void delete_heap(Heap* heap, Heap* heir) {
       },
       &inheritance);
   if (t_heap == heap) t_heap = nullptr;
-  heap->release_unused_pages();
-  if (heap->debug.leaks) report_leaks(heap);
-  // What outlives the interpreter, as the dicts of static types do, can still be freed by whoever holds it.
-  if (heap->counters_.pages == 0) std::free(heap);
+  std::free(heap);
 }
 
 // ---- buckets: partly filled pages by how much is free, fullest in the first -----------------------------
@@ -344,20 +345,6 @@ void Heap::flush() {
         void* slot = magazine.slots[--magazine.count];
         give_back(Page::of(slot), slot);
       }
-    }
-  }
-}
-
-void Heap::release_unused_pages() {
-  for (size_t i = 0; i < Quarantine::kCapacity; ++i) {
-    if (void* slot = quarantine_.exchange(nullptr)) give_back(Page::of(slot), slot);
-  }
-  flush();
-  for (auto& of_kind : cursors_) {
-    for (Cursor& cursor : of_kind) {
-      Page* page = cursor.page;
-      put_back(cursor);
-      if (page && page->free_count) freed_one(page);
     }
   }
 }

@@ -192,8 +192,8 @@ class Heap {
   // `slot` is the start of the slot, prefix included.
   static void free(void* slot);
 
-  // Takes all objects from the collector: the interpreter that could run their finalizers ends.
-  void untrack_all();
+  // Takes all objects from the collector, because the interpreter that could run their finalizers ends, and lets pages go that are empty.
+  void close();
 
   // Gives the slots in magazines back to their pages, so that pages can run empty.
   void flush();
@@ -244,7 +244,6 @@ class Heap {
   void leave_bucket(Page* page);
   void freed_one(Page* page);
   static void give_back(Page* page, void* slot);
-  void release_unused_pages();
   void release_page(Page* page);
   void trim_page(Page* page, bool at_once);
   void link_collectable(Page* page);

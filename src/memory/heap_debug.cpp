@@ -38,16 +38,9 @@ HeapDebug heap_debug_from_environment() {
 
 namespace {
 
-// No object can be asked any more, so this is what can be read without.
-const char* own_name(PyObject* object) {
-  if (PyType_Check(object)) return reinterpret_cast<PyTypeObject*>(object)->tp_name;
-  if (!PyFunction_Check(object)) return "";
-  PyObject* name = reinterpret_cast<PyFunctionObject*>(object)->func_qualname;
-  return PyUnicode_IS_COMPACT_ASCII(name) ? static_cast<const char*>(PyUnicode_DATA(name)) : "";
-}
-
-void report_page(Page* page, void* heap) {
-  if (page->heap != heap) return;
+size_t report_page(void* first, void* heap) {
+  auto* page = static_cast<Page*>(first);
+  if (page->heap != heap) return page->run_pages;
   for (size_t i = 0; i < page->slot_count; ++i) {
     if (page->get(kFree, i)) continue;
     if (page->kind == Kind::plain) {
@@ -55,12 +48,14 @@ void report_page(Page* page, void* heap) {
       continue;
     }
     auto* object = reinterpret_cast<PyObject*>(page->slot(i) + prefix_of(page->kind));
-    std::fprintf(stderr, "heap: object left: %s %s %p, %zd references\n", Py_TYPE(object)->tp_name, own_name(object), static_cast<void*>(object), Py_REFCNT(object));
+    const char* own_name = PyType_Check(object) ? reinterpret_cast<PyTypeObject*>(object)->tp_name : "";
+    std::fprintf(stderr, "heap: object left: %s %s %p, %zd references\n", Py_TYPE(object)->tp_name, own_name, static_cast<void*>(object), Py_REFCNT(object));
   }
+  return page->run_pages;
 }
 
 }  // namespace
 
-void report_leaks(const Heap* heap) { visit_pages(report_page, const_cast<Heap*>(heap)); }
+void report_leaks(const Heap* heap) { for_each_taken_run(report_page, const_cast<Heap*>(heap)); }
 
 }  // namespace gill

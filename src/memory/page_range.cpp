@@ -180,19 +180,6 @@ bool fit_range_to_limit() {
   return ::munmap(address(keep), surplus) == 0;
 }
 
-void visit_pages(void (*visit)(Page* page, void* context), void* context) {
-  size_t i = 0;
-  while (i < g_pages.accessible) {
-    if (!is_set(g_pages.taken, i)) {
-      ++i;
-      continue;
-    }
-    auto* page = reinterpret_cast<Page*>(address(i));
-    visit(page, context);
-    i += page->run_pages;
-  }
-}
-
 void hold_pages_for_fork() { pthread_mutex_lock(&g_pages.mutex); }
 void let_pages_go_after_fork() { pthread_mutex_unlock(&g_pages.mutex); }
 

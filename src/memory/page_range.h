@@ -6,8 +6,6 @@
 
 namespace gill {
 
-struct Page;
-
 // `count` pages in a row, zeroed or not; null when there are none.
 void* take_pages(size_t count);
 void give_pages(void* first, size_t count);
@@ -26,9 +24,6 @@ auto request_memory(Request request) {
   if (!granted && fit_range_to_limit()) granted = request();
   return granted;
 }
-
-// Calls `visit(page, context)` with the first page of each run that is taken. None may be taken or given back meanwhile.
-void visit_pages(void (*visit)(Page* page, void* context), void* context);
 
 // A fork must not find the range in the middle of a change by another thread.
 void hold_pages_for_fork();

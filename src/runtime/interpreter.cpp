@@ -56,7 +56,7 @@ void delete_interpreter(Interpreter* interpreter) {
     if (g_runtime.main_interpreter == interpreter) g_runtime.main_interpreter = nullptr;
   }
   delete_collector(interpreter->collector);
-  if (interpreter->heap == g_runtime.main_heap) interpreter->heap->untrack_all();
+  if (interpreter->heap == g_runtime.main_heap) interpreter->heap->close();
   else delete_heap(interpreter->heap, g_runtime.main_heap);
   PyMem_RawFree(interpreter);
 }

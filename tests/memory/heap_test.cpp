@@ -259,13 +259,5 @@ TEST(WatchedHeap, ReportsUsesOfWhatIsFree) {
   }
 }
 
-TEST(Heap, OutlivesItsDeletionWhileSomethingIsLeft) {
-  Heap* heap = new_heap();
-  void* kept = heap->allocate(Kind::collectable, 64);
-  delete_heap(heap);
-  std::memset(kept, 1, 64);
-  Heap::free(kept);
-}
-
 }  // namespace
 }  // namespace gill
