@@ -141,12 +141,15 @@ void finish_types(Interpreter* interpreter) {
   TypeState* state = interpreter->types;
   if (!state) return;
   PyType_ClearCache();
-  for (StaticTypeRecord* record : state->records) {
-    while (record) {
+  for (StaticTypeRecord* bucket : state->records) {
+    for (StaticTypeRecord* record = bucket; record; record = record->next) {
+      // Clearing takes a reference out of the list.
       while (record->weak_references) _PyWeakref_ClearRef(reinterpret_cast<PyWeakReference*>(record->weak_references));
       clear_field(record->subclasses);
-      PyMem_RawFree(std::exchange(record, record->next));
     }
+  }
+  for (StaticTypeRecord* record : state->records) {
+    while (record) PyMem_RawFree(std::exchange(record, record->next));
   }
   PyMem_RawFree(state);
   interpreter->types = nullptr;
