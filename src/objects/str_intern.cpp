@@ -5,6 +5,7 @@
 // strings enter the table when it is made, so that an equal string interned later becomes them.
 #include "objects/str.h"
 #include "runtime/interpreter.h"
+#include "runtime/thread_state.h"
 
 extern "C" {
 [[gnu::weak]] extern gill::StaticName<1>* const __start_gill_names[];
@@ -107,8 +108,9 @@ void finish_text(Interpreter* interpreter) {
 }
 
 void forget_interned(PyObject* s) {
-  Interpreter* interpreter = current_interpreter();
-  TextState* state = interpreter ? interpreter->text : nullptr;
+  // Static destructors of extensions release strings after the end of the interpreter.
+  ThreadState* thread = current_thread();
+  TextState* state = thread ? thread->interpreter()->text : nullptr;
   if (!state) return;
   InternEntry* entry = look_up(state, s, hash_of_str(s));
   if (entry->text != s) return;
