@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <cwchar>
+#include <initializer_list>
 
 #include "capi/config.h"
 #include "runtime/runtime.h"
@@ -62,7 +63,7 @@ bool find_program(const wchar_t* program, char* out) {
 }
 
 // The value of `home = ...` in a pyvenv.cfg beside the executable or in the directory above.
-bool virtual_environment(const char* executable, char* environment, char* home) {
+bool virtual_environment(const char* executable, char* home) {
   char directory[PATH_MAX];
   std::snprintf(directory, sizeof(directory), "%s", executable);
   for (int up = 0; up < 2; ++up) {
@@ -84,14 +85,24 @@ bool virtual_environment(const char* executable, char* environment, char* home) 
       found = true;
     }
     std::fclose(file);
-    if (!found) continue;
-    // bin/ belongs to the environment around it.
-    char* last = std::strrchr(directory, '/');
-    if (up == 0 && last && std::strcmp(last, "/bin") == 0) cut_last(directory);
-    std::snprintf(environment, PATH_MAX, "%s", directory);
-    return true;
+    if (found) return true;
   }
   return false;
+}
+
+bool is_file(const char* path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+// The interpreter that a virtual environment's `executable` is a link to or a copy of.
+void find_base_executable(const char* executable, const char* home, char* out) {
+  if (realpath(executable, out) && std::strcmp(out, executable) != 0) return;
+  const char* slash = std::strrchr(executable, '/');
+  for (const char* name : {slash ? slash + 1 : executable, "gill", "python3", "python3.11"}) {
+    if (std::snprintf(out, PATH_MAX, "%s/%s", home, name) < PATH_MAX && is_file(out)) return;
+  }
+  std::snprintf(out, PATH_MAX, "%s", executable);
 }
 
 // PREFIX/lib/python3.11, or Debian's name of it.
@@ -145,13 +156,13 @@ PyStatus append_split(PyWideStringList* list, const wchar_t* part) {
 }  // namespace
 
 PyStatus compute_paths(PyConfig* config) {
-  char executable[PATH_MAX] = "", base_prefix[PATH_MAX] = "", library[PATH_MAX] = "", environment[PATH_MAX] = "", home[PATH_MAX] = "";
+  char executable[PATH_MAX] = "", base_prefix[PATH_MAX] = "", library[PATH_MAX] = "", home[PATH_MAX] = "";
   if (config->executable) {
     std::wcstombs(executable, config->executable, sizeof(executable));
   } else if (config->program_name && *config->program_name) {
     if (!find_program(config->program_name, executable)) executable[0] = 0;
   }
-  bool in_environment = executable[0] && virtual_environment(executable, environment, home);
+  bool in_environment = executable[0] && virtual_environment(executable, home);
 
   const char* named = environment_variable(config, "GILL_STDLIB");
   bool found = false;
@@ -178,17 +189,21 @@ PyStatus compute_paths(PyConfig* config) {
     std::snprintf(base_prefix, sizeof(base_prefix), "%s", kSystemPrefix);
     library_of(base_prefix, library);
   }
-  const char* prefix = in_environment ? environment : base_prefix;
   // What was given stands for its base too.
   if (config->executable && !config->base_executable) config->base_executable = duplicate(config->executable);
   if (config->prefix && !config->base_prefix) config->base_prefix = duplicate(config->prefix);
   if (config->exec_prefix && !config->base_exec_prefix) config->base_exec_prefix = duplicate(config->exec_prefix);
   CHECK(set_unless(config, &config->executable, executable));
+  if (in_environment && !config->base_executable) {
+    char base_executable[PATH_MAX];
+    find_base_executable(executable, home, base_executable);
+    CHECK(set_unless(config, &config->base_executable, base_executable));
+  }
   CHECK(set_unless(config, &config->base_executable, executable));
-  CHECK(set_unless(config, &config->base_prefix, base_prefix));
-  CHECK(set_unless(config, &config->base_exec_prefix, base_prefix));
-  CHECK(set_unless(config, &config->prefix, prefix));
-  CHECK(set_unless(config, &config->exec_prefix, prefix));
+  // site.py makes a virtual environment's own folder sys.prefix.
+  for (wchar_t** field : {&config->base_prefix, &config->base_exec_prefix, &config->prefix, &config->exec_prefix}) {
+    CHECK(set_unless(config, field, base_prefix));
+  }
   CHECK(set_unless(config, &config->stdlib_dir, library));
   if (config->module_search_paths_set) return PyStatus_Ok();
 

@@ -21,7 +21,7 @@ for wrong in (lambda: msgpack.unpackb(packed[:-3]), lambda: msgpack.packb(object
         wrong()
     except Exception as error:
         print(type(error).__name__, error)
-for value in (data["a"], {"k": "</x>ä\u2028"}, [1e16, 0.1, -0.0, 1e-7], {"1": {"2": [3, {}]}}, {1: 2, None: 3}, "\ud83d\ude00"):
+for value in (data["a"], {"k": "</x>ä\u2028"}, [1e16, 0.1, -0.0, 1e-7], {"1": {"2": [3, {}]}}, {1: 2, None: 3}, "😀"):
     print(ujson.dumps(value), ujson.dumps(value, ensure_ascii=False, indent=2, escape_forward_slashes=False), simplejson.dumps(value), simplejson.dumps(value, indent=1, ensure_ascii=False))
 print(simplejson.loads('{"x": 1.10, "y": [NaN, 1e3]}', use_decimal=True), simplejson.dumps([decimal.Decimal("1.10")]), simplejson.dumps(math.nan, ignore_nan=True))
 print(ujson.loads('[1, 2.5, "\\u00e4\\ud83d\\ude00", {"a": null}, 123456789012345678901234567890]'))
