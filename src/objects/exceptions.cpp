@@ -1,8 +1,10 @@
 // The table of built-in exception classes that add nothing but their name to their base; and MemoryError,
 // whose instances must be had when there is no memory.
 #include "objects/exceptions.h"
+#include "runtime/interpreter.h"
 
-#include <atomic>
+#include <iterator>
+#include <utility>
 
 namespace gill {
 namespace {
@@ -131,26 +133,21 @@ GILL_EXCEPTION_POINTER(KeyError)
 namespace gill {
 namespace {
 
-// When the heap is exhausted, instances come from here; a slot is free again when its instance dies.
-inline constexpr int kReserve = 16;
-struct MemoryErrorReserve {
-  PyBaseExceptionObject objects[kReserve];
-  std::atomic<bool> taken[kReserve];
-};
-constinit MemoryErrorReserve g_memory_errors = {};
-
-int reserve_index(PyObject* self) {
+// The place of an instance that comes from the reserve, or null.
+bool* reserved_place(PyObject* self) {
+  MemoryErrorReserve& reserve = current_interpreter()->memory_errors;
   auto* e = base_exception(self);
-  return e >= g_memory_errors.objects && e < g_memory_errors.objects + kReserve ? static_cast<int>(e - g_memory_errors.objects) : -1;
+  return e >= reserve.objects && e < std::end(reserve.objects) ? &reserve.taken[e - reserve.objects] : nullptr;
 }
 
 PyObject* memory_error_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   if (PyObject* self = base_exception_new(type, args, kwargs)) return self;
   if (type != &_PyExc_MemoryError) return nullptr;
   PyErr_Clear();
-  for (int i = 0; i < kReserve; ++i) {
-    if (g_memory_errors.taken[i].exchange(true)) continue;
-    auto* e = &g_memory_errors.objects[i];
+  MemoryErrorReserve& reserve = current_interpreter()->memory_errors;
+  for (int i = 0; i < MemoryErrorReserve::kCount; ++i) {
+    if (std::exchange(reserve.taken[i], true)) continue;
+    auto* e = &reserve.objects[i];
     *e = {};
     e->args = borrow(args ? args : PyTuple_New(0)).release();
     PyObject_Init(as_object(e), type);
@@ -160,10 +157,10 @@ PyObject* memory_error_new(PyTypeObject* type, PyObject* args, PyObject* kwargs)
 }
 
 void memory_error_dealloc(PyObject* self) {
-  int index = reserve_index(self);
-  if (index < 0) return ExceptionFields<>::dealloc(self);
+  bool* place = reserved_place(self);
+  if (!place) return ExceptionFields<>::dealloc(self);
   base_exception_clear(self);
-  g_memory_errors.taken[index] = false;
+  *place = false;
 }
 
 constexpr PyTypeObject memory_error() {

@@ -31,6 +31,13 @@ enum EvalRequest : uint32_t {
   kRequestCollect = 16,       // the collector wants to run at a safe point
 };
 
+// When the heap is exhausted, instances of MemoryError come from here; a place is free again when its instance dies.
+struct MemoryErrorReserve {
+  static constexpr int kCount = 16;
+  PyBaseExceptionObject objects[kCount];
+  bool taken[kCount];
+};
+
 struct Interpreter {
   Interpreter* next = nullptr;
   int64_t id = 0;
@@ -64,6 +71,8 @@ struct Interpreter {
   ImportState* imports = nullptr;
   VmState* vm = nullptr;
   AtexitState* atexit = nullptr;
+
+  MemoryErrorReserve memory_errors = {};
 
   PyConfig config;
   PyObject* audit_hooks = nullptr;    // list, or null while there are none
