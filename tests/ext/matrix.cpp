@@ -176,7 +176,23 @@ PyObject *call_from_threads(PyObject *, PyObject *args) {
     return PyLong_FromLong(failures);
 }
 
+// Objects that a static owns: its destructor releases them after the interpreter's end.
+struct Kept {
+    std::vector<PyObject *> objects;
+    ~Kept() {
+        for (PyObject *object : objects)
+            Py_DECREF(object);
+    }
+};
+
+PyObject *keep(PyObject *, PyObject *object) {
+    static Kept kept;
+    kept.objects.push_back(Py_NewRef(object));
+    Py_RETURN_NONE;
+}
+
 PyMethodDef matrix_functions[] = {
+    {"keep", keep, METH_O, "keep(object): owns the object until the process ends"},
     {"call_from_threads", call_from_threads, METH_VARARGS, "call_from_threads(function, count) -> calls that raised"},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -2,6 +2,7 @@
 import array
 import gc
 import pickle
+import subprocess
 import sys
 import threading
 import unittest
@@ -192,6 +193,16 @@ class MatrixTest(unittest.TestCase):
                 raise ValueError(i)
         self.assertEqual(matrix.call_from_threads(record, 8), 1)
         self.assertEqual(sorted(seen), list(range(8)))
+
+    def test_static_destructors_release_objects(self):
+        program = """if True:
+            import matrix, sys
+            names = ["".join(["gill", str(i)]) for i in range(1000)]
+            for kept in (sys.intern("kept" + names[0]), *names, *map(sys.intern, names[500:]), b"b" * 3000, 2 ** 100, object(), None, matrix.Matrix(3, 3)):
+                matrix.keep(kept)
+            """
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
 
     def test_capsule(self):
         self.assertIn('capsule object "matrix._answer"', repr(matrix._answer))
