@@ -1,5 +1,5 @@
 # The commands of the README. Each does all the set-up that it needs on a fresh Debian 12 machine.
-.PHONY: all run test sanitize release pgo conformance bench bytecode-compare setup clean
+.PHONY: all run test packages sanitize release pgo conformance bench bytecode-compare setup clean
 .DELETE_ON_ERROR:
 
 JOBS ?= $(shell nproc)
@@ -42,6 +42,11 @@ test: setup build/dev/build.ninja $(EXAMPLE_LOG)
 conformance: release
 	@tools/setup.sh python3-numpy python3-tk
 	@$(REFERENCE) tools/conformance.py --gill $(GILL) -j $(JOBS) $(if $(UPDATE),--update) $(FILES)
+
+# Debian's packages under gill: installs them and compares the output of tests/packages with the reference's; NAMES="numpy lxml" for some.
+packages: release
+	@tools/setup.sh $$(cat tests/packages/debian.txt)
+	@$(REFERENCE) tools/check_packages.py --gill $(GILL) --show $(NAMES)
 
 # The tests of threads under the thread sanitizer, or with PRESET=asan those of the language under the address and
 # undefined-behaviour sanitizers; FILES as above or paths of unittest files. Fails on any report.
