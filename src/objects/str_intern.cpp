@@ -1,10 +1,11 @@
-// The table of interned strings of an interpreter.
+// The table of interned strings of an interpreter, and the strings of _Py_Identifiers.
 //
 // Open addressing with linear probing; an entry borrows its string, which takes itself out when it
 // dies (forget_interned). Names known at compile time (base/names.h) and the immortal one-character
 // strings enter the table when it is made, so that an equal string interned later becomes them.
 #include "objects/str.h"
 #include "runtime/interpreter.h"
+#include "runtime/runtime.h"
 #include "runtime/thread_state.h"
 
 extern "C" {
@@ -24,6 +25,9 @@ struct TextState {
   size_t capacity = 0;  // a power of two
   size_t live = 0;
   size_t used = 0;      // live entries and tombstones
+  // Immortal strings by the index of their identifier; null where it was not asked for yet.
+  PyObject** identifiers = nullptr;
+  Py_ssize_t identifier_count = 0;
 };
 
 namespace {
@@ -79,6 +83,23 @@ PyObject* intern(TextState* state, PyObject* s) {
   return s;
 }
 
+Status remember_identifier(TextState* state, _Py_Identifier* id, PyObject* text) {
+  if (id->index < 0) id->index = g_runtime.next_identifier++;
+  if (id->index >= state->identifier_count) {
+    Py_ssize_t count = std::max(id->index + 1, state->identifier_count * 2);
+    auto** larger = static_cast<PyObject**>(PyMem_RawRealloc(state->identifiers, static_cast<size_t>(count) * sizeof(PyObject*)));
+    if (!larger) {
+      PyErr_NoMemory();
+      return Status::error;
+    }
+    std::fill(larger + state->identifier_count, larger + count, nullptr);
+    state->identifiers = larger;
+    state->identifier_count = count;
+  }
+  state->identifiers[id->index] = text;
+  return Status::ok;
+}
+
 }  // namespace
 
 Status init_text(Interpreter* interpreter) {
@@ -104,6 +125,7 @@ void finish_text(Interpreter* interpreter) {
   if (!state) return;
   interpreter->text = nullptr;
   PyMem_RawFree(state->entries);
+  PyMem_RawFree(state->identifiers);
   PyMem_RawFree(state);
 }
 
@@ -158,16 +180,17 @@ PyObject* PyUnicode_InternFromString(const char* text) {
   return s;
 }
 
-// The identifier's string is kept in the interning table and made immortal, which serves every
-// interpreter; the published index stays untouched.
 PyObject* _PyUnicode_FromId(_Py_Identifier* id) {
-  PyObject* s = PyUnicode_InternFromString(id->string);
-  if (!s) return nullptr;
-  if (PyUnicode_CHECK_INTERNED(s)) {
-    str_head(s)->state.interned = SSTATE_INTERNED_IMMORTAL;
-    make_immortal(s);
+  Interpreter* interpreter = current_interpreter();
+  if (init_text(interpreter) != Status::ok) return nullptr;
+  TextState* state = interpreter->text;
+  if (id->index >= 0 && id->index < state->identifier_count) {
+    if (PyObject* known = state->identifiers[id->index]) return known;
   }
-  return s;
+  PyObject* text = PyUnicode_FromString(id->string);
+  if (text) PyUnicode_InternImmortal(&text);
+  if (!text || remember_identifier(state, id, text) != Status::ok) return nullptr;
+  return text;
 }
 
 }  // extern "C"

@@ -79,6 +79,8 @@ struct Runtime {
 
   // Each PyModuleDef gets a number of its own: its place in Interpreter::modules_by_index.
   std::atomic<Py_ssize_t> last_module_index = 0;
+  // Each _Py_Identifier too: its place in an interpreter's strings of identifiers (objects/str_intern). Guarded by the lock.
+  Py_ssize_t next_identifier = 0;
 
   // ---- the process as a whole, as capi/ configures it ----
   PyPreConfig preconfig = {};
