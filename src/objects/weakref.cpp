@@ -161,6 +161,13 @@ int ref_init(PyObject*, PyObject* args, PyObject* kwargs) {
   return parse_arguments("__init__", args, &object, &callback) ? 0 : -1;
 }
 
+// weakref.ref() itself; whatever is wrong with the arguments is told by the general way.
+PyObject* ref_construct(PyObject* type, PyObject* const* args, size_t nargsf, PyObject* keywords) {
+  Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+  if (keywords || count < 1 || count > 2) return _PyObject_MakeTpCall(PyThreadState_Get(), type, args, count, keywords);
+  return PyWeakref_NewRef(args[0], count == 2 ? args[1] : nullptr);
+}
+
 const PyMemberDef kMembers[] = {
     {"__callback__", T_OBJECT, offsetof(PyWeakReference, wr_callback), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
@@ -222,6 +229,7 @@ PyTypeObject _PyWeakref_RefType = {
     .tp_alloc = PyType_GenericAlloc,
     .tp_new = ref_new,
     .tp_free = PyObject_GC_Del,
+    .tp_vectorcall = ref_construct,
 };
 
 PyObject* PyWeakref_NewRef(PyObject* object, PyObject* callback) {
