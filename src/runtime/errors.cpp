@@ -523,6 +523,7 @@ PyObject* _PyErr_ProgramDecodedTextObject(PyObject* filename, int line, const ch
   for (int i = 0; i < line && (length = getline(&text, &capacity, file)) >= 0; ++i) {
   }
   fclose(file);
+  if (length >= 2 && text[length - 2] == '\r' && text[length - 1] == '\n') text[--length - 1] = '\n';
   PyObject* result = length >= 0 ? PyUnicode_Decode(text, length, encoding ? encoding : "utf-8", "replace") : nullptr;
   free(text);
   if (!result) PyErr_Clear();
