@@ -396,6 +396,31 @@ Status BytesBuilder::grow(Py_ssize_t more) {
   return Status::ok;
 }
 
+// Writes the bytes that pairs of digits stand for, for which there is room. The index of what is no digit, or -1.
+static Py_ssize_t put_hex(std::string_view text, BytesBuilder& out) {
+  auto digit = [](unsigned char c) -> unsigned {
+    if (c - unsigned{'0'} < 10) return c - unsigned{'0'};
+    unsigned letter = (c | 0x20u) - 'a';
+    return letter < 6 ? letter + 10 : 16;
+  };
+  char* to = out.data() + out.size();
+  char* start = to;
+  for (size_t i = 0; i < text.size();) {
+    if (Py_ISSPACE(text[i])) {
+      ++i;
+      continue;
+    }
+    unsigned high = digit(static_cast<unsigned char>(text[i]));
+    unsigned low = i + 1 < text.size() ? digit(static_cast<unsigned char>(text[i + 1])) : 16;
+    if (high > 15) return static_cast<Py_ssize_t>(i);
+    if (low > 15) return static_cast<Py_ssize_t>(i + 1);
+    *to++ = static_cast<char>(high << 4 | low);
+    i += 2;
+  }
+  out.extend(to - start);
+  return -1;
+}
+
 }  // namespace gill
 
 using namespace gill;
@@ -625,26 +650,11 @@ PyObject* _PyBytes_FromHex(PyObject* string, int use_bytearray) {
   if (ensure_ready(string) != Status::ok) return nullptr;
   StrView text(string);
   BytesBuilder out;
-  auto digit = [](U4 c) -> int {
-    if (c >= '0' && c <= '9') return static_cast<int>(c - '0');
-    if (c >= 'a' && c <= 'f') return static_cast<int>(c - 'a' + 10);
-    if (c >= 'A' && c <= 'F') return static_cast<int>(c - 'A' + 10);
-    return -1;
-  };
-  for (Py_ssize_t i = 0; i < text.length;) {
-    U4 c = text[i];
-    if (c < 128 && Py_ISSPACE(c)) {
-      ++i;
-      continue;
-    }
-    int high = digit(c);
-    int low = high >= 0 && i + 1 < text.length ? digit(text[i + 1]) : -1;
-    if (high < 0 || low < 0) {
-      return raise(PyExc_ValueError, "non-hexadecimal number found in fromhex() arg at position %zd", high < 0 ? i : i + 1);
-    }
-    if (out.put(static_cast<char>(high << 4 | low)) != Status::ok) return nullptr;
-    i += 2;
-  }
+  if (out.reserve(text.length / 2) != Status::ok) return nullptr;
+  Py_ssize_t wrong = 0;
+  if (text.ascii) wrong = put_hex({text.as<char>(), static_cast<size_t>(text.length)}, out);
+  else while (text[wrong] < 128) ++wrong;  // the first character outside ASCII is told first
+  if (wrong >= 0) return raise(PyExc_ValueError, "non-hexadecimal number found in fromhex() arg at position %zd", wrong);
   if (use_bytearray) return PyByteArray_FromStringAndSize(out.data(), out.size());
   return out.finish().release();
 }

@@ -28,11 +28,34 @@ bool take_mark(const char* text, Py_ssize_t size, int* byteorder, Py_ssize_t& st
   return order > 0;
 }
 
+// Whether no unit of UTF-16 is a surrogate; `bits` gets all bits that are set in one of them.
+bool without_surrogates(const char* text, Py_ssize_t units, bool big, U4& bits) {
+  bits = 0;
+  for (Py_ssize_t i = 0; i < units; ++i) {
+    U4 c = read_unit<U2>(text + 2 * i, big);
+    if (is_surrogate(c)) return false;
+    bits |= c;
+  }
+  return true;
+}
+
 Ref<> decode16(const char* text, Py_ssize_t size, const char* errors, int* byteorder, Py_ssize_t* consumed) {
   Py_ssize_t at;
   bool big = take_mark<U2>(text, size, byteorder, at);
+  Py_ssize_t units = (size - at) / 2;
+  U4 bits;
+  if (units > 1 && (size - at) % 2 == 0 && without_surrogates(text + at, units, big, bits)) {
+    U4 max = max_class_of(&bits, 1);
+    Ref<> result = TRY(new_str(units, max));
+    dispatch(kind_of_class(max), [&]<class C>(C*) {
+      C* to = static_cast<C*>(PyUnicode_DATA(result.get()));
+      for (Py_ssize_t i = 0; i < units; ++i) to[i] = static_cast<C>(read_unit<U2>(text + at + 2 * i, big));
+    });
+    if (consumed) *consumed = size;
+    return result;
+  }
   DecodeErrors trouble(errors, big ? "utf-16-be" : "utf-16-le", text, size);
-  StrWriter out((size - at) / 2);
+  StrWriter out(units);
   while (at < trouble.size()) {
     const char* p = trouble.data() + at;
     Py_ssize_t left = trouble.size() - at;
@@ -109,19 +132,32 @@ void put_unit(char*& to, U4 c, bool big) {
   to += sizeof unit;
 }
 
+// One unit, or two for what UTF-16 has no single one for.
 template <class Unit>
-Status put_character(BytesBuilder& out, U4 c, bool big) {
-  TRY(out.reserve(4));
-  char* to = out.data() + out.size();
-  char* start = to;
+void put_units(char*& to, U4 c, bool big) {
   if (sizeof(Unit) == 2 && c >= 0x10000) {
     put_unit<Unit>(to, 0xd7c0 + (c >> 10), big);
     put_unit<Unit>(to, 0xdc00 + (c & 0x3ff), big);
   } else {
     put_unit<Unit>(to, c, big);
   }
+}
+
+template <class Unit>
+Status put_character(BytesBuilder& out, U4 c, bool big) {
+  TRY(out.reserve(4));
+  char* start = out.data() + out.size();
+  char* to = start;
+  put_units<Unit>(to, c, big);
   out.extend(to - start);
   return Status::ok;
+}
+
+// Writes the characters from i on until a surrogate; gives its index or the length.
+template <class Unit, class C>
+Py_ssize_t put_run(const C* text, Py_ssize_t i, Py_ssize_t length, bool big, char*& to) {
+  for (; i < length && !is_surrogate(text[i]); ++i) put_units<Unit>(to, text[i], big);
+  return i;
 }
 
 template <class Unit>
@@ -141,12 +177,12 @@ Ref<> encode_units(PyObject* s, const char* errors, int byteorder) {
   if (byteorder == 0) TRY(put_character<Unit>(out, 0xfeff, false));
   static constexpr const char* kReason = "surrogates not allowed";
   for (Py_ssize_t i = 0; i < view.length;) {
-    U4 c = view[i];
-    if (!is_surrogate(c)) {
-      TRY(put_character<Unit>(out, c, big));
-      ++i;
-      continue;
-    }
+    TRY(out.reserve((view.length - i) * (view.kind == 4 ? 4 : static_cast<Py_ssize_t>(sizeof(Unit)))));
+    char* start = out.data() + out.size();
+    char* to = start;
+    i = dispatch(view.kind, [&]<class C>(C*) { return put_run<Unit>(view.as<C>(), i, view.length, big, to); });
+    out.extend(to - start);
+    if (i == view.length) break;
     Py_ssize_t next;
     Ref<> replacement = TRY(trouble.handle(s, i, i + 1, kReason, next));
     if (PyBytes_Check(replacement.get())) {

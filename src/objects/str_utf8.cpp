@@ -48,6 +48,24 @@ Step read_sequence(const unsigned char* p, Py_ssize_t n) {
   return {(b & 0x07u) << 18 | (b1 & 0x3fu) << 12 | (p[2] & 0x3fu) << 6 | (p[3] & 0x3fu), 4};
 }
 
+// The length of the valid multi-byte sequence at p, and its character; 0 when read_sequence has to say what is wrong.
+inline int valid_sequence(const unsigned char* p, Py_ssize_t n, U4& c) {
+  unsigned char b = p[0];
+  if (b < 0xe0) {
+    if (b < 0xc2 || n < 2 || !continuation(p[1])) return 0;
+    c = (b & 0x1fu) << 6 | (p[1] & 0x3fu);
+    return 2;
+  }
+  if (b < 0xf0) {
+    if (n < 3 || !continuation(p[1]) || !continuation(p[2])) return 0;
+    c = (b & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    return c < 0x800 || is_surrogate(c) ? 0 : 3;
+  }
+  if (b > 0xf4 || n < 4 || !continuation(p[1]) || !continuation(p[2]) || !continuation(p[3])) return 0;
+  c = (b & 0x07u) << 18 | (p[1] & 0x3fu) << 12 | (p[2] & 0x3fu) << 6 | (p[3] & 0x3fu);
+  return c < 0x10000 || c > 0x10ffff ? 0 : 4;
+}
+
 // Fills `to` from text that the first pass found valid.
 template <class C>
 void fill(const char* text, Py_ssize_t n, C* to) {
@@ -115,13 +133,14 @@ Ref<> decode(const char* text, Py_ssize_t size, const char* errors, Py_ssize_t* 
       count += run;
       continue;
     }
-    Step step = read_sequence(p + at, size - at);
-    if (step.reason) {
-      if (step.truncated && consumed) break;
+    U4 c;
+    int length = valid_sequence(p + at, size - at, c);
+    if (length == 0) {
+      if (read_sequence(p + at, size - at).truncated && consumed) break;
       return decode_with_errors(text, size, errors, consumed);
     }
-    bits |= step.c;
-    at += step.length;
+    bits |= c;
+    at += length;
     ++count;
   }
   if (consumed) *consumed = at;
@@ -154,7 +173,7 @@ template <class C>
 void encode_into(const C* text, Py_ssize_t n, char* to) {
   for (Py_ssize_t i = 0; i < n;) {
     // Eight ASCII characters at a time.
-    if (i + 8 <= n) {
+    if (text[i] < 0x80 && i + 8 <= n) {
       C bits = 0;
       for (int k = 0; k < 8; ++k) bits |= text[i + k];
       if (bits < 0x80) {
