@@ -64,7 +64,7 @@ Status make_decoder(TextIO* self, PyObject* info) {
 
 Status make_encoder(TextIO* self, PyObject* info) {
   clear_field(self->encoder);
-  self->direct_encoding = false;
+  self->encode_directly = nullptr;
   Ref<> writable = TRY(call(self->buffer, name<"writable">));
   if (!TRY(truth_of(PyObject_IsTrue(writable.get())))) return Status::ok;
   const char* errors = TRY(PyUnicode_AsUTF8(self->errors));
@@ -73,9 +73,9 @@ Status make_encoder(TextIO* self, PyObject* info) {
   TRY(truth_of(_PyObject_LookupAttr(info, name<"name">, &found)));
   Ref<> codec = steal(found);
   if (codec && PyUnicode_Check(codec.get())) {
-    for (const char* direct : {"utf-8", "ascii", "iso8859-1"}) {
-      if (PyUnicode_CompareWithASCIIString(codec.get(), direct) == 0) self->direct_encoding = true;
-    }
+    if (_PyUnicode_EqualToASCIIString(codec.get(), "utf-8")) self->encode_directly = _PyUnicode_AsUTF8String;
+    if (_PyUnicode_EqualToASCIIString(codec.get(), "ascii")) self->encode_directly = _PyUnicode_AsASCIIString;
+    if (_PyUnicode_EqualToASCIIString(codec.get(), "iso8859-1")) self->encode_directly = _PyUnicode_AsLatin1String;
   }
   return Status::ok;
 }
@@ -228,9 +228,7 @@ Ref<> text_detach(TextIO* self) {
 // ---- writing ------------------------------------------------------------------------------------
 
 Ref<> encode(TextIO* self, PyObject* text) {
-  if (self->direct_encoding) {
-    return steal(PyUnicode_AsEncodedString(text, TRY(PyUnicode_AsUTF8(self->encoding)), TRY(PyUnicode_AsUTF8(self->errors))));
-  }
+  if (self->encode_directly) return steal(self->encode_directly(text, TRY(PyUnicode_AsUTF8(self->errors))));
   self->at_start = false;
   Ref<> bytes = TRY(call(self->encoder, name<"encode">, text));
   if (!PyBytes_Check(bytes.get())) {
@@ -305,7 +303,7 @@ Ref<> text_write(TextIO* self, PyObject* text) {
     translated = TRY(steal(PyUnicode_Replace(text, name<"\n">, line_end.get(), -1)));
   }
   bool flush = self->line_buffering && (has_newline || PyUnicode_FindChar(text, '\r', 0, length, 1) >= 0);
-  if (self->direct_encoding && PyUnicode_IS_COMPACT_ASCII(translated.get())) {
+  if (self->encode_directly && PyUnicode_IS_COMPACT_ASCII(translated.get())) {
     TRY(send(self, static_cast<const char*>(PyUnicode_DATA(translated.get())), PyUnicode_GET_LENGTH(translated.get()), flush || self->write_through));
   } else {
     Ref<> bytes = TRY(encode(self, translated.get()));

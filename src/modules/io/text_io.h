@@ -20,12 +20,12 @@ struct TextIO : IoBase {
   Py_ssize_t chunk_size;
   double bytes_per_char;
   const char* write_newline;  // what "\n" becomes, or null
+  PyObject* (*encode_directly)(PyObject* text, const char* errors);  // for utf-8, ascii and latin-1, which need no incremental encoder; or null
   bool ok, detached, has_pending;
   bool line_buffering, write_through;
   bool read_universal, read_translate, write_translate;
   bool seekable, telling, has_read1;
   bool at_start;  // the encoder has written nothing yet (a byte order mark is due)
-  bool direct_encoding;  // no incremental encoder is needed: utf-8, ascii, latin-1
 
   using Fields = OwnedFields<&TextIO::dict, &TextIO::buffer, &TextIO::encoding, &TextIO::errors, &TextIO::encoder,
                              &TextIO::decoder, &TextIO::read_newline, &TextIO::decoded, &TextIO::snapshot>;
