@@ -145,6 +145,8 @@ PyStatus start_main(Interpreter* interpreter) {
   if (interpreter == g_runtime.main_interpreter) CHECK(step(start_tracemalloc(config->tracemalloc), "can't start tracemalloc"));
   CHECK(step(add_open(interpreter), "can't initialize open"));
   CHECK(name_stdio_encoding(&interpreter->config));
+  // A redirection can name a directory by mistake.
+  if (stdin_is_directory()) return {PyStatus::_PyStatus_TYPE_ERROR, "init_sys_streams", "<stdin> is a directory, cannot continue", 0};
   CHECK(step(create_standard_streams(config), "can't initialize sys standard streams"));
   if (config->faulthandler && interpreter == g_runtime.main_interpreter) CHECK(step(enable_faulthandler(), "can't enable faulthandler"));
   CHECK(step(create_main_module(interpreter), "Failed to initialize __main__"));

@@ -11,6 +11,7 @@ namespace gill {
 // lifecycle_streams.cpp: sys.stdin, stdout, stderr from the io module; flushing at the end.
 Status create_standard_streams(const PyConfig* config);
 int flush_standard_streams();
+bool stdin_is_directory();
 
 // lifecycle_finish.cpp: waits for the threads of `threading` that are no daemons; takes the modules down.
 void wait_for_threads();

@@ -1,5 +1,6 @@
 // sys.stdin, sys.stdout and sys.stderr.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -59,10 +60,15 @@ int flush(PyObject* stream, bool report) {
   if (done) return 0;
   if (report) PyErr_WriteUnraisable(stream);
   else PyErr_Clear();
-  return report ? -1 : 0;
+  return -1;
 }
 
 }  // namespace
+
+bool stdin_is_directory() {
+  struct stat info;
+  return fstat(STDIN_FILENO, &info) == 0 && S_ISDIR(info.st_mode);
+}
 
 Status create_standard_streams(const PyConfig* config) {
   Ref<> io = TRY(steal(PyImport_ImportModule("io")));
@@ -84,7 +90,7 @@ int flush_standard_streams() {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   int result = flush(PySys_GetObject("stdout"), true);
-  flush(PySys_GetObject("stderr"), false);
+  if (flush(PySys_GetObject("stderr"), false) < 0) result = -1;
   PyErr_Restore(type, value, traceback);
   return result;
 }

@@ -81,7 +81,7 @@ struct OptionReader {
       if (std::wcscmp(text, option.text) != 0) continue;
       if (option.has_value) {
         if (index >= args.length) {
-          report( "Argument expected for the --%ls option\n", option.text);
+          report( "Argument expected for the --%ls options\n", option.text);
           return '_';
         }
         value = args.items[index++];

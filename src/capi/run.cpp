@@ -17,8 +17,15 @@
 namespace gill {
 namespace {
 
+// Between runs: what fails now fails again at the end, where it is reported.
 void flush_both() {
-  flush_standard_streams();
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  for (const char* stream_name : {"stderr", "stdout"}) {
+    Ref<> stream = borrow(PySys_GetObject(stream_name));
+    if (stream && !steal(PyObject_CallMethodNoArgs(stream.get(), name<"flush">))) PyErr_Clear();
+  }
+  PyErr_Restore(type, value, traceback);
 }
 
 Ref<> evaluate(PyObject* code, PyObject* globals, PyObject* locals) {

@@ -250,16 +250,30 @@ PyModuleDef kModule = {
     "Built-in functions, exceptions, and other objects.\n\nNoteworthy: None is the `nil' object; Ellipsis represents `...' in slices.",
     -1, table(kMethods), nullptr, nullptr, nullptr, nullptr};
 
-extern "C" PyTypeObject* const __start_gill_types[];
-extern "C" PyTypeObject* const __stop_gill_types[];
+extern "C" PyTypeObject _PyExc_ExceptionGroup;
 
-// Every static type that derives from BaseException is a built-in exception, and is named like one.
+// The order is that in which a misspelt name is compared with them.
+PyObject** const kExceptions[] = {
+    &PyExc_BaseException, &PyExc_BaseExceptionGroup, &PyExc_Exception, &PyExc_GeneratorExit, &PyExc_KeyboardInterrupt, &PyExc_SystemExit,
+    &PyExc_ArithmeticError, &PyExc_AssertionError, &PyExc_AttributeError, &PyExc_BufferError, &PyExc_EOFError, &PyExc_ImportError,
+    &PyExc_LookupError, &PyExc_MemoryError, &PyExc_NameError, &PyExc_OSError, &PyExc_ReferenceError, &PyExc_RuntimeError,
+    &PyExc_StopAsyncIteration, &PyExc_StopIteration, &PyExc_SyntaxError, &PyExc_SystemError, &PyExc_TypeError, &PyExc_ValueError,
+    &PyExc_Warning, &PyExc_FloatingPointError, &PyExc_OverflowError, &PyExc_ZeroDivisionError, &PyExc_BytesWarning,
+    &PyExc_DeprecationWarning, &PyExc_EncodingWarning, &PyExc_FutureWarning, &PyExc_ImportWarning, &PyExc_PendingDeprecationWarning,
+    &PyExc_ResourceWarning, &PyExc_RuntimeWarning, &PyExc_SyntaxWarning, &PyExc_UnicodeWarning, &PyExc_UserWarning, &PyExc_BlockingIOError,
+    &PyExc_ChildProcessError, &PyExc_ConnectionError, &PyExc_FileExistsError, &PyExc_FileNotFoundError, &PyExc_InterruptedError,
+    &PyExc_IsADirectoryError, &PyExc_NotADirectoryError, &PyExc_PermissionError, &PyExc_ProcessLookupError, &PyExc_TimeoutError,
+    &PyExc_IndentationError, &PyExc_IndexError, &PyExc_KeyError, &PyExc_ModuleNotFoundError, &PyExc_NotImplementedError,
+    &PyExc_RecursionError, &PyExc_UnboundLocalError, &PyExc_UnicodeError, &PyExc_BrokenPipeError, &PyExc_ConnectionAbortedError,
+    &PyExc_ConnectionRefusedError, &PyExc_ConnectionResetError, &PyExc_TabError, &PyExc_UnicodeDecodeError, &PyExc_UnicodeEncodeError,
+    &PyExc_UnicodeTranslateError,
+};
+
 Status add_exceptions(PyObject* dict) {
-  for (PyTypeObject* const* type = __start_gill_types; type != __stop_gill_types; ++type) {
-    if (!PyType_IsSubtype(*type, reinterpret_cast<PyTypeObject*>(PyExc_BaseException))) continue;
-    if (std::strchr((*type)->tp_name, '.')) continue;
-    TRY(status_of(PyDict_SetItemString(dict, (*type)->tp_name, as_object(*type))));
+  for (PyObject** exception : kExceptions) {
+    TRY(status_of(PyDict_SetItemString(dict, reinterpret_cast<PyTypeObject*>(*exception)->tp_name, *exception)));
   }
+  TRY(status_of(PyDict_SetItemString(dict, "ExceptionGroup", as_object(&_PyExc_ExceptionGroup))));
   TRY(status_of(PyDict_SetItemString(dict, "EnvironmentError", PyExc_OSError)));
   return status_of(PyDict_SetItemString(dict, "IOError", PyExc_OSError));
 }
@@ -276,8 +290,8 @@ Ref<> create_builtins() {
       {"None", Py_None}, {"Ellipsis", Py_Ellipsis}, {"NotImplemented", Py_NotImplemented}, {"False", Py_False}, {"True", Py_True}};
   for (const NamedObject& c : constants) TRY(status_of(PyDict_SetItemString(dict, c.name, c.object)));
   for (const NamedType& t : kTypes) TRY(status_of(PyDict_SetItemString(dict, t.name, as_object(t.type))));
-  TRY(add_exceptions(dict));
   TRY(status_of(PyDict_SetItemString(dict, "__debug__", _Py_GetConfig()->optimization_level == 0 ? Py_True : Py_False)));
+  TRY(add_exceptions(dict));
   return module;
 }
 

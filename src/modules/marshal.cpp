@@ -201,7 +201,12 @@ class Reader {
   }
 
   Ref<> read() {
-    int type = TRY(byte());
+    Maybe<int> code = byte();
+    if (!code) {
+      if (PyErr_ExceptionMatches(PyExc_EOFError)) PyErr_SetString(PyExc_EOFError, "EOF read where object expected");
+      return failure;
+    }
+    int type = code.value();
     bool flagged = type & kFlagRef;
     if (++depth_ > kMaxDepth) {
       --depth_;
@@ -570,7 +575,7 @@ PyObject* PyMarshal_WriteObjectToString(PyObject* value, int version) { return d
 long PyMarshal_ReadLongFromFile(FILE* file) {
   int32_t value;
   if (fread(&value, sizeof(value), 1, file) != 1) {
-    PyErr_SetString(PyExc_EOFError, "EOF read where data expected");
+    PyErr_SetString(PyExc_EOFError, "EOF read where not expected");
     return -1;
   }
   return value;
@@ -578,7 +583,7 @@ long PyMarshal_ReadLongFromFile(FILE* file) {
 int PyMarshal_ReadShortFromFile(FILE* file) {
   int16_t value;
   if (fread(&value, sizeof(value), 1, file) != 1) {
-    PyErr_SetString(PyExc_EOFError, "EOF read where data expected");
+    PyErr_SetString(PyExc_EOFError, "EOF read where not expected");
     return -1;
   }
   return value;

@@ -141,7 +141,7 @@ int _PyCode_Validate(_PyCodeConstructor* con) {
   VariableCounts counts = count_variables(con->localspluskinds);
   int total_args = con->argcount + con->kwonlyargcount + !!(con->flags & CO_VARARGS) + !!(con->flags & CO_VARKEYWORDS);
   if (total_args > counts.locals || total_args < con->argcount) {
-    PyErr_SetString(PyExc_ValueError, "code: varnames is too small");
+    PyErr_SetString(PyExc_ValueError, "code: co_varnames is too small");
     return -1;
   }
   return 0;

@@ -59,7 +59,7 @@ Ref<> frame_clear(PyFrameObject* self) {
 
 void frame_dealloc(PyFrameObject* self) {
   PyObject_GC_UnTrack(self);
-  Py_TRASHCAN_BEGIN(self, frame_dealloc);
+  Py_TRASHCAN_BEGIN(self, slot<frame_dealloc>);
   if (is_finished(self)) {
     Frame* frame = frame_in(self);
     clear_field(frame->f_func);
@@ -73,7 +73,6 @@ void frame_dealloc(PyFrameObject* self) {
   PyObject_GC_Del(self);
   Py_TRASHCAN_END;
 }
-void dealloc_slot(PyObject* self) { frame_dealloc(reinterpret_cast<PyFrameObject*>(self)); }
 
 int frame_traverse(PyFrameObject* self, visitproc visit, void* arg) {
   Py_VISIT(self->f_back);
@@ -129,7 +128,7 @@ PyTypeObject PyFrame_Type = {
     .tp_name = "frame",
     .tp_basicsize = offsetof(PyFrameObject, _f_frame_data),
     .tp_itemsize = sizeof(PyObject*),
-    .tp_dealloc = dealloc_slot,
+    .tp_dealloc = slot<frame_dealloc>,
     .tp_repr = slot<frame_repr>,
     .tp_getattro = PyObject_GenericGetAttr,
     .tp_setattro = PyObject_GenericSetAttr,

@@ -383,15 +383,16 @@ Ref<> close_generator(PyGenObject* generator) {
 
 // ---- the end ------------------------------------------------------------------------------------------
 
-void generator_dealloc(PyObject* self) {
-  PyGenObject* generator = as_generator(self);
+// False when closing brought the generator back to life.
+static bool finish(PyObject* self) {
+  if (as_generator(self)->gi_frame_state >= kCompleted) return true;
+  PyObject_GC_Track(self);
+  if (PyObject_CallFinalizerFromDealloc(self) < 0) return false;
   PyObject_GC_UnTrack(self);
-  if (generator->gi_weakreflist) PyObject_ClearWeakRefs(self);
-  if (generator->gi_frame_state < kCompleted) {
-    PyObject_GC_Track(self);
-    if (PyObject_CallFinalizerFromDealloc(self) < 0) return;
-    PyObject_GC_UnTrack(self);
-  }
+  return true;
+}
+
+static void destroy(PyGenObject* generator) {
   clear_field(generator->gi_origin_or_finalizer);
   if (generator->gi_frame_state < kCleared) {
     Frame* frame = frame_of(generator);
@@ -403,7 +404,15 @@ void generator_dealloc(PyObject* self) {
   clear_field(generator->gi_name);
   clear_field(generator->gi_qualname);
   clear_field(generator->gi_exc_state.exc_value);
-  PyObject_GC_Del(self);
+  PyObject_GC_Del(generator);
+}
+
+void generator_dealloc(PyObject* self) {
+  PyObject_GC_UnTrack(self);
+  Py_TRASHCAN_BEGIN(self, generator_dealloc);
+  if (as_generator(self)->gi_weakreflist) PyObject_ClearWeakRefs(self);
+  if (finish(self)) destroy(as_generator(self));
+  Py_TRASHCAN_END;
 }
 
 int generator_traverse(PyObject* self, visitproc visit, void* arg) {

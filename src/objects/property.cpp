@@ -24,8 +24,10 @@ using Fields = OwnedFields<&Property::get, &Property::set, &Property::del, &Prop
 
 void property_dealloc(PyObject* self) {
   PyObject_GC_UnTrack(self);
+  Py_TRASHCAN_BEGIN(self, property_dealloc);
   Fields::clear(self);
   Py_TYPE(self)->tp_free(self);
+  Py_TRASHCAN_END;
 }
 
 Failure no_accessor(Property* self, PyObject* object, const char* kind) {

@@ -42,8 +42,10 @@ Ref<> slice_compare(PyObject* a, PyObject* b, int op) {
 }
 void slice_dealloc(PySliceObject* self) {
   PyObject_GC_UnTrack(self);
+  Py_TRASHCAN_BEGIN(self, slot<slice_dealloc>);
   Fields::clear_all(self);
   PyObject_GC_Del(self);
+  Py_TRASHCAN_END;
 }
 Ref<> slice_reduce(PySliceObject* self) {
   return steal(Py_BuildValue("O(OOO)", Py_TYPE(self), self->start, self->stop, self->step));

@@ -5,6 +5,7 @@
 #include "base/names.h"
 #include "memory/objects.h"
 #include "objects/sequence_methods.h"
+#include "runtime/thread_state.h"
 
 namespace gill {
 
@@ -84,13 +85,21 @@ Ref<> tuple_repr(PyObject* self) {
   return text;
 }
 
+// Nested tuples may be deeper than Python's recursion limit, but not than the stack.
+Status check_native_stack() {
+  if (reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) > current_thread()->native_stack_limit) [[likely]] return Status::ok;
+  return raise(PyExc_RecursionError, "maximum recursion depth exceeded while hashing a tuple");
+}
+
 // The items' hashes are mixed so that neither order nor nesting cancels out (the rounds of xxHash).
 Py_hash_t tuple_hash(PyObject* self) {
   constexpr uint64_t kPrime1 = 11400714785074694791u, kPrime2 = 14029467366897019727u, kPrime5 = 2870177450012600261u;
   uint64_t total = kPrime5;
   Py_ssize_t n = Py_SIZE(self);
   for (Py_ssize_t i = 0; i < n; ++i) {
-    Py_hash_t lane = PyObject_Hash(items_of(self)[i]);
+    PyObject* item = items_of(self)[i];
+    if (PyTuple_Check(item)) TRY(check_native_stack());
+    Py_hash_t lane = PyObject_Hash(item);
     if (lane == -1) return -1;
     total += static_cast<uint64_t>(lane) * kPrime2;
     total = total << 31 | total >> 33;

@@ -37,6 +37,9 @@ void* run_thread(void* raw) {
 }
 
 inline constexpr size_t kSmallestStack = 0x8000;
+// Comes on top of the size that a program chose: what is kept back for handling an overflow, and native frames that are
+// larger than the reference's.
+inline constexpr size_t kAddedStack = 256 << 10;
 
 // The stack size of new threads; 0: the system's own. Kept in the interpreter that set it.
 size_t stack_size() {
@@ -56,7 +59,7 @@ void PyThread_init_thread(void) {}
 unsigned long PyThread_start_new_thread(void (*function)(void*), void* argument) {
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return PYTHREAD_INVALID_THREAD_ID;
-  if (size_t size = stack_size()) pthread_attr_setstacksize(&attributes, size);
+  if (size_t size = stack_size()) pthread_attr_setstacksize(&attributes, size + kAddedStack);
   pthread_attr_setscope(&attributes, PTHREAD_SCOPE_SYSTEM);
   auto* start = static_cast<Start*>(std::malloc(sizeof(Start)));
   pthread_t id;

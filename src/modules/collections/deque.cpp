@@ -215,6 +215,7 @@ int deque_clear(Deque* self) {
 
 void deque_dealloc(Deque* self) {
   PyObject_GC_UnTrack(as_object(self));
+  Py_TRASHCAN_BEGIN(self, slot<deque_dealloc>);
   if (self->weakrefs) PyObject_ClearWeakRefs(as_object(self));
   if (self->first) {
     deque_clear(self);
@@ -222,6 +223,7 @@ void deque_dealloc(Deque* self) {
     while (self->spare_count) PyMem_Free(self->spares[--self->spare_count]);
   }
   Py_TYPE(self)->tp_free(as_object(self));
+  Py_TRASHCAN_END;
 }
 
 int deque_traverse(Deque* self, visitproc visit, void* arg) {

@@ -138,10 +138,12 @@ void partial_dealloc(PyObject* object) {
   auto* self = reinterpret_cast<Partial*>(object);
   PyTypeObject* type = Py_TYPE(object);
   PyObject_GC_UnTrack(object);
+  Py_TRASHCAN_BEGIN(object, partial_dealloc);
   if (self->weakrefs) PyObject_ClearWeakRefs(object);
   Fields::clear(object);
   type->tp_free(object);
   release(as_object(type));
+  Py_TRASHCAN_END;
 }
 
 Ref<> describe(Partial* self) {

@@ -11,8 +11,10 @@ namespace gill::itertools {
 template <class T>
 void dealloc(T* self) {
   PyObject_GC_UnTrack(as_object(self));
+  Py_TRASHCAN_BEGIN(self, slot<dealloc<T>>);
   T::Fields::clear_all(self);
   Py_TYPE(self)->tp_free(as_object(self));
+  Py_TRASHCAN_END;
 }
 
 template <class T>

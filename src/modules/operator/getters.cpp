@@ -23,9 +23,11 @@ using Fields = HeapTypeFields<&Getter::wanted, &Getter::paths>;
 void getter_dealloc(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
   PyObject_GC_UnTrack(object);
+  Py_TRASHCAN_BEGIN(object, getter_dealloc);
   Fields::clear(object);
   type->tp_free(object);
   release(as_object(type));
+  Py_TRASHCAN_END;
 }
 
 // The one argument of a call.

@@ -1,0 +1,75 @@
+"""Chains of objects that are deeper than the stack: they die, hash and fail without ending the process."""
+import collections
+import functools
+import itertools
+import operator
+import subprocess
+import sys
+import unittest
+
+DEPTH = 200_000
+
+
+class DeepChains(unittest.TestCase):
+    def chain(self, link):
+        value = None
+        for _ in range(DEPTH):
+            value = link(value)
+        return value
+
+    def test_containers(self):
+        for link in (lambda x: [x], lambda x: (x,), lambda x: {1: x}, lambda x: collections.OrderedDict(a=x)):
+            self.chain(link)
+
+    def test_generators(self):
+        def holds(inner):
+            yield inner
+
+        def starts(inner):
+            generator = holds(inner)
+            next(generator)
+            return generator
+
+        self.chain(starts)
+        self.chain(holds)
+
+    def test_frames(self):
+        def frame(inner):
+            return sys._getframe()
+
+        self.chain(frame)
+
+    def test_iterators(self):
+        # What the reference does not survive is left to the runtimes that do.
+        for link in (map, filter, zip, itertools.chain, itertools.accumulate, itertools.cycle):
+            value = iter([])
+            for _ in range(DEPTH):
+                value = link(abs, value) if link in (map, filter) else link(value)
+
+    @unittest.skipIf(sys.version.find("Gill") < 0, "the reference overflows its stack")
+    def test_beyond_the_reference(self):
+        for link in (lambda x: collections.deque([x]), property, slice, functools.partial(functools.partial, len), operator.itemgetter):
+            self.chain(link)
+        with self.assertRaises(RecursionError):
+            hash(self.chain(lambda x: (x,)))
+
+    def test_small_stacks(self):
+        program = "\n".join(
+            (
+                "import threading",
+                "threading.stack_size(32768)",
+                "def forever(): forever()",
+                "def run():",
+                "    try: forever()",
+                "    except RecursionError: print(sorted([2, 1]), eval('1 + (2 * 3)'))",
+                "thread = threading.Thread(target=run)",
+                "thread.start()",
+                "thread.join()",
+            )
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "[1, 2] 7\n", ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
