@@ -28,7 +28,7 @@ Ref<> class_getitem(PyTypeObject* type, PyObject* item) { return steal(Py_Generi
 
 template <class T>
 constexpr PyTypeObject iterator_type(const char* name, const char* doc, newfunc construct, iternextfunc next_item, PyMethodDef* methods,
-                                     bool subclassable = true) {
+                                     bool subclassable = true, vectorcallfunc construct_directly = nullptr) {
   return {
       .ob_base = {{kImmortalCount, &PyType_Type}, 0},
       .tp_name = name,
@@ -44,6 +44,7 @@ constexpr PyTypeObject iterator_type(const char* name, const char* doc, newfunc 
       .tp_alloc = PyType_GenericAlloc,
       .tp_new = construct,
       .tp_free = PyObject_GC_Del,
+      .tp_vectorcall = construct_directly,
   };
 }
 
@@ -73,7 +74,6 @@ struct Enumerate {
 };
 
 Ref<> enumerate_new(PyTypeObject* type, PyObject* iterable, PyObject* start) {
-  Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
   Py_ssize_t index = 0;
   Ref<> long_index;
   if (start) {
@@ -85,6 +85,7 @@ Ref<> enumerate_new(PyTypeObject* type, PyObject* iterable, PyObject* start) {
       long_index = std::move(number);
     }
   }
+  Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
   Ref<Enumerate> self = TRY(make<Enumerate>(type));
   self->index = index;
   self->long_index = long_index.release();
@@ -406,15 +407,18 @@ using namespace gill;
 extern "C" {
 
 PyTypeObject PyEnum_Type = iterator_type<Enumerate>("enumerate", "enumerate(iterable, start=0)\n--\n\nReturn an enumerate object.\n\n  iterable\n    an object supporting iteration\n\nThe enumerate object yields pairs containing a count (from start, which\ndefaults to zero) and a value yielded by the iterable argument.\n\nenumerate is useful for obtaining an indexed list:\n    (0, seq[0]), (1, seq[1]), (2, seq[2]), ...",
-    CONSTRUCTOR("enumerate($type, iterable, start=<unrepresentable>)", enumerate_new), slot<enumerate_next>, table(kEnumerateMethods));
+    CONSTRUCTOR("enumerate($type, iterable, start=<unrepresentable>)", enumerate_new), slot<enumerate_next>, table(kEnumerateMethods), true,
+    VECTORCALL("enumerate($type, iterable, start=<unrepresentable>)", enumerate_new));
 PyTypeObject PyZip_Type = iterator_type<Zip>("zip", "zip(*iterables, strict=False) --> Yield tuples until an input is exhausted.\n\n   >>> list(zip('abcdefg', range(3), range(4)))\n   [('a', 0, 0), ('b', 1, 1), ('c', 2, 2)]\n\nThe zip object yields n-length tuples, where n is the number of iterables\npassed as positional arguments to zip().",
     zip_new, slot<zip_next>, table(kZipMethods));
 PyTypeObject PyMap_Type = iterator_type<Map>("map", "map(func, *iterables) --> map object\n\nMake an iterator that computes the function using arguments from\neach of the iterables.  Stops when the shortest iterable is exhausted.",
     map_new, slot<map_next>, table(kMapMethods));
 PyTypeObject PyFilter_Type = iterator_type<Filter>("filter", "filter(function or None, iterable) --> filter object\n\nReturn an iterator yielding those items of iterable for which function(item)\nis true. If function is None, return the items that are true.",
-    CONSTRUCTOR("filter($type, function, iterable, /)", filter_new), slot<filter_next>, table(kFilterMethods));
+    CONSTRUCTOR("filter($type, function, iterable, /)", filter_new), slot<filter_next>, table(kFilterMethods), true,
+    VECTORCALL("filter($type, function, iterable, /)", filter_new));
 PyTypeObject PyReversed_Type = iterator_type<Reversed>("reversed", "reversed(sequence, /)\n--\n\nReturn a reverse iterator over the values of the given sequence.",
-    CONSTRUCTOR("reversed($type, sequence, /)", reversed_new), slot<reversed_next>, table(kReversedMethods));
+    CONSTRUCTOR("reversed($type, sequence, /)", reversed_new), slot<reversed_next>, table(kReversedMethods), true,
+    VECTORCALL("reversed($type, sequence, /)", reversed_new));
 PyTypeObject PySeqIter_Type = sequence_iterator_type("iterator", slot<sequence_next>, table(kSequenceMethods));
 PyTypeObject PyCallIter_Type = iterator_type<CallIterator>("callable_iterator", nullptr, nullptr, slot<call_next>, table(kCallMethods), false);
 
