@@ -1,5 +1,6 @@
 // float: arithmetic, comparison, type. Text is in float_text.cpp.
 #include <bit>
+#include <cfloat>
 #include <cmath>
 
 #include "base/binding.h"
@@ -203,12 +204,14 @@ Ref<> float_as_integer_ratio(PyObject* self) {
   if (std::isinf(x)) return raise(PyExc_OverflowError, "cannot convert Infinity to integer ratio");
   if (std::isnan(x)) return raise(PyExc_ValueError, "cannot convert NaN to integer ratio");
   int exponent;
-  double fraction = std::frexp(x, &exponent);
-  for (int i = 0; i < 300 && fraction != std::floor(fraction); ++i) {
-    fraction *= 2.0;
-    --exponent;
+  auto mantissa = static_cast<int64_t>(std::ldexp(std::frexp(x, &exponent), DBL_MANT_DIG));
+  if (mantissa != 0) {
+    // In lowest terms: the mantissa is odd.
+    int zeros = std::countr_zero(static_cast<uint64_t>(mantissa));
+    mantissa >>= zeros;
+    exponent += zeros - DBL_MANT_DIG;
   }
-  Ref<> numerator = TRY(steal(PyLong_FromDouble(fraction)));
+  Ref<> numerator = TRY(steal(PyLong_FromLongLong(mantissa)));
   Ref<> denominator = TRY(int_from(1));
   if (exponent > 0) numerator = TRY(int_shift(numerator.get(), exponent, true));
   else denominator = TRY(int_shift(denominator.get(), -exponent, true));
