@@ -177,6 +177,12 @@ PyObject* traced_call(ThreadState* thread, Frame* frame, PyObject* callable, PyO
   if (is_c_function(callable)) {
     return profiled(thread, frame, callable, [&] { return PyObject_Vectorcall(callable, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames); });
   }
+  if (Py_IS_TYPE(callable, &PyMethod_Type) && Py_IS_TYPE(PyMethod_GET_FUNCTION(callable), &PyMethodDescr_Type)) {
+    // What `with` calls at its end.
+    PyObject *function = PyMethod_GET_FUNCTION(callable), *self = PyMethod_GET_SELF(callable);
+    Ref<> bound = TRY(steal(Py_TYPE(function)->tp_descr_get(function, self, as_object(Py_TYPE(self)))));
+    return profiled(thread, frame, bound.get(), [&] { return PyObject_Vectorcall(bound.get(), args, count, kwnames); });
+  }
   if (Py_IS_TYPE(callable, &PyMethodDescr_Type) && count > 0) {
     // The profile function is shown a bound method.
     Ref<> bound = TRY(steal(Py_TYPE(callable)->tp_descr_get(callable, args[0], as_object(Py_TYPE(args[0])))));
