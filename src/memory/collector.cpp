@@ -20,6 +20,7 @@
 // When there is no memory for the arrays the collection is given up before anything changed.
 #include "memory/collector.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -343,25 +344,85 @@ bool handle_weak_references(ObjectList& unreachable) {
   return true;
 }
 
-// Suspended code goes first, then instances of Python classes, then built-in objects such as files: each may want to close what
-// it made after itself, and a file that finds itself unclosed complains.
-int finalizer_turn(PyTypeObject* type) {
-  if (type == &PyGen_Type || type == &PyCoro_Type || type == &PyAsyncGen_Type) return 0;
-  return PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) ? 1 : 2;
-}
-constexpr int kFinalizerTurns = 3;
+// The order in which finalizers run: an object before those that it holds, so that a text file writes what it still has before the file
+// below it is closed. Where that leaves a choice suspended code goes first, then instances of Python classes, then built-in
+// objects: each may want to close what it made after itself.
+class FinalizerOrder {
+ public:
+  // False when there is no memory to find it.
+  bool arrange(ObjectList& unreachable) {
+    ObjectList preferred;
+    for (int turn = 0; turn < kTurns; ++turn) {
+      for (PyObject* object : unreachable) {
+        if (is_waiting(object) && turn_of(Py_TYPE(object)) == turn && (!preferred.push(object) || !by_address_.push(object))) return false;
+      }
+    }
+    std::sort(by_address_.begin(), by_address_.end());
+    states_ = static_cast<State*>(std::calloc(by_address_.size() + 1, sizeof(State)));
+    if (!states_) return false;
+    // Depth first from the last to the first: those left last come first in the order.
+    for (size_t i = preferred.size(); i-- > 0;) {
+      if (!visit(preferred[i])) return false;
+    }
+    std::reverse(left_.begin(), left_.end());
+    return true;
+  }
+  ~FinalizerOrder() { std::free(states_); }
+  ObjectList& objects() { return left_; }
+
+  static bool is_waiting(PyObject* object) {
+    if (!Py_TYPE(object)->tp_finalize) return false;
+    Page* page = Page::of(object);
+    return !page->get(kFinalized, page->index_of(object));
+  }
+
+ private:
+  enum State : uint8_t { kNew, kEntered, kLeft };
+  static constexpr int kTurns = 3;
+  static int turn_of(PyTypeObject* type) {
+    if (type == &PyGen_Type || type == &PyCoro_Type || type == &PyAsyncGen_Type) return 0;
+    return PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) ? 1 : 2;
+  }
+
+  // Null for an object that is not to be ordered.
+  State* state_of(PyObject* object) {
+    PyObject** at = std::lower_bound(by_address_.begin(), by_address_.end(), object);
+    return at != by_address_.end() && *at == object ? states_ + (at - by_address_.begin()) : nullptr;
+  }
+  static int enter_held(PyObject* object, void* order) {
+    auto* self = static_cast<FinalizerOrder*>(order);
+    State* state = self->state_of(object);
+    return state && *state == kNew && !self->path_.push(object);
+  }
+  bool visit(PyObject* root) {
+    if (!path_.push(root)) return false;
+    while (path_.size()) {
+      PyObject* object = path_[path_.size() - 1];
+      State* state = state_of(object);
+      if (*state == kNew) {
+        *state = kEntered;
+        if (Py_TYPE(object)->tp_traverse(object, enter_held, this) != 0) return false;
+      } else {
+        (void)path_.pop();
+        if (*state == kEntered && !left_.push(object)) return false;
+        *state = kLeft;
+      }
+    }
+    return true;
+  }
+
+  ObjectList by_address_, path_, left_;
+  State* states_ = nullptr;
+};
 
 void call_finalizers(ObjectList& unreachable) {
-  for (int turn = 0; turn < kFinalizerTurns; ++turn) {
-    for (PyObject* object : unreachable) {
-      destructor finalizer = Py_TYPE(object)->tp_finalize;
-      if (!finalizer || finalizer_turn(Py_TYPE(object)) != turn) continue;
-      Page* page = Page::of(object);
-      size_t index = page->index_of(object);
-      if (page->get(kFinalized, index)) continue;
-      page->set(kFinalized, index);
-      finalizer(object);
-    }
+  FinalizerOrder order;
+  for (PyObject* object : order.arrange(unreachable) ? order.objects() : unreachable) {
+    // One that ran before may have brought this one's about.
+    if (!FinalizerOrder::is_waiting(object)) continue;
+    Page* page = Page::of(object);
+    page->set(kFinalized, page->index_of(object));
+    Py_TYPE(object)->tp_finalize(object);
   }
 }
 
