@@ -61,13 +61,44 @@ void dict_clear(PyDictObject* dict) {
   dict->ma_keys = empty_keys();
   dict->ma_used = 0;
   dict->ma_version_tag = dict_state().next_dict_version++;
-  for (Py_ssize_t i = 0; i < keys->entries; ++i) {
-    PyObject* key = keys->unicode ? unicode_entries(keys)[i].key : general_entries(keys)[i].key;
-    PyObject* value = keys->unicode ? unicode_entries(keys)[i].value : general_entries(keys)[i].value;
-    if (key) gill::release(key);
-    if (value) gill::release(value);
-  }
+  auto release_all = [n = keys->entries](auto* entries) {
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      // Both null where the entry was deleted.
+      if (!entries[i].value) continue;
+      gill::release(entries[i].key);
+      gill::release(entries[i].value);
+    }
+  };
+  if (keys->unicode) release_all(unicode_entries(keys));
+  else release_all(general_entries(keys));
   free_keys(keys);
+}
+
+// Fills an empty dict with the entries of one that has no deleted ones: the table is copied as it is.
+static Status share_contents(PyDictObject* target, PyDictObject* source) {
+  DictKeys* keys = source->ma_keys;
+  size_t entry = keys->unicode ? sizeof(UnicodeEntry) : sizeof(GeneralEntry);
+  size_t bytes = sizeof(DictKeys) + index_bytes(keys) + static_cast<size_t>(keys->usable + keys->entries) * entry;
+  auto* fresh = static_cast<DictKeys*>(PyObject_Malloc(bytes));
+  if (!fresh) {
+    PyErr_NoMemory();
+    return failure;
+  }
+  std::memcpy(fresh, keys, sizeof(DictKeys) + index_bytes(keys) + static_cast<size_t>(keys->entries) * entry);
+  fresh->version = 0;
+  auto retain_all = [n = fresh->entries](auto* entries) {
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      retain(entries[i].key);
+      retain(entries[i].value);
+    }
+  };
+  if (fresh->unicode) retain_all(unicode_entries(fresh));
+  else retain_all(general_entries(fresh));
+  free_keys(std::exchange(target->ma_keys, fresh));
+  target->ma_used = source->ma_used;
+  target->ma_version_tag = dict_state().next_dict_version++;
+  if (PyObject_GC_IsTracked(as_object(source))) PyObject_GC_Track(target);
+  return Status::ok;
 }
 
 Ref<> copy_dict(PyDictObject* source) {
@@ -75,23 +106,7 @@ Ref<> copy_dict(PyDictObject* source) {
   DictKeys* keys = source->ma_keys;
   if (source->ma_used == 0) return copy;
   if (source->ma_used == keys->entries) {
-    // Without deleted entries the table is copied as it is.
-    size_t entry = keys->unicode ? sizeof(UnicodeEntry) : sizeof(GeneralEntry);
-    size_t bytes = sizeof(DictKeys) + index_bytes(keys) + static_cast<size_t>(keys->usable + keys->entries) * entry;
-    auto* fresh = static_cast<DictKeys*>(PyObject_Malloc(bytes));
-    if (!fresh) {
-      PyErr_NoMemory();
-      return failure;
-    }
-    std::memcpy(fresh, keys, sizeof(DictKeys) + index_bytes(keys) + static_cast<size_t>(keys->entries) * entry);
-    fresh->version = 0;
-    for (Py_ssize_t i = 0; i < fresh->entries; ++i) {
-      retain(fresh->unicode ? unicode_entries(fresh)[i].key : general_entries(fresh)[i].key);
-      retain(fresh->unicode ? unicode_entries(fresh)[i].value : general_entries(fresh)[i].value);
-    }
-    copy->ma_keys = fresh;
-    copy->ma_used = source->ma_used;
-    if (PyObject_GC_IsTracked(as_object(source))) PyObject_GC_Track(copy.get());
+    TRY(share_contents(copy.get(), source));
     return copy;
   }
   if (dict_reserve(copy.get(), source->ma_used) < 0) return failure;
@@ -107,17 +122,20 @@ Ref<> copy_dict(PyDictObject* source) {
 // `how`: whether a key that is there already is kept, replaced, or an error.
 Status merge_dict(PyDictObject* target, PyDictObject* source, Merge how) {
   if (target == source || source->ma_used == 0) return Status::ok;
-  if (target->ma_used == 0 && target->ma_keys == empty_keys()) {
-    if (dict_reserve(target, source->ma_used) < 0) return failure;
-  }
+  if (target->ma_used == 0 && target->ma_keys->entries == 0 && source->ma_used == source->ma_keys->entries) return share_contents(target, source);
+  // The keys may be the target's already; where they are more than it has room for, few will be.
+  if (target->ma_keys->usable < source->ma_used && dict_reserve(target, source->ma_used) < 0) return failure;
   Py_ssize_t position = 0;
   PyObject *key, *value;
   Py_hash_t hash;
   DictKeys* keys = source->ma_keys;
   Py_ssize_t used = source->ma_used;
   while (next_entry(source, &position, &key, &value, &hash)) {
-    Ref<> own_key = borrow(key), own_value = borrow(value);
-    if (how != Merge::replace) {
+    if (how == Merge::replace) {
+      // Which holds key and value while it compares.
+      if (dict_insert(target, key, hash, value) < 0) return failure;
+    } else {
+      Ref<> own_key = borrow(key), own_value = borrow(value);
       PyObject* old;
       Py_ssize_t i = dict_find(target, key, hash, &old);
       if (i == kLookupError) return failure;
@@ -126,8 +144,6 @@ Status merge_dict(PyDictObject* target, PyDictObject* source, Merge how) {
         return failure;
       }
       if (i < 0 && dict_insert_absent(target, key, hash, value) < 0) return failure;
-    } else if (dict_insert(target, key, hash, value) < 0) {
-      return failure;
     }
     if (source->ma_keys != keys || source->ma_used != used) return raise(PyExc_RuntimeError, "dict mutated during update");
   }

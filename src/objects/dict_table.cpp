@@ -189,54 +189,76 @@ start:
 namespace {
 
 // A dict is not tracked until it holds something that could be part of a cycle.
-void track_for(PyDictObject* dict, PyObject* key, PyObject* value) {
+[[gnu::noinline]] void track_slowly(PyDictObject* dict, PyObject* key, PyObject* value) {
   auto could_cycle = [](PyObject* o) { return PyObject_IS_GC(o) && (!PyTuple_CheckExact(o) || PyObject_GC_IsTracked(o)); };
   if (!PyObject_GC_IsTracked(as_object(dict)) && (could_cycle(value) || (!PyUnicode_CheckExact(key) && could_cycle(key)))) {
     PyObject_GC_Track(dict);
   }
 }
+inline void track_for(PyDictObject* dict, PyObject* key, PyObject* value) {
+  auto collectable = [](PyObject* o) { return PyType_HasFeature(Py_TYPE(o), Py_TPFLAGS_HAVE_GC); };
+  if (collectable(value) || collectable(key)) track_slowly(dict, key, value);
+}
+
+// Replaces the value of entry i.
+inline void replace_value(PyDictObject* dict, Py_ssize_t i, PyObject* value) {
+  DictKeys* keys = dict->ma_keys;
+  PyObject*& place = keys->unicode ? unicode_entries(keys)[i].value : general_entries(keys)[i].value;
+  if (place == value) return;
+  dict->ma_version_tag = dict_state().next_dict_version++;
+  retain(value);
+  gill::release(std::exchange(place, value));
+}
+
+// Room for another entry, and entries that the key fits into.
+[[gnu::noinline]] Status make_room(PyDictObject* dict, bool exact_str) {
+  DictKeys* keys = dict->ma_keys;
+  if (keys->unicode && !exact_str) {
+    Py_ssize_t room = keys->usable > 0 ? keys->usable + keys->entries : dict->ma_used * 2;
+    return rebuild(dict, std::max<Py_ssize_t>(room, dict->ma_used + 1), false);
+  }
+  // Room for twice the live entries, which is three slots for each; a table full of deleted ones may stay as large.
+  return rebuild(dict, std::max<Py_ssize_t>(dict->ma_used * 2, dict->ma_used + 1), keys->unicode);
+}
+
+// The entry is there already, or comparing may run code that drops key and value.
+[[gnu::noinline]] int insert_comparing(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject* value) {
+  Ref<> own_key = borrow(key), own_value = borrow(value);
+  PyObject* old;
+  Py_ssize_t i = dict_find(dict, key, hash, &old);
+  if (i == kLookupError) return -1;
+  if (i < 0) return dict_insert_absent(dict, key, hash, value);
+  track_for(dict, key, value);
+  replace_value(dict, i, value);
+  return 0;
+}
 
 }  // namespace
 
 int dict_insert(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject* value) {
-  Ref<> own_key = borrow(key);
-  Ref<> own_value = borrow(value);
-  PyObject* old;
-  Py_ssize_t i = dict_find(dict, key, hash, &old);
-  if (i == kLookupError) return -1;
+  DictKeys* keys = dict->ma_keys;
+  if (!keys->unicode || !PyUnicode_CheckExact(key)) return insert_comparing(dict, key, hash, value);
+  Py_ssize_t i = find_str(keys, key, hash);
+  if (i < 0) return dict_insert_absent(dict, key, hash, value);
   track_for(dict, key, value);
-  if (i >= 0) {
-    if (old == value) return 0;
-    dict->ma_version_tag = dict_state().next_dict_version++;
-    DictKeys* keys = dict->ma_keys;
-    PyObject*& place = keys->unicode ? unicode_entries(keys)[i].value : general_entries(keys)[i].value;
-    place = own_value.release();
-    gill::release(old);
-    return 0;
-  }
-  return dict_insert_absent(dict, key, hash, value);
+  replace_value(dict, i, value);
+  return 0;
 }
 
 int dict_insert_absent(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject* value) {
-  Ref<> own_key = borrow(key);
-  Ref<> own_value = borrow(value);
   track_for(dict, key, value);
-  Py_ssize_t i;
-  bool exact = PyUnicode_CheckExact(key);
   DictKeys* keys = dict->ma_keys;
-  if (keys->unicode && !exact) {
-    Py_ssize_t room = keys->usable > 0 ? keys->usable + keys->entries : dict->ma_used * 2;
-    if (rebuild(dict, std::max<Py_ssize_t>(room, dict->ma_used + 1), false) == Status::error) return -1;
-  } else if (keys->usable <= 0) {
-    // Room for twice the live entries, which is three slots for each; a table full of deleted ones may stay as large.
-    if (rebuild(dict, std::max<Py_ssize_t>(dict->ma_used * 2, dict->ma_used + 1), keys->unicode) == Status::error) return -1;
+  bool exact_str = PyUnicode_CheckExact(key);
+  if (keys->usable <= 0 || keys->unicode > exact_str) [[unlikely]] {
+    if (make_room(dict, exact_str) == Status::error) return -1;
+    keys = dict->ma_keys;
   }
-  keys = dict->ma_keys;
-  i = keys->entries;
+  retain(key);
+  retain(value);
+  Py_ssize_t i = keys->entries++;
   set_index(keys, find_place_for(keys, hash), i);
-  if (keys->unicode) unicode_entries(keys)[i] = {own_key.release(), own_value.release()};
-  else general_entries(keys)[i] = {own_key.release(), own_value.release(), hash};
-  ++keys->entries;
+  if (keys->unicode) unicode_entries(keys)[i] = {key, value};
+  else general_entries(keys)[i] = {key, value, hash};
   --keys->usable;
   keys->version = 0;
   ++dict->ma_used;

@@ -1,18 +1,22 @@
 // list.sort(): a stable merge sort that finds the order that is already there.
 //
-// The list is cut into natural runs (ascending, or strictly descending and then reversed), short ones
+// What is sorted are small records: a 64-bit prefix of the key and the number of the item. Prefixes order as their keys do as
+// far as they differ; they are whole keys for ints that fit and for floats, the first characters of str of one byte each, and those of
+// the first item for tuples. Equal ones are told apart by comparing the keys themselves, for keys of other types each time: by
+// a function on their contents, or by the type's tp_richcompare where all are of one type.
+//
+// The records are cut into natural runs (ascending, or strictly descending and then reversed), short ones
 // extended by binary insertion. Runs are merged in the order of "powersort": the boundary between two
 // neighbours gets a power, the depth at which it would stand in a perfectly balanced merge tree over
 // the list, and a run is merged with its left neighbour while that boundary's power is higher. The
 // merges are then within a small constant of optimal for the given runs. Merging gallops through
-// stretches that come from one side only.
+// stretches that come from one side only. Many prefixes that are whole keys, in no order, go through a radix sort instead.
 //
-// Comparing dominates. Before sorting the keys are looked at once: when all are str of one width, all
-// small ints, or all floats, the comparison is a function on their contents; when all are of one
-// type its tp_richcompare is called directly; tuples compare their first items in such a way.
-//
-// While sorting the list is empty for everybody else; if it was changed meanwhile, that is an error.
+// While sorting the list is empty for everybody else; if it was changed meanwhile, that is an error. The list gets its new order
+// at the end, so that an error in a comparison leaves the old one.
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "base/result.h"
@@ -25,17 +29,12 @@ inline constexpr Py_ssize_t kShortRun = 32;
 inline constexpr Py_ssize_t kGallop = 7;
 inline constexpr int kMaxRuns = 90;  // powers of a boundary are below 64
 
-// What is sorted: keys, and in parallel the values that they stand for (null when the keys are the items).
-struct Slice {
-  PyObject** keys;
-  PyObject** values;
-  Slice at(Py_ssize_t i) const { return {keys + i, values ? values + i : nullptr}; }
+struct Record {
+  uint64_t prefix;
+  Py_ssize_t index;  // of the item
 };
 
-void copy_slice(Slice to, Py_ssize_t i, Slice from, Py_ssize_t j, Py_ssize_t n) {
-  std::memmove(to.keys + i, from.keys + j, static_cast<size_t>(n) * sizeof(PyObject*));
-  if (to.values) std::memmove(to.values + i, from.values + j, static_cast<size_t>(n) * sizeof(PyObject*));
-}
+// ---- comparing keys ---------------------------------------------------------------------------------------
 
 // Whether a < b: 1, 0, or -1 with an exception.
 using Less = int (*)(PyObject* a, PyObject* b);
@@ -46,10 +45,13 @@ int less_same_type(PyObject* a, PyObject* b) {
   PyObject* result = Py_TYPE(a)->tp_richcompare(a, b, Py_LT);
   if (result == Py_NotImplemented) return PyObject_RichCompareBool(a, b, Py_LT);
   if (!result) return -1;
+  if (result == Py_False || result == Py_True) return result == Py_True;
   int truth = PyObject_IsTrue(result);
   release(result);
   return truth;
 }
+
+bool is_latin(PyObject* text) { return PyUnicode_KIND(text) == PyUnicode_1BYTE_KIND; }
 
 int less_latin(PyObject* a, PyObject* b) {
   Py_ssize_t n = PyUnicode_GET_LENGTH(a), m = PyUnicode_GET_LENGTH(b);
@@ -57,58 +59,127 @@ int less_latin(PyObject* a, PyObject* b) {
   return order ? order < 0 : n < m;
 }
 
-// An int of at most one digit.
-long small_value(PyObject* number) {
+// An int of at most two digits fits.
+inline constexpr Py_ssize_t kPrefixDigits = 2;
+int64_t small_value(PyObject* number) {
   Py_ssize_t size = Py_SIZE(number);
-  return size == 0 ? 0 : static_cast<long>(size) * static_cast<long>(reinterpret_cast<PyLongObject*>(number)->ob_digit[0]);
+  const digit* digits = reinterpret_cast<PyLongObject*>(number)->ob_digit;
+  if (size == 0) return 0;
+  int64_t value = digits[0];
+  if (size == 2 || size == -2) value |= static_cast<int64_t>(digits[1]) << PyLong_SHIFT;
+  return size < 0 ? -value : value;
 }
-int less_small_int(PyObject* a, PyObject* b) { return small_value(a) < small_value(b); }
-int less_float(PyObject* a, PyObject* b) { return PyFloat_AS_DOUBLE(a) < PyFloat_AS_DOUBLE(b); }
+bool is_small_int(PyObject* object) { return PyLong_CheckExact(object) && std::abs(Py_SIZE(object)) <= kPrefixDigits; }
 
-template <Less First>
+// Whether two items of tuples are equal: 1, 0, or -1 with an exception.
+int equal_items(PyObject* a, PyObject* b) {
+  if (a == b) return 1;
+  if (is_small_int(a) && is_small_int(b)) return small_value(a) == small_value(b);
+  return PyObject_RichCompareBool(a, b, Py_EQ);
+}
+int less_items(PyObject* a, PyObject* b) {
+  if (is_small_int(a) && is_small_int(b)) return small_value(a) < small_value(b);
+  return PyObject_RichCompareBool(a, b, Py_LT);
+}
 int less_tuple(PyObject* a, PyObject* b) {
   Py_ssize_t n = Py_SIZE(a), m = Py_SIZE(b);
   for (Py_ssize_t i = 0; i < n && i < m; ++i) {
-    int equal = PyObject_RichCompareBool(PyTuple_GET_ITEM(a, i), PyTuple_GET_ITEM(b, i), Py_EQ);
+    PyObject *x = PyTuple_GET_ITEM(a, i), *y = PyTuple_GET_ITEM(b, i);
+    int equal = equal_items(x, y);
     if (equal < 0) return -1;
-    if (equal) continue;
-    return i == 0 ? First(PyTuple_GET_ITEM(a, 0), PyTuple_GET_ITEM(b, 0))
-                  : PyObject_RichCompareBool(PyTuple_GET_ITEM(a, i), PyTuple_GET_ITEM(b, i), Py_LT);
+    if (!equal) return less_items(x, y);
   }
   return n < m;
 }
 
-// The comparison for objects that `get` picks from the keys, less_generic when they differ in type.
+// ---- prefixes -----------------------------------------------------------------------------------------------
+
+enum class Prefix { none, integer, real, latin };
+
+uint64_t prefix_of(Prefix how, PyObject* key) {
+  constexpr uint64_t kSign = uint64_t{1} << 63;
+  switch (how) {
+    case Prefix::integer: return static_cast<uint64_t>(small_value(key)) ^ kSign;
+    case Prefix::real: {
+      auto bits = std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(key) + 0.0);  // -0.0 becomes 0.0
+      return bits & kSign ? ~bits : bits ^ kSign;
+    }
+    case Prefix::latin: {
+      uint64_t characters = 0;
+      std::memcpy(&characters, PyUnicode_DATA(key), std::min<size_t>(sizeof characters, static_cast<size_t>(PyUnicode_GET_LENGTH(key))));
+      return std::byteswap(characters);
+    }
+    default: return 0;
+  }
+}
+
+// How keys are compared: by prefix, then, unless that is the whole key, by `less`.
+struct Order {
+  Prefix prefix = Prefix::none;
+  Less less = less_generic;
+  bool tuples = false;
+
+  PyObject* prefixed(PyObject* key) const { return tuples ? PyTuple_GET_ITEM(key, 0) : key; }
+  bool prefix_is_all() const { return !tuples && (prefix == Prefix::integer || prefix == Prefix::real); }
+};
+
+// A prefix for the objects that `get` picks from the keys, and their type if it is one.
 template <class Get>
-Less choose(PyObject** keys, Py_ssize_t n, Get get) {
+Prefix common_prefix(PyObject** keys, Py_ssize_t n, Get get, PyTypeObject** common) {
   PyTypeObject* type = Py_TYPE(get(keys[0]));
-  bool small = true, latin = true;
+  *common = nullptr;
+  bool fits = true;
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* key = get(keys[i]);
-    if (Py_TYPE(key) != type) return less_generic;
-    if (type == &PyLong_Type) small = small && std::abs(Py_SIZE(key)) <= 1;
-    else if (type == &PyUnicode_Type) latin = latin && PyUnicode_KIND(key) == PyUnicode_1BYTE_KIND;
+    if (Py_TYPE(key) != type) return Prefix::none;
+    if (type == &PyLong_Type) fits = fits && std::abs(Py_SIZE(key)) <= kPrefixDigits;
+    else if (type == &PyUnicode_Type) fits = fits && is_latin(key);
+    else if (type == &PyFloat_Type) fits = fits && !std::isnan(PyFloat_AS_DOUBLE(key));
   }
-  if (type == &PyUnicode_Type && latin) return less_latin;
-  if (type == &PyLong_Type && small) return less_small_int;
-  if (type == &PyFloat_Type) return less_float;
-  return type->tp_richcompare ? less_same_type : less_generic;
+  *common = type;
+  if (!fits) return Prefix::none;
+  if (type == &PyLong_Type || type == &PyBool_Type) return Prefix::integer;
+  return type == &PyFloat_Type ? Prefix::real : type == &PyUnicode_Type ? Prefix::latin : Prefix::none;
 }
 
-Less choose_comparison(PyObject** keys, Py_ssize_t n) {
-  bool tuples = true;
-  for (Py_ssize_t i = 0; i < n && tuples; ++i) tuples = PyTuple_CheckExact(keys[i]) && Py_SIZE(keys[i]) > 0;
-  if (!tuples) return choose(keys, n, [](PyObject* key) { return key; });
-  Less first = choose(keys, n, [](PyObject* key) { return PyTuple_GET_ITEM(key, 0); });
-  if (first == less_latin) return less_tuple<less_latin>;
-  if (first == less_small_int) return less_tuple<less_small_int>;
-  if (first == less_float) return less_tuple<less_float>;
-  return less_tuple<less_generic>;
+Order choose_order(PyObject** keys, Py_ssize_t n) {
+  Order order;
+  PyTypeObject* type;
+  order.tuples = std::all_of(keys, keys + n, [](PyObject* key) { return PyTuple_CheckExact(key) && Py_SIZE(key) > 0; });
+  if (order.tuples) {
+    order.prefix = common_prefix(keys, n, [](PyObject* key) { return PyTuple_GET_ITEM(key, 0); }, &type);
+    order.less = less_tuple;
+  } else {
+    order.prefix = common_prefix(keys, n, [](PyObject* key) { return key; }, &type);
+    if (order.prefix == Prefix::latin) order.less = less_latin;
+    else if (type && type->tp_richcompare) order.less = less_same_type;
+  }
+  return order;
 }
 
+struct LessPrefix {
+  int operator()(const Record& a, const Record& b) const { return a.prefix < b.prefix; }
+};
+struct LessKey {
+  PyObject** keys;
+  Less less;
+  int operator()(const Record& a, const Record& b) const {
+    if (a.prefix != b.prefix) return a.prefix < b.prefix;
+    return less(keys[a.index], keys[b.index]);
+  }
+};
+
+// ---- sorting records ------------------------------------------------------------------------------------------
+
+Status no_memory() {
+  PyErr_NoMemory();
+  return Status::error;
+}
+
+template <class Less>
 class Sorter {
  public:
-  Sorter(Slice slice, Py_ssize_t length) : all_(slice), length_(length), less_(choose_comparison(slice.keys, length)) {}
+  Sorter(Record* records, Py_ssize_t length, Less less) : all_(records), length_(length), less_(less) {}
   Sorter(const Sorter&) = delete;
   ~Sorter() { PyMem_Free(buffer_); }
 
@@ -141,41 +212,33 @@ class Sorter {
     int power;  // of the boundary to the next run
   };
 
-  void reverse(Py_ssize_t start, Py_ssize_t n) {
-    reverse_items(all_.keys + start, n);
-    if (all_.values) reverse_items(all_.values + start, n);
-  }
-
   // The length of the run that begins at `start`, made ascending; -1 with an exception.
   Py_ssize_t natural_run(Py_ssize_t start) {
-    PyObject** keys = all_.keys;
     Py_ssize_t end = start + 1;
     if (end >= length_) return 1;
-    int down = less_(keys[end], keys[end - 1]);
+    int down = less_(all_[end], all_[end - 1]);
     if (down < 0) return -1;
     for (++end; end < length_; ++end) {
-      int less = less_(keys[end], keys[end - 1]);
+      int less = less_(all_[end], all_[end - 1]);
       if (less < 0) return -1;
       if (less != down) break;
     }
-    if (down) reverse(start, end - start);
+    if (down) std::reverse(all_ + start, all_ + end);
     return end - start;
   }
 
   Status insertion_sort(Py_ssize_t start, Py_ssize_t sorted, Py_ssize_t n) {
     for (Py_ssize_t i = start + sorted; i < start + n; ++i) {
-      PyObject* key = all_.keys[i];
+      Record record = all_[i];
       Py_ssize_t low = start, high = i;
       while (low < high) {
         Py_ssize_t middle = low + (high - low) / 2;
-        int less = less_(key, all_.keys[middle]);
+        int less = less_(record, all_[middle]);
         if (less < 0) return Status::error;
         less ? high = middle : low = middle + 1;
       }
-      PyObject* value = all_.values ? all_.values[i] : nullptr;
-      copy_slice(all_, low + 1, all_, low, i - low);
-      all_.keys[low] = key;
-      if (value) all_.values[low] = value;
+      std::copy_backward(all_ + low, all_ + i, all_ + i + 1);
+      all_[low] = record;
     }
     return Status::ok;
   }
@@ -213,24 +276,24 @@ class Sorter {
     Run right = stack_[--runs_];
     Run& left = stack_[runs_ - 1];
     // What stands right already at either end need not move.
-    Py_ssize_t skip = upper_bound(all_.keys[right.start], all_.keys + left.start, left.length, 0);
+    Py_ssize_t skip = upper_bound(all_[right.start], all_ + left.start, left.length, 0);
     if (skip < 0) return Status::error;
     Py_ssize_t start = left.start + skip, n = left.length - skip;
     left.length += right.length;
     if (n == 0) return Status::ok;
-    Py_ssize_t m = lower_bound(all_.keys[right.start - 1], all_.keys + right.start, right.length, right.length - 1);
+    Py_ssize_t m = lower_bound(all_[right.start - 1], all_ + right.start, right.length, right.length - 1);
     if (m < 0) return Status::error;
     if (m == 0) return Status::ok;
     return n <= m ? merge_low(start, n, right.start, m) : merge_high(start, n, right.start, m);
   }
 
-  // Where `key` belongs among the sorted keys, behind (upper) or before (lower) equal ones. The search
+  // Where `record` belongs among the sorted ones, behind (upper) or before (lower) equal ones. The search
   // gallops away from `hint`.
-  Py_ssize_t bound(PyObject* key, PyObject** keys, Py_ssize_t n, Py_ssize_t hint, bool upper) {
+  Py_ssize_t bound(Record record, const Record* sorted, Py_ssize_t n, Py_ssize_t hint, bool upper) {
     // goes_left(i): the place is at or before i.
     auto goes_left = [&](Py_ssize_t i) -> int {
-      if (upper) return less_(key, keys[i]);
-      int less = less_(keys[i], key);
+      if (upper) return less_(record, sorted[i]);
+      int less = less_(sorted[i], record);
       return less < 0 ? -1 : !less;
     };
     int left = goes_left(hint);
@@ -272,130 +335,168 @@ class Sorter {
     }
     return low;
   }
-  Py_ssize_t upper_bound(PyObject* key, PyObject** keys, Py_ssize_t n, Py_ssize_t hint) { return bound(key, keys, n, hint, true); }
-  Py_ssize_t lower_bound(PyObject* key, PyObject** keys, Py_ssize_t n, Py_ssize_t hint) { return bound(key, keys, n, hint, false); }
+  Py_ssize_t upper_bound(Record record, const Record* sorted, Py_ssize_t n, Py_ssize_t hint) { return bound(record, sorted, n, hint, true); }
+  Py_ssize_t lower_bound(Record record, const Record* sorted, Py_ssize_t n, Py_ssize_t hint) { return bound(record, sorted, n, hint, false); }
 
-  Status need_buffer(Py_ssize_t n, Slice* out) {
+  // The buffer as a copy of [from, from+n); null with MemoryError.
+  Record* copy_out(Py_ssize_t from, Py_ssize_t n) {
     if (n > buffer_size_) {
       PyMem_Free(buffer_);
-      buffer_ = static_cast<PyObject**>(PyMem_Malloc(static_cast<size_t>(n) * sizeof(PyObject*) * (all_.values ? 2 : 1)));
+      buffer_ = PyMem_New(Record, n);
       buffer_size_ = buffer_ ? n : 0;
       if (!buffer_) {
         PyErr_NoMemory();
-        return failure;
+        return nullptr;
       }
     }
-    *out = {buffer_, all_.values ? buffer_ + buffer_size_ : nullptr};
-    return Status::ok;
+    std::copy(all_ + from, all_ + from + n, buffer_);
+    return buffer_;
   }
 
-  // Merges [a, a+n) and [b, b+m), neighbours, from the left; the left one goes to the buffer. On an error
-  // what the buffer still holds goes back, so that the list has all its items.
+  // Merges [a, a+n) and [b, b+m), neighbours, from the left; the left one goes to the buffer.
   Status merge_low(Py_ssize_t a, Py_ssize_t n, Py_ssize_t b, Py_ssize_t m) {
-    Slice left;
-    TRY(need_buffer(n, &left));
-    copy_slice(left, 0, all_, a, n);
+    const Record* left = copy_out(a, n);
+    if (!left) return Status::error;
     Py_ssize_t i = 0, j = b, to = a;
     const Py_ssize_t end = b + m;
-    Status status = Status::ok;
     Py_ssize_t from_left = 0, from_right = 0;
     while (i < n && j < end) {
-      int less = less_(all_.keys[j], left.keys[i]);
-      if (less < 0) {
-        status = Status::error;
-        break;
-      }
+      int less = less_(all_[j], left[i]);
+      if (less < 0) return Status::error;
       if (less) {
-        copy_slice(all_, to++, all_, j++, 1);
+        all_[to++] = all_[j++];
         from_left = 0;
         if (++from_right >= kGallop && j < end) {
-          Py_ssize_t count = lower_bound(left.keys[i], all_.keys + j, end - j, 0);
-          if (count < 0) {
-            status = Status::error;
-            break;
-          }
-          copy_slice(all_, to, all_, j, count);
+          Py_ssize_t count = lower_bound(left[i], all_ + j, end - j, 0);
+          if (count < 0) return Status::error;
+          std::copy(all_ + j, all_ + j + count, all_ + to);
           to += count;
           j += count;
           from_right = 0;
         }
       } else {
-        copy_slice(all_, to++, left, i++, 1);
+        all_[to++] = left[i++];
         from_right = 0;
         if (++from_left >= kGallop && i < n) {
-          Py_ssize_t count = upper_bound(all_.keys[j], left.keys + i, n - i, 0);
-          if (count < 0) {
-            status = Status::error;
-            break;
-          }
-          copy_slice(all_, to, left, i, count);
+          Py_ssize_t count = upper_bound(all_[j], left + i, n - i, 0);
+          if (count < 0) return Status::error;
+          std::copy(left + i, left + i + count, all_ + to);
           to += count;
           i += count;
           from_left = 0;
         }
       }
     }
-    copy_slice(all_, to, left, i, n - i);
-    return status;
+    std::copy(left + i, left + n, all_ + to);
+    return Status::ok;
   }
 
   Status merge_high(Py_ssize_t a, Py_ssize_t n, Py_ssize_t b, Py_ssize_t m) {
-    Slice right;
-    TRY(need_buffer(m, &right));
-    copy_slice(right, 0, all_, b, m);
+    const Record* right = copy_out(b, m);
+    if (!right) return Status::error;
     Py_ssize_t i = a + n, j = m, to = b + m;  // each one behind the next to take
-    Status status = Status::ok;
     Py_ssize_t from_left = 0, from_right = 0;
     while (i > a && j > 0) {
-      int less = less_(right.keys[j - 1], all_.keys[i - 1]);
-      if (less < 0) {
-        status = Status::error;
-        break;
-      }
+      int less = less_(right[j - 1], all_[i - 1]);
+      if (less < 0) return Status::error;
       if (less) {
-        copy_slice(all_, --to, all_, --i, 1);
+        all_[--to] = all_[--i];
         from_right = 0;
         if (++from_left >= kGallop && i > a) {
-          Py_ssize_t keep = upper_bound(right.keys[j - 1], all_.keys + a, i - a, i - a - 1);
-          if (keep < 0) {
-            status = Status::error;
-            break;
-          }
+          Py_ssize_t keep = upper_bound(right[j - 1], all_ + a, i - a, i - a - 1);
+          if (keep < 0) return Status::error;
           Py_ssize_t count = i - a - keep;
           to -= count;
           i -= count;
-          copy_slice(all_, to, all_, i, count);
+          std::copy_backward(all_ + i, all_ + i + count, all_ + to + count);
           from_left = 0;
         }
       } else {
-        copy_slice(all_, --to, right, --j, 1);
+        all_[--to] = right[--j];
         from_left = 0;
         if (++from_right >= kGallop && j > 0) {
-          Py_ssize_t keep = lower_bound(all_.keys[i - 1], right.keys, j, j - 1);
-          if (keep < 0) {
-            status = Status::error;
-            break;
-          }
+          Py_ssize_t keep = lower_bound(all_[i - 1], right, j, j - 1);
+          if (keep < 0) return Status::error;
           Py_ssize_t count = j - keep;
           to -= count;
           j -= count;
-          copy_slice(all_, to, right, j, count);
+          std::copy(right + j, right + j + count, all_ + to);
           from_right = 0;
         }
       }
     }
-    copy_slice(all_, to - j, right, 0, j);
-    return status;
+    std::copy(right, right + j, all_ + to - j);
+    return Status::ok;
   }
 
-  Slice all_;
+  Record* all_;
   Py_ssize_t length_;
   Less less_;
-  PyObject** buffer_ = nullptr;
+  Record* buffer_ = nullptr;
   Py_ssize_t buffer_size_ = 0;
   Run stack_[kMaxRuns];
   int runs_ = 0;
 };
+
+// Whether the records are many and in no order, so that looking for runs would gain nothing.
+bool is_shuffled(const Record* records, Py_ssize_t n) {
+  constexpr Py_ssize_t kFewest = 500, kSample = 100;
+  if (n < kFewest) return false;
+  auto turns_in = [](const Record* part) {
+    Py_ssize_t turns = 0;
+    for (Py_ssize_t i = 2; i < kSample; ++i) turns += (part[i - 2].prefix < part[i - 1].prefix) != (part[i - 1].prefix < part[i].prefix);
+    return turns;
+  };
+  return turns_in(records) > kSample / 4 && turns_in(records + n / 2) > kSample / 4;
+}
+
+// Orders by the prefixes alone, from their lowest digits up. Bits that all have in common take no pass.
+Status radix_sort(Record* records, Py_ssize_t n) {
+  constexpr int kBits = 11;
+  constexpr size_t kDigits = size_t{1} << kBits;
+  uint64_t least = records[0].prefix, most = least;
+  for (Py_ssize_t i = 1; i < n; ++i) {
+    least = std::min(least, records[i].prefix);
+    most = std::max(most, records[i].prefix);
+  }
+  auto* other = PyMem_New(Record, n);
+  if (!other) return no_memory();
+  Record *from = records, *to = other;
+  for (int shift = 0; shift < 64 && (most - least) >> shift; shift += kBits) {
+    Py_ssize_t places[kDigits] = {};
+    auto digit_of = [=](const Record& record) { return (record.prefix - least) >> shift & (kDigits - 1); };
+    for (Py_ssize_t i = 0; i < n; ++i) ++places[digit_of(from[i])];
+    Py_ssize_t place = 0;
+    for (Py_ssize_t& count : places) place += std::exchange(count, place);
+    for (Py_ssize_t i = 0; i < n; ++i) to[places[digit_of(from[i])]++] = from[i];
+    std::swap(from, to);
+  }
+  if (from != records) std::copy(from, from + n, records);
+  PyMem_Free(other);
+  return Status::ok;
+}
+
+// Puts the items in the order of their keys. `keys` may be `items`.
+Status sort_items(PyObject** items, PyObject** keys, Py_ssize_t n, bool reverse) {
+  auto* records = PyMem_New(Record, n);
+  if (!records) return no_memory();
+  Order order = choose_order(keys, n);
+  // Reversing before and after keeps equal items in their order.
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    Py_ssize_t index = reverse ? n - 1 - i : i;
+    records[i] = {prefix_of(order.prefix, order.prefixed(keys[index])), index};
+  }
+  Status status;
+  if (!order.prefix_is_all()) status = Sorter(records, n, LessKey{keys, order.less}).sort();
+  else if (is_shuffled(records, n)) status = radix_sort(records, n);
+  else status = Sorter(records, n, LessPrefix()).sort();
+  if (status == Status::ok) {
+    for (Py_ssize_t i = 0; i < n; ++i) records[i].prefix = reinterpret_cast<uint64_t>(items[records[i].index]);
+    for (Py_ssize_t i = 0; i < n; ++i) items[reverse ? n - 1 - i : i] = reinterpret_cast<PyObject*>(records[i].prefix);
+  }
+  PyMem_Free(records);
+  return status;
+}
 
 }  // namespace
 
@@ -405,41 +506,26 @@ Status list_sort(PyListObject* list, PyObject* key, bool reverse) {
   PyObject** items = std::exchange(list->ob_item, nullptr);
   Py_ssize_t allocated = std::exchange(list->allocated, -1);  // any change sets it
   Status status = Status::ok;
-  Slice slice = {items, nullptr};
+  PyObject** keys = items;
   if (key && n > 0) {
-    slice.keys = PyMem_New(PyObject*, n);
-    slice.values = items;
-    if (!slice.keys) {
-      PyErr_NoMemory();
-      status = Status::error;
-    }
+    keys = PyMem_New(PyObject*, n);
+    if (!keys) status = no_memory();
     for (Py_ssize_t i = 0; i < n && status == Status::ok; ++i) {
-      slice.keys[i] = PyObject_CallOneArg(key, items[i]);
-      if (!slice.keys[i]) {
-        while (--i >= 0) release(slice.keys[i]);
-        PyMem_Free(slice.keys);
-        slice.keys = nullptr;
+      keys[i] = PyObject_CallOneArg(key, items[i]);
+      if (!keys[i]) {
+        while (--i >= 0) release(keys[i]);
+        PyMem_Free(keys);
+        keys = nullptr;
         status = Status::error;
         break;
       }
     }
   }
-  if (n > 1 && status == Status::ok) {
-    // Reversing before and after keeps equal items in their order.
-    if (reverse) {
-      reverse_items(slice.keys, n);
-      if (slice.values) reverse_items(slice.values, n);
-    }
-    status = Sorter(slice, n).sort();
-    if (reverse) {
-      reverse_items(slice.keys, n);
-      if (slice.values) reverse_items(slice.values, n);
-    }
-  }
+  if (n > 1 && status == Status::ok) status = sort_items(items, keys, n, reverse);
   // Releasing the keys may run code that changes the list, too.
-  if (key && slice.keys && n > 0) {
-    for (Py_ssize_t i = 0; i < n; ++i) release(slice.keys[i]);
-    PyMem_Free(slice.keys);
+  if (key && keys && n > 0) {
+    for (Py_ssize_t i = 0; i < n; ++i) release(keys[i]);
+    PyMem_Free(keys);
   }
   bool changed = list->allocated != -1;
   PyObject** intruders = std::exchange(list->ob_item, items);

@@ -372,7 +372,7 @@ void set_dealloc(PyObject* self) {
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, set_dealloc);
   if (as_set(self)->weakreflist) PyObject_ClearWeakRefs(self);
-  set_clear(as_set(self));
+  set_free_table(as_set(self));
   Py_TYPE(self)->tp_free(self);
   Py_TRASHCAN_END;
 }

@@ -12,8 +12,6 @@ namespace {
 
 inline constexpr Py_ssize_t kSmall = PySet_MINSIZE;
 
-// The sequence of places of a hash is the reference's, because programs print sets: from the hash's low bits, a short run of
-// neighbours where it fits before the table's end, then a jump that mixes in the higher bits.
 // The places where an entry may be: runs of neighbours, which share cache lines, then a jump that brings in more of the
 // hash. Programs see the order in which sets iterate, so that the sequence is the reference's.
 struct SetProbe {
@@ -77,44 +75,73 @@ Status rebuild(PySetObject* set, Py_ssize_t wanted) {
 
 Py_hash_t set_key_hash(PyObject* key) { return PyUnicode_CheckExact(key) ? str_hash(key) : PyObject_Hash(key); }
 
+namespace {
+
+// Whether the entry, whose hash is equal, has this key; no answer when the set changed while comparing.
+enum class Same { no, yes, changed, error };
+[[gnu::noinline]] Same compare_slowly(PySetObject* set, setentry* entry, PyObject* key) {
+  setentry* table = set->table;
+  Ref<> candidate = borrow(entry->key);
+  int equal = PyObject_RichCompareBool(candidate.get(), key, Py_EQ);
+  if (equal < 0) return Same::error;
+  if (set->table != table || entry->key != candidate.get()) return Same::changed;
+  return equal ? Same::yes : Same::no;
+}
+inline Same compare(PySetObject* set, setentry* entry, PyObject* key) {
+  if (entry->key == set_dummy()) return Same::no;
+  if (PyUnicode_CheckExact(key) && PyUnicode_CheckExact(entry->key)) return same_str(key, entry->key) ? Same::yes : Same::no;
+  return compare_slowly(set, entry, key);
+}
+
+// A key that the set is known not to have, in a table without deleted entries and with room.
+inline void add_clean(PySetObject* set, PyObject* key, Py_hash_t hash) {
+  SetProbe probe(set->mask, hash);
+  while (set->table[probe.place].key) probe.next();
+  retain(key);
+  set->table[probe.place] = {key, hash};
+  ++set->fill;
+  ++set->used;
+}
+
+}  // namespace
+
 setentry* set_find(PySetObject* set, PyObject* key, Py_hash_t hash) {
 start:
   setentry* table = set->table;
   for (SetProbe probe(set->mask, hash);; probe.next()) {
     setentry* entry = &table[probe.place];
-    if (!entry->key) return entry;
-    if (entry->key == key) return entry;
-    if (entry->hash != hash || entry->key == set_dummy()) continue;
-    if (PyUnicode_CheckExact(key) && PyUnicode_CheckExact(entry->key)) {
-      if (same_str(key, entry->key)) return entry;
-      continue;
-    }
-    Ref<> candidate = borrow(entry->key);
-    int equal = PyObject_RichCompareBool(candidate.get(), key, Py_EQ);
-    if (equal < 0) return nullptr;
-    // The comparison may have changed the set.
-    if (set->table != table || entry->key != candidate.get()) goto start;
-    if (equal) return entry;
+    if (!entry->key || entry->key == key) return entry;
+    if (entry->hash != hash) continue;
+    Same same = compare(set, entry, key);
+    if (same == Same::yes) return entry;
+    if (same == Same::changed) goto start;
+    if (same == Same::error) return nullptr;
   }
 }
 
 Status set_add(PySetObject* set, PyObject* key, Py_hash_t hash) {
-  Ref<> own = borrow(key);
-  setentry* entry = set_find(set, key, hash);
-  if (!entry) return failure;
-  if (entry->key) return Status::ok;
-  // A deleted entry on the way is used again: the last one, as in the reference.
+  Ref<> hold;  // of the key once something was compared, which may drop it
+start:
   setentry* deleted = nullptr;
-  if (set->fill != set->used) {
-    SetProbe probe(set->mask, hash);
-    for (setentry* at; (at = &set->table[probe.place]) != entry; probe.next()) {
-      if (at->key == set_dummy()) deleted = at;
+  setentry* entry;
+  for (SetProbe probe(set->mask, hash);; probe.next()) {
+    entry = &set->table[probe.place];
+    if (!entry->key) break;
+    if (entry->key == key) return Status::ok;
+    if (entry->hash == hash) {
+      if (!hold) hold = borrow(key);
+      Same same = compare(set, entry, key);
+      if (same == Same::yes) return Status::ok;
+      if (same == Same::changed) goto start;
+      if (same == Same::error) return failure;
     }
+    // A deleted entry on the way is used again: the last one, as in the reference.
+    if (entry->key == set_dummy()) deleted = entry;
   }
   if (deleted) entry = deleted;
   else ++set->fill;
-  entry->key = own.release();
-  entry->hash = hash;
+  retain(key);
+  *entry = {key, hash};
   ++set->used;
   if (deleted || set->fill * 5 < set->mask * 3) return Status::ok;
   return rebuild(set, set->used > 50000 ? set->used * 2 : set->used * 4);
@@ -157,6 +184,16 @@ void set_clear(PySetObject* set) {
   if (table != small_copy) PyMem_Free(table);
 }
 
+void set_free_table(PySetObject* set) {
+  setentry* entry = set->table;
+  for (Py_ssize_t left = set->used; left > 0; ++entry) {
+    if (!entry->key || entry->key == set_dummy()) continue;
+    release(entry->key);
+    --left;
+  }
+  if (set->table != set->smalltable) PyMem_Free(set->table);
+}
+
 bool set_next(PySetObject* set, Py_ssize_t* position, setentry** entry) {
   for (Py_ssize_t i = *position; i <= set->mask; ++i) {
     if (!set->table[i].key || set->table[i].key == set_dummy()) continue;
@@ -183,6 +220,10 @@ Status set_update(PySetObject* set, PyObject* iterable) {
     }
     Py_ssize_t position = 0;
     setentry* entry;
+    if (set->fill == 0) {
+      while (set_next(other, &position, &entry)) add_clean(set, entry->key, entry->hash);
+      return Status::ok;
+    }
     while (set_next(other, &position, &entry)) TRY(set_add(set, entry->key, entry->hash));
     return Status::ok;
   }
@@ -195,12 +236,21 @@ Status set_update(PySetObject* set, PyObject* iterable) {
     while (_PyDict_Next(iterable, &position, &key, &value, &hash)) TRY(set_add(set, key, hash));
     return Status::ok;
   }
-  Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
-  while (Ref<> key = steal(PyIter_Next(iterator.get()))) {
-    Py_hash_t hash = set_key_hash(key.get());
+  auto add = [set](PyObject* key) -> Status {
+    Py_hash_t hash = set_key_hash(key);
     if (hash == -1) return failure;
-    TRY(set_add(set, key.get(), hash));
+    return set_add(set, key, hash);
+  };
+  if (PyList_CheckExact(iterable) || PyTuple_CheckExact(iterable)) {
+    // Hashing and comparing may change a list.
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(iterable); ++i) {
+      Ref<> key = borrow(PySequence_Fast_GET_ITEM(iterable, i));
+      TRY(add(key.get()));
+    }
+    return Status::ok;
   }
+  Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
+  while (Ref<> key = steal(PyIter_Next(iterator.get()))) TRY(add(key.get()));
   return PyErr_Occurred() ? Status::error : Status::ok;
 }
 

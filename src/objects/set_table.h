@@ -18,6 +18,8 @@ Status set_add(PySetObject* set, PyObject* key, Py_hash_t hash);
 // Takes the key out; false when it was not there.
 Maybe<bool> set_discard(PySetObject* set, PyObject* key, Py_hash_t hash);
 void set_clear(PySetObject* set);
+// Gives back what a set that nobody can reach any more holds.
+void set_free_table(PySetObject* set);
 // Makes the table smaller when many deleted entries slow it down.
 Status set_drop_deleted(PySetObject* set);
 // Walks the entries; *position starts at 0.
