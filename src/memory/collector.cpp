@@ -50,9 +50,9 @@ void set_generation(Page* page, size_t index, int generation) {
 
 // The tracked slots of one word whose generation is at most `most`, or exactly the permanent one.
 uint64_t members(Page* page, size_t word, int most) {
-  uint64_t tracked = page->bitmap(kTracked)[word];
-  uint64_t low = page->bitmap(kGenerationLow)[word];
-  uint64_t high = page->bitmap(kGenerationHigh)[word];
+  uint64_t tracked = page->word(kTracked, word);
+  uint64_t low = page->word(kGenerationLow, word);
+  uint64_t high = page->word(kGenerationHigh, word);
   switch (most) {
     case 0: return tracked & ~low & ~high;
     case 1: return tracked & ~high;

@@ -1,8 +1,9 @@
 #include "memory/heap.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <initializer_list>
+#include <utility>
 
 #include "memory/page_range.h"
 
@@ -30,6 +31,7 @@ void lay_out(Page* page, Heap* heap, Kind kind, size_t slot_size, size_t count) 
   page->slot_count = static_cast<uint16_t>(count);
   page->first_slot = static_cast<uint16_t>(header_size(kind, count));
   page->words = static_cast<uint16_t>(words);
+  page->bitmaps = static_cast<uint16_t>(bitmap_count(kind));
   page->kind = kind;
   page->bucket = kNoBucket;
   page->run_pages = 1;
@@ -47,7 +49,7 @@ Heap* new_heap() {
 
 void Heap::close() {
   for (Page* page = collectable_; page; page = page->gc_next) {
-    std::memset(page->bitmap(kTracked), 0, page->words * sizeof(uint64_t));
+    for (size_t i = 0; i < page->words; ++i) page->word(kTracked, i) = 0;
     list_as(page, kNotYoung);
   }
   for (size_t i = 0; i < Quarantine::kCapacity; ++i) {
@@ -106,6 +108,8 @@ void Heap::enter_bucket(Page* page) {
   int b = bucket_for(page);
   Page*& head = buckets_[static_cast<int>(page->kind)][page->size_class][b];
   page->bucket = static_cast<uint8_t>(b);
+  size_t slots = page->slot_count;
+  page->bucket_end = static_cast<uint16_t>(std::min(((static_cast<size_t>(b) + 1) * (slots + 1) + kBuckets - 1) / kBuckets, slots));
   page->previous = nullptr;
   page->next = head;
   if (head) head->previous = page;
@@ -132,11 +136,9 @@ Page* Heap::page_with_room(Kind kind, int index) {
 
 // Takes the next word with a free slot of the page out of its bitmap.
 bool Heap::check_out(Cursor& cursor, Page* page, uint32_t from_word) {
-  uint64_t* free = page->bitmap(kFree);
   for (uint32_t w = from_word; w < page->words; ++w) {
-    if (!free[w]) continue;
-    cursor.free = free[w];
-    free[w] = 0;
+    cursor.free = std::exchange(page->word(kFree, w), 0);
+    if (!cursor.free) continue;
     page->free_count = static_cast<uint16_t>(page->free_count - std::popcount(cursor.free));
     cursor.base = page->slot(size_t{w} * 64);
     cursor.page = page;
@@ -150,7 +152,7 @@ bool Heap::check_out(Cursor& cursor, Page* page, uint32_t from_word) {
 
 void Heap::put_back(Cursor& cursor) {
   if (!cursor.page) return;
-  cursor.page->bitmap(kFree)[cursor.word] |= cursor.free;
+  cursor.page->word(kFree, cursor.word) |= cursor.free;
   cursor.page->free_count = static_cast<uint16_t>(cursor.page->free_count + std::popcount(cursor.free));
   cursor.page->current = 0;
   cursor = Cursor();
@@ -186,8 +188,7 @@ Page* Heap::new_page(Kind kind, int index) {
   while (header_size(kind, count) + count * slot_size > kPageSize) --count;
   lay_out(page, this, kind, slot_size, count);
   page->size_class = static_cast<uint8_t>(index);
-  uint64_t* free = page->bitmap(kFree);
-  for (size_t i = 0; i < count; ++i) free[i / 64] |= uint64_t{1} << (i % 64);
+  for (size_t i = 0; i < count; i += 64) page->word(kFree, i / 64) = count - i < 64 ? (uint64_t{1} << (count - i)) - 1 : ~uint64_t{0};
   page->free_count = static_cast<uint16_t>(count);
   forbid_access(page->slot(0), count * slot_size);
   if (kind != Kind::plain) link_collectable(page);
@@ -284,13 +285,11 @@ void Heap::release_page(Page* page) {
 }
 
 void Heap::freed_one(Page* page) {
-  if (page->current) return;
+  if (page->current || (page->bucket != kNoBucket && page->free_count < page->bucket_end)) return;
   if (page->free_count == page->slot_count) {
     leave_bucket(page);
     release_page(page);
-  } else if (page->bucket == kNoBucket) {
-    enter_bucket(page);
-  } else if (bucket_for(page) != page->bucket) {
+  } else {
     leave_bucket(page);
     enter_bucket(page);
   }
@@ -298,12 +297,13 @@ void Heap::freed_one(Page* page) {
 
 void Heap::free(void* slot) {
   if (!slot) return;
-  if (!g_heap_range.contains(slot)) {
-    std::free(slot);
-    return;
-  }
+  if (g_heap_range.contains(slot)) [[likely]] return free_in(Page::of(slot), slot);
+  std::free(slot);
+}
+
+// A page of its own, a full magazine, a class without one, or a build with debug checks.
+void Heap::free_slowly(Page* page, void* slot) {
   expect_accessible(slot);
-  Page* page = Page::of(slot);
   if (page->size_class == kRunClass) {
     page->heap->counters_.run_bytes -= page->object_bytes;
     page->heap->release_page(page);
@@ -312,33 +312,25 @@ void Heap::free(void* slot) {
 #ifdef GILL_DEBUG_CHECKS
   if (page->heap->debug.poison && !kWatchedHeap) std::memset(slot, kFreedPoison, page->slot_size);
 #endif
-  if (page->kind != Kind::plain) {
-    size_t index = page->index_of(slot);
-    uint64_t bit = uint64_t{1} << (index % 64);
-    for (PageBitmap which : {kTracked, kGenerationLow, kGenerationHigh, kFinalized}) page->bitmap(which)[index / 64] &= ~bit;
-  }
+  if (page->kind != Kind::plain) page->forget(page->index_of(slot));
   forbid_access(slot, page->slot_size);
   slot = page->heap->quarantine_.exchange(slot);
   if (!slot) return;
   page = Page::of(slot);
-  if (page->size_class < kMagazineClasses) [[likely]] {
-    Magazine& magazine = page->heap->magazines_[static_cast<int>(page->kind)][page->size_class];
-    if (magazine.count == Magazine::kCapacity) [[unlikely]] {
-      // The older half goes back.
-      constexpr uint32_t kHalf = Magazine::kCapacity / 2;
-      for (uint32_t i = 0; i < kHalf; ++i) give_back(Page::of(magazine.slots[i]), magazine.slots[i]);
-      magazine.count -= kHalf;
-      std::memmove(magazine.slots, magazine.slots + kHalf, magazine.count * sizeof(void*));
-    }
-    magazine.slots[magazine.count++] = slot;
-    return;
+  if (page->size_class >= kMagazineClasses) return give_back(page, slot);
+  Magazine& magazine = page->heap->magazines_[static_cast<int>(page->kind)][page->size_class];
+  if (magazine.count == Magazine::kCapacity) [[unlikely]] {
+    // The older half goes back.
+    constexpr uint32_t kHalf = Magazine::kCapacity / 2;
+    for (uint32_t i = 0; i < kHalf; ++i) give_back(Page::of(magazine.slots[i]), magazine.slots[i]);
+    magazine.count -= kHalf;
+    std::memmove(magazine.slots, magazine.slots + kHalf, magazine.count * sizeof(void*));
   }
-  give_back(page, slot);
+  magazine.slots[magazine.count++] = slot;
 }
 
 void Heap::give_back(Page* page, void* slot) {
-  size_t index = page->index_of(slot);
-  page->bitmap(kFree)[index / 64] |= uint64_t{1} << (index % 64);
+  page->set(kFree, page->index_of(slot));
   ++page->free_count;
   Heap* heap = page->heap;
   size_t size = page->slot_size;

@@ -72,6 +72,8 @@ struct Page {
   uint16_t free_count;  // without those of a word that the allocator has checked out
   uint16_t first_slot;  // bytes from the page's start
   uint16_t words;       // of one bitmap
+  uint16_t bitmaps;     // kBitmaps for collectable kinds, one otherwise
+  uint16_t bucket_end;  // the free count at which the page belongs into another bucket or back
   Kind kind;
   uint8_t size_class;   // or kRunClass
   uint8_t bucket;       // which list of partly filled pages, or kNoBucket
@@ -86,18 +88,24 @@ struct Page {
   uint8_t young_list;   // YoungList
   uint8_t idle;         // a bit for each 4 KiB stretch: seen empty by trim() since the allocator last took from the page
   uint8_t returned;     // the same: given back to the operating system since
-  uint64_t bits[];      // kBitmaps bitmaps for collectable kinds, one otherwise
+  uint64_t bits[];      // the first word of each bitmap, then the second of each, and so on
 
   static Page* of(const void* p) { return reinterpret_cast<Page*>(reinterpret_cast<uintptr_t>(p) & ~(kPageSize - 1)); }
-  uint64_t* bitmap(PageBitmap which) { return bits + static_cast<size_t>(which) * words; }
+  uint64_t& word(PageBitmap which, size_t i) { return bits[i * bitmaps + static_cast<size_t>(which)]; }
   size_t index_of(const void* slot) const {
     auto offset = static_cast<size_t>(static_cast<const char*>(slot) - reinterpret_cast<const char*>(this) - first_slot);
     return static_cast<size_t>((static_cast<uint64_t>(offset) * reciprocal) >> 32);
   }
   char* slot(size_t index) { return reinterpret_cast<char*>(this) + first_slot + index * slot_size; }
-  bool get(PageBitmap which, size_t index) { return bitmap(which)[index / 64] >> (index % 64) & 1; }
-  void set(PageBitmap which, size_t index) { bitmap(which)[index / 64] |= uint64_t{1} << (index % 64); }
-  void clear(PageBitmap which, size_t index) { bitmap(which)[index / 64] &= ~(uint64_t{1} << (index % 64)); }
+  bool get(PageBitmap which, size_t index) { return word(which, index / 64) >> (index % 64) & 1; }
+  void set(PageBitmap which, size_t index) { word(which, index / 64) |= uint64_t{1} << (index % 64); }
+  void clear(PageBitmap which, size_t index) { word(which, index / 64) &= ~(uint64_t{1} << (index % 64)); }
+  // Takes away what the collector knows of a slot of a collectable kind.
+  void forget(size_t index) {
+    uint64_t* words_of_slot = bits + index / 64 * kBitmaps;
+    uint64_t others = ~(uint64_t{1} << (index % 64));
+    for (int which = kTracked; which < kBitmaps; ++which) words_of_slot[which] &= others;
+  }
 };
 
 inline constexpr uint8_t kRunClass = 0xff;
@@ -191,6 +199,20 @@ class Heap {
   }
   // `slot` is the start of the slot, prefix included.
   static void free(void* slot);
+  // The same for a slot of this page.
+  [[gnu::always_inline]] static void free_in(Page* page, void* slot) {
+#ifndef GILL_DEBUG_CHECKS
+    if (page->size_class < kMagazineClasses) [[likely]] {
+      if (page->kind != Kind::plain) page->forget(page->index_of(slot));
+      Magazine& magazine = page->heap->magazines_[static_cast<int>(page->kind)][page->size_class];
+      if (magazine.count < Magazine::kCapacity) [[likely]] {
+        magazine.slots[magazine.count++] = slot;
+        return;
+      }
+    }
+#endif
+    free_slowly(page, slot);
+  }
 
   // Takes all objects from the collector, because the interpreter that could run their finalizers ends, and lets pages go that are empty.
   void close();
@@ -244,6 +266,7 @@ class Heap {
   void leave_bucket(Page* page);
   void freed_one(Page* page);
   static void give_back(Page* page, void* slot);
+  static void free_slowly(Page* page, void* slot);
   void release_page(Page* page);
   void trim_page(Page* page, bool at_once);
   void link_collectable(Page* page);

@@ -20,12 +20,12 @@ inline constexpr size_t kStretch = 4096;
 inline constexpr size_t kLeastFreed = size_t{4} << 20;
 static_assert(kPageSize / kStretch <= 8, "PageStretches has a bit for each");
 
-// Whether bits [first, end) are all set.
-bool all_set(const uint64_t* bits, size_t first, size_t end) {
+// Whether slots [first, end) are all free.
+bool all_free(Page* page, size_t first, size_t end) {
   while (first < end) {
     size_t count = std::min<size_t>(64 - first % 64, end - first);
     uint64_t mask = (count == 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1) << (first % 64);
-    if ((bits[first / 64] & mask) != mask) return false;
+    if ((page->word(kFree, first / 64) & mask) != mask) return false;
     first += count;
   }
   return true;
@@ -36,7 +36,7 @@ bool is_empty(Page* page, size_t stretch) {
   if (start < page->first_slot) return false;  // the page's header is in it
   size_t first = (start - page->first_slot) / page->slot_size;
   size_t end = (start + kStretch - page->first_slot + page->slot_size - 1) / page->slot_size;
-  return all_set(page->bitmap(kFree), first, std::min<size_t>(end, page->slot_count));
+  return all_free(page, first, std::min<size_t>(end, page->slot_count));
 }
 
 }  // namespace

@@ -61,11 +61,13 @@ PyObject* allocate_instance(PyTypeObject* type, size_t size) {
 }
 
 void free_object(void* object) {
-  if (object && g_heap_range.contains(object) && Page::of(object)->kind != Kind::plain) {
-    collector_note_release(Page::of(object), object);
-    if (g_allocators_replaced) [[unlikely]] return free_hooked(slot_of(object));
-    Heap::free(slot_of(object));
-    return;
+  if (g_heap_range.contains(object)) [[likely]] {
+    Page* page = Page::of(object);
+    if (page->kind != Kind::plain) [[likely]] {
+      collector_note_release(page, object);
+      if (g_allocators_replaced) [[unlikely]] return free_hooked(slot_of(object));
+      return Heap::free_in(page, static_cast<char*>(object) - prefix_of(page->kind));
+    }
   }
   PyObject_Free(object);
 }

@@ -4,7 +4,7 @@
 
 #include "base/names.h"
 #include "base/result.h"
-#include "memory/objects.h"
+#include "memory/collectable.h"
 #include "objects/dict_table.h"
 
 namespace gill {
@@ -14,9 +14,10 @@ Py_hash_t key_hash(PyObject* key) { return PyUnicode_CheckExact(key) ? str_hash(
 Ref<PyDictObject> new_dict(PyTypeObject* type) {
   PyObject* object;
   if (type == &PyDict_Type) [[likely]] {
-    object = allocate_instance(type, sizeof(PyDictObject));
+    object = allocate_collectable(type, sizeof(PyDictObject));
     if (!object) return failure;
-    PyObject_Init(object, type);
+    object->ob_type = type;
+    object->ob_refcnt = 1;
   } else {
     // Subclasses have more behind the dict.
     object = type->tp_alloc(type, 0);

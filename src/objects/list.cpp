@@ -5,7 +5,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
-#include "memory/objects.h"
+#include "memory/collectable.h"
 #include "objects/sequence_methods.h"
 #include "objects/tuple.h"
 
@@ -58,33 +58,43 @@ void reverse_items(PyObject** items, Py_ssize_t n) { std::reverse(items, items +
 
 namespace {
 
-Ref<PyListObject> new_list(Py_ssize_t size) {
-  PyObject* object = allocate_instance(&PyList_Type, sizeof(PyListObject));
+// A list whose `size` places are not initialized; start_tracking() when they are.
+Ref<PyListObject> untracked_list(Py_ssize_t size) {
+  PyObject* object = allocate_collectable(&PyList_Type, sizeof(PyListObject));
   if (!object) return failure;
   auto* list = as_list(object);
   object->ob_type = &PyList_Type;
   object->ob_refcnt = 1;
-  list->ob_base.ob_size = 0;
-  list->ob_item = nullptr;
-  list->allocated = 0;
-  if (size > 0) {
-    if (static_cast<size_t>(size) > static_cast<size_t>(PY_SSIZE_T_MAX) / sizeof(PyObject*) ||
-        !(list->ob_item = static_cast<PyObject**>(PyMem_Calloc(static_cast<size_t>(size), sizeof(PyObject*))))) {
-      free_object(object);
-      PyErr_NoMemory();
-      return failure;
-    }
-    list->ob_base.ob_size = list->allocated = size;
+  list->ob_item = size > 0 ? PyMem_New(PyObject*, size) : nullptr;
+  if (size > 0 && !list->ob_item) [[unlikely]] {
+    free_object(object);
+    PyErr_NoMemory();
+    return failure;
   }
-  PyObject_GC_Track(object);
+  list->ob_base.ob_size = list->allocated = size;
   return steal(list);
 }
 
-Ref<> slice_of(PyListObject* self, Py_ssize_t low, Py_ssize_t high) {
-  Ref<PyListObject> result = TRY(new_list(high - low));
-  for (Py_ssize_t i = low; i < high; ++i) result->ob_item[i - low] = borrow(self->ob_item[i]).release();
-  return result;
+Ref<PyListObject> new_list(Py_ssize_t size) {
+  Ref<PyListObject> list = TRY(untracked_list(size));
+  std::fill_n(list->ob_item, size, nullptr);
+  start_tracking(list.get());
+  return list;
 }
+
+// A list of `size` borrowed items: every `step`-th.
+Ref<PyListObject> list_of_items(PyObject* const* items, Py_ssize_t size, Py_ssize_t step = 1) {
+  Ref<PyListObject> list = TRY(untracked_list(size));
+  PyObject** to = list->ob_item;
+  for (Py_ssize_t i = 0; i < size; ++i) {
+    retain(items[i * step]);
+    to[i] = items[i * step];
+  }
+  start_tracking(list.get());
+  return list;
+}
+
+Ref<PyListObject> slice_of(PyListObject* self, Py_ssize_t low, Py_ssize_t high) { return list_of_items(self->ob_item + low, std::max<Py_ssize_t>(0, high - low)); }
 
 // Empties the list before its items are released.
 int clear_items(PyListObject* self) {
@@ -227,7 +237,7 @@ Ref<> list_pop(PyListObject* self, Py_ssize_t index) {
   if (index < 0) index += n;
   if (index < 0 || index >= n) return raise(PyExc_IndexError, "pop index out of range");
   Ref<> item = steal(self->ob_item[index]);
-  std::memmove(self->ob_item + index, self->ob_item + index + 1, static_cast<size_t>(n - index - 1) * sizeof(PyObject*));
+  if (index < n - 1) std::memmove(self->ob_item + index, self->ob_item + index + 1, static_cast<size_t>(n - index - 1) * sizeof(PyObject*));
   self->ob_base.ob_size = n - 1;
   if (n - 1 < self->allocated >> 1 && list_resize(self, n - 1) == Status::error) PyErr_Clear();
   return item;
@@ -346,10 +356,7 @@ Ref<> list_subscript(PyListObject* self, PyObject* key) {
   if (PySlice_Unpack(key, &start, &stop, &step) < 0) return failure;
   Py_ssize_t count = PySlice_AdjustIndices(self->ob_base.ob_size, &start, &stop, step);
   if (count <= 0) return new_list(0);
-  if (step == 1) return slice_of(self, start, stop);
-  Ref<PyListObject> result = TRY(new_list(count));
-  for (Py_ssize_t i = 0; i < count; ++i) result->ob_item[i] = borrow(self->ob_item[start + i * step]).release();
-  return result;
+  return list_of_items(self->ob_item + start, count, step);
 }
 
 // del self[start:stop:step] for a step other than 1.
@@ -454,7 +461,8 @@ void list_dealloc(PyObject* self) {
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, list_dealloc);
   clear_items(as_list(self));
-  Py_TYPE(self)->tp_free(self);
+  if (PyList_CheckExact(self)) free_object(self);
+  else Py_TYPE(self)->tp_free(self);
   Py_TRASHCAN_END;
 }
 int list_traverse(PyObject* self, visitproc visit, void* arg) {
@@ -620,7 +628,7 @@ PyObject* PyList_GetSlice(PyObject* list, Py_ssize_t low, Py_ssize_t high) {
   if (!checked_list(list)) return nullptr;
   low = std::clamp<Py_ssize_t>(low, 0, Py_SIZE(list));
   high = std::clamp(high, low, Py_SIZE(list));
-  return slice_of(as_list(list), low, high).release();
+  return as_object(slice_of(as_list(list), low, high).release());
 }
 int PyList_SetSlice(PyObject* list, Py_ssize_t low, Py_ssize_t high, PyObject* values) {
   return checked_list(list) ? static_cast<int>(assign_slice(as_list(list), low, high, values)) : -1;

@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "base/result.h"
+#include "objects/int.h"
 #include "objects/list.h"
 
 namespace gill {
@@ -59,35 +60,21 @@ int less_latin(PyObject* a, PyObject* b) {
   return order ? order < 0 : n < m;
 }
 
-// An int of at most two digits fits.
-inline constexpr Py_ssize_t kPrefixDigits = 2;
-int64_t small_value(PyObject* number) {
-  Py_ssize_t size = Py_SIZE(number);
-  const digit* digits = reinterpret_cast<PyLongObject*>(number)->ob_digit;
-  if (size == 0) return 0;
-  int64_t value = digits[0];
-  if (size == 2 || size == -2) value |= static_cast<int64_t>(digits[1]) << PyLong_SHIFT;
-  return size < 0 ? -value : value;
+// Ints that fit a machine word, here: of at most two digits.
+bool is_word(PyObject* number) { return std::abs(int_size(number)) <= 2; }
+int64_t word_value(PyObject* number) {
+  int64_t value = 0;
+  (void)word_of(number, &value);
+  return value;
 }
-bool is_small_int(PyObject* object) { return PyLong_CheckExact(object) && std::abs(Py_SIZE(object)) <= kPrefixDigits; }
 
-// Whether two items of tuples are equal: 1, 0, or -1 with an exception.
-int equal_items(PyObject* a, PyObject* b) {
-  if (a == b) return 1;
-  if (is_small_int(a) && is_small_int(b)) return small_value(a) == small_value(b);
-  return PyObject_RichCompareBool(a, b, Py_EQ);
-}
-int less_items(PyObject* a, PyObject* b) {
-  if (is_small_int(a) && is_small_int(b)) return small_value(a) < small_value(b);
-  return PyObject_RichCompareBool(a, b, Py_LT);
-}
 int less_tuple(PyObject* a, PyObject* b) {
   Py_ssize_t n = Py_SIZE(a), m = Py_SIZE(b);
   for (Py_ssize_t i = 0; i < n && i < m; ++i) {
     PyObject *x = PyTuple_GET_ITEM(a, i), *y = PyTuple_GET_ITEM(b, i);
-    int equal = equal_items(x, y);
+    int equal = PyObject_RichCompareBool(x, y, Py_EQ);
     if (equal < 0) return -1;
-    if (!equal) return less_items(x, y);
+    if (!equal) return PyObject_RichCompareBool(x, y, Py_LT);
   }
   return n < m;
 }
@@ -99,7 +86,7 @@ enum class Prefix { none, integer, real, latin };
 uint64_t prefix_of(Prefix how, PyObject* key) {
   constexpr uint64_t kSign = uint64_t{1} << 63;
   switch (how) {
-    case Prefix::integer: return static_cast<uint64_t>(small_value(key)) ^ kSign;
+    case Prefix::integer: return static_cast<uint64_t>(word_value(key)) ^ kSign;
     case Prefix::real: {
       auto bits = std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(key) + 0.0);  // -0.0 becomes 0.0
       return bits & kSign ? ~bits : bits ^ kSign;
@@ -132,7 +119,7 @@ Prefix common_prefix(PyObject** keys, Py_ssize_t n, Get get, PyTypeObject** comm
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* key = get(keys[i]);
     if (Py_TYPE(key) != type) return Prefix::none;
-    if (type == &PyLong_Type) fits = fits && std::abs(Py_SIZE(key)) <= kPrefixDigits;
+    if (type == &PyLong_Type) fits = fits && is_word(key);
     else if (type == &PyUnicode_Type) fits = fits && is_latin(key);
     else if (type == &PyFloat_Type) fits = fits && !std::isnan(PyFloat_AS_DOUBLE(key));
   }

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "objects/dict_table.h"
+#include "objects/int.h"
 #include "objects/type.h"
 #include "runtime/thread_state.h"
 
@@ -17,6 +19,18 @@ auto guarded(const char* where, F call) -> decltype(call()) {
   auto result = call();
   leave_recursive_call();
   return result;
+}
+
+// Whether `left operation right` for numbers.
+bool holds(int64_t left, int64_t right, int operation) {
+  switch (operation) {
+    case Py_LT: return left < right;
+    case Py_LE: return left <= right;
+    case Py_EQ: return left == right;
+    case Py_NE: return left != right;
+    case Py_GT: return left > right;
+    default: return left >= right;
+  }
 }
 
 const char* const kOperators[] = {"<", "<=", "==", "!=", ">", ">="};
@@ -201,6 +215,12 @@ int PyObject_RichCompareBool(PyObject* left, PyObject* right, int operation) {
   if (left == right) {
     if (operation == Py_EQ) return 1;
     if (operation == Py_NE) return 0;
+  }
+  if (Py_TYPE(left) == Py_TYPE(right)) {
+    if (PyUnicode_CheckExact(left) && (operation == Py_EQ || operation == Py_NE)) return same_str(left, right) == (operation == Py_EQ);
+    if (PyLong_CheckExact(left) && is_one_digit(left) && is_one_digit(right)) {
+      return holds(one_digit_value(left), one_digit_value(right), operation);
+    }
   }
   Ref<> result = steal(PyObject_RichCompare(left, right, operation));
   if (!result) return -1;

@@ -1,6 +1,7 @@
 // slice objects, and the arithmetic of slicing.
 #include "base/binding.h"
 #include "base/names.h"
+#include "memory/collectable.h"
 
 #include <structmember.h>
 
@@ -10,11 +11,15 @@ namespace {
 using Fields = OwnedFields<&PySliceObject::start, &PySliceObject::stop, &PySliceObject::step>;
 
 Ref<> new_slice(PyObject* start, PyObject* stop, PyObject* step) {
-  Ref<PySliceObject> self = TRY(Ref<PySliceObject>::steal(PyObject_GC_New(PySliceObject, &PySlice_Type)));
+  PyObject* object = allocate_collectable(&PySlice_Type, sizeof(PySliceObject));
+  if (!object) return failure;
+  object->ob_type = &PySlice_Type;
+  object->ob_refcnt = 1;
+  Ref<PySliceObject> self = Ref<PySliceObject>::steal(object);
   self->start = borrow(start).release();
   self->stop = borrow(stop).release();
   self->step = borrow(step).release();
-  PyObject_GC_Track(self.get());
+  start_tracking(self.get());
   return self;
 }
 
@@ -44,7 +49,7 @@ void slice_dealloc(PySliceObject* self) {
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, slot<slice_dealloc>);
   Fields::clear_all(self);
-  PyObject_GC_Del(self);
+  free_object(self);
   Py_TRASHCAN_END;
 }
 Ref<> slice_reduce(PySliceObject* self) {

@@ -3,7 +3,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
-#include "memory/objects.h"
+#include "memory/collectable.h"
 #include "objects/sequence_methods.h"
 #include "runtime/thread_state.h"
 
@@ -20,38 +20,55 @@ PyObject** items_of(PyObject* tuple) { return reinterpret_cast<PyTupleObject*>(t
 
 }  // namespace
 
-Ref<PyTupleObject> new_untracked_tuple(Py_ssize_t n) {
+namespace {
+
+// A tuple whose items are not initialized.
+Ref<PyTupleObject> raw_tuple(Py_ssize_t n) {
   if (static_cast<size_t>(n) > (static_cast<size_t>(PY_SSIZE_T_MAX) - sizeof(PyTupleObject)) / sizeof(PyObject*)) {
     PyErr_NoMemory();
     return failure;
   }
-  PyObject* object = allocate_instance(&PyTuple_Type, sizeof(PyTupleObject) - sizeof(PyObject*) + static_cast<size_t>(n) * sizeof(PyObject*));
+  PyObject* object = allocate_collectable(&PyTuple_Type, sizeof(PyTupleObject) - sizeof(PyObject*) + static_cast<size_t>(n) * sizeof(PyObject*));
   if (!object) return failure;
-  auto* tuple = reinterpret_cast<PyTupleObject*>(object);
   object->ob_type = &PyTuple_Type;
   object->ob_refcnt = 1;
-  tuple->ob_base.ob_size = n;
-  for (Py_ssize_t i = 0; i < n; ++i) tuple->ob_item[i] = nullptr;
-  return steal(tuple);
+  reinterpret_cast<PyTupleObject*>(object)->ob_base.ob_size = n;
+  return Ref<PyTupleObject>::steal(object);
+}
+
+}  // namespace
+
+Ref<PyTupleObject> new_untracked_tuple(Py_ssize_t n) {
+  Ref<PyTupleObject> tuple = TRY(raw_tuple(n));
+  // Mostly so few that calling memset would be the larger part.
+  PyObject** item = tuple->ob_item;
+  for (PyObject** end = item + n; item < end; ++item) {
+    *item = nullptr;
+    asm("" : "+r"(item));
+  }
+  return tuple;
 }
 
 Ref<> tuple_steal_items(PyObject** items, Py_ssize_t count) {
   if (count == 0) return empty_tuple();
-  Ref<PyTupleObject> tuple = new_untracked_tuple(count);
+  Ref<PyTupleObject> tuple = raw_tuple(count);
   if (!tuple) {
     for (Py_ssize_t i = 0; i < count; ++i) gill::release(items[i]);
     return failure;
   }
-  std::copy_n(items, count, tuple->ob_item);
-  PyObject_GC_Track(tuple.get());
+  for (Py_ssize_t i = 0; i < count; ++i) tuple->ob_item[i] = items[i];
+  start_tracking(tuple.get());
   return tuple;
 }
 
 Ref<> tuple_from_array(PyObject* const* items, Py_ssize_t n) {
   if (n == 0) return empty_tuple();
-  Ref<PyTupleObject> tuple = TRY(new_untracked_tuple(n));
-  for (Py_ssize_t i = 0; i < n; ++i) tuple->ob_item[i] = borrow(items[i]).release();
-  PyObject_GC_Track(tuple.get());
+  Ref<PyTupleObject> tuple = TRY(raw_tuple(n));
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    retain(items[i]);
+    tuple->ob_item[i] = items[i];
+  }
+  start_tracking(tuple.get());
   return tuple;
 }
 
@@ -65,7 +82,8 @@ void tuple_dealloc(PyObject* self) {
   for (Py_ssize_t i = Py_SIZE(self); --i >= 0;) {
     if (items[i]) gill::release(items[i]);
   }
-  Py_TYPE(self)->tp_free(self);
+  if (PyTuple_CheckExact(self)) free_object(self);
+  else Py_TYPE(self)->tp_free(self);
   Py_TRASHCAN_END;
 }
 
@@ -140,10 +158,10 @@ Ref<> tuple_concat(PyObject* a, PyObject* b) {
     return failure;
   }
   if (n + m == 0) return empty_tuple();
-  Ref<PyTupleObject> result = TRY(new_untracked_tuple(n + m));
+  Ref<PyTupleObject> result = TRY(raw_tuple(n + m));
   for (Py_ssize_t i = 0; i < n; ++i) result->ob_item[i] = borrow(items_of(a)[i]).release();
   for (Py_ssize_t i = 0; i < m; ++i) result->ob_item[n + i] = borrow(items_of(b)[i]).release();
-  PyObject_GC_Track(result.get());
+  start_tracking(result.get());
   return result;
 }
 
@@ -155,9 +173,9 @@ Ref<> tuple_repeat(PyObject* self, Py_ssize_t times) {
     PyErr_NoMemory();
     return failure;
   }
-  Ref<PyTupleObject> result = TRY(new_untracked_tuple(n * times));
+  Ref<PyTupleObject> result = TRY(raw_tuple(n * times));
   for (Py_ssize_t i = 0; i < n * times; ++i) result->ob_item[i] = borrow(items_of(self)[i % n]).release();
-  PyObject_GC_Track(result.get());
+  start_tracking(result.get());
   return result;
 }
 
@@ -181,9 +199,9 @@ Ref<> tuple_subscript(PyObject* self, PyObject* key) {
   Py_ssize_t count = PySlice_AdjustIndices(Py_SIZE(self), &start, &stop, step);
   if (count <= 0) return empty_tuple();
   if (start == 0 && step == 1 && count == Py_SIZE(self) && PyTuple_CheckExact(self)) return borrow(self);
-  Ref<PyTupleObject> result = TRY(new_untracked_tuple(count));
+  Ref<PyTupleObject> result = TRY(raw_tuple(count));
   for (Py_ssize_t i = 0; i < count; ++i) result->ob_item[i] = borrow(items_of(self)[start + i * step]).release();
-  PyObject_GC_Track(result.get());
+  start_tracking(result.get());
   return result;
 }
 
@@ -279,7 +297,7 @@ PyObject* PyTuple_New(Py_ssize_t n) {
   if (n == 0) return empty_tuple().release();
   Ref<PyTupleObject> tuple = new_untracked_tuple(n);
   if (!tuple) return nullptr;
-  PyObject_GC_Track(tuple.get());
+  start_tracking(tuple.get());
   return as_object(tuple.release());
 }
 Py_ssize_t PyTuple_Size(PyObject* tuple) {
@@ -330,7 +348,7 @@ PyObject* PyTuple_Pack(Py_ssize_t n, ...) {
   va_start(arguments, n);
   for (Py_ssize_t i = 0; i < n; ++i) tuple->ob_item[i] = borrow(va_arg(arguments, PyObject*)).release();
   va_end(arguments);
-  PyObject_GC_Track(tuple.get());
+  start_tracking(tuple.get());
   return as_object(tuple.release());
 }
 PyObject* _PyTuple_FromArray(PyObject* const* items, Py_ssize_t n) { return tuple_from_array(items, n).release(); }
