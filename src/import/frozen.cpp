@@ -1,7 +1,10 @@
 // Frozen modules. The reference has the code of the modules that start-up needs in its executable; here it comes from
 // the standard library's .pyc files, or from their source where there is none, under the same names.
 #include <Python.h>
+#include <fcntl.h>
 #include <marshal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -101,14 +104,13 @@ const Frozen* find(PyObject* module_name) {
 
 // The whole file as bytes; null, with an exception only when memory ran out, when it cannot be read.
 Ref<> read_file(const char* path) {
-  FILE* file = std::fopen(path, "rbe");
-  if (!file) return nullptr;
-  std::fseek(file, 0, SEEK_END);
-  long size = std::ftell(file);
-  std::rewind(file);
-  Ref<> bytes = steal(PyBytes_FromStringAndSize(nullptr, size));
-  if (bytes && std::fread(PyBytes_AS_STRING(bytes.get()), 1, static_cast<size_t>(size), file) != static_cast<size_t>(size)) bytes.reset();
-  std::fclose(file);
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return nullptr;
+  struct stat status;
+  Ref<> bytes;
+  if (fstat(file, &status) == 0) bytes = steal(PyBytes_FromStringAndSize(nullptr, status.st_size));
+  if (bytes && read(file, PyBytes_AS_STRING(bytes.get()), static_cast<size_t>(status.st_size)) != status.st_size) bytes.reset();
+  close(file);
   return bytes;
 }
 

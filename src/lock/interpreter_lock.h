@@ -83,9 +83,10 @@ class InterpreterLock {
   void note_holder(LockUser user);
   bool withdraw_request();
   void ask_to_yield();
-  void wait_in_queue(Waiter& waiter, Arrival arrival);
+  void wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic<uint32_t>* woken);
   Waiter* choose_next();
-  void hand_over(Waiter* next);
+  std::atomic<uint32_t>* hand_over(Waiter* next);
+  void release_to_next();
   void note_wait(uint64_t nanoseconds, unsigned long holder);
 
   std::atomic<uint32_t> word_ = 0;

@@ -4,7 +4,7 @@
 // objects that gc.freeze() took out). A collection of generation g looks at the candidates: tracked
 // objects of a generation up to g.
 //
-//   1. Each page with candidates gets a scratch array of counts, filled with the reference counts.
+//   1. Each page with candidates gets notes: who takes part, who is reached, and counts, filled with the reference counts.
 //   2. Every reference from a candidate to a candidate takes one off. What stays above zero is
 //      referenced from outside: a root.
 //   3. From the roots everything reachable is marked. The rest is unreachable.
@@ -37,8 +37,17 @@ namespace {
 inline constexpr int kPermanent = 3;
 enum DebugFlag { kDebugStats = 1, kDebugCollectable = 2, kDebugUncollectable = 4, kDebugSaveAll = 32 };
 
-// Scratch values once an object is known to be reachable, or not to take part.
-inline constexpr Py_ssize_t kReachable = -1;
+// A page's notes: for each word of a bitmap the slots that take part and those of them that are reached, then the counts.
+uint64_t& part_of(Page* page, size_t word) { return page->scratch[2 * word]; }
+uint64_t& reached_of(Page* page, size_t word) { return page->scratch[2 * word + 1]; }
+Py_ssize_t& count_at(Page* page, size_t index) { return reinterpret_cast<Py_ssize_t*>(page->scratch + 2 * page->words)[index]; }
+bool make_notes(Page* page) {
+  size_t masks = 2 * size_t{page->words};
+  page->scratch = static_cast<uint64_t*>(std::malloc((masks + page->slot_count) * sizeof(uint64_t)));
+  if (!page->scratch) return false;
+  std::fill_n(page->scratch, masks, 0);
+  return true;
+}
 
 int generation_of(Page* page, size_t index) {
   return static_cast<int>(page->get(kGenerationLow, index)) | static_cast<int>(page->get(kGenerationHigh, index)) << 1;
@@ -46,6 +55,12 @@ int generation_of(Page* page, size_t index) {
 void set_generation(Page* page, size_t index, int generation) {
   generation & 1 ? page->set(kGenerationLow, index) : page->clear(kGenerationLow, index);
   generation & 2 ? page->set(kGenerationHigh, index) : page->clear(kGenerationHigh, index);
+}
+
+void set_generations(Page* page, size_t word, uint64_t slots, int generation) {
+  uint64_t &low = page->word(kGenerationLow, word), &high = page->word(kGenerationHigh, word);
+  low = generation & 1 ? low | slots : low & ~slots;
+  high = generation & 2 ? high | slots : high & ~slots;
 }
 
 // The tracked slots of one word whose generation is at most `most`, or exactly the permanent one.
@@ -65,13 +80,14 @@ PyObject* object_at(Page* page, size_t index) {
   return reinterpret_cast<PyObject*>(page->slot(index) + prefix_of(page->kind));
 }
 
+// Calls for the index of each bit of a page's word.
+template <class Call>
+void for_each_bit(uint64_t bits, size_t word, Call call) {
+  for (; bits; bits &= bits - 1) call(word * 64 + static_cast<size_t>(std::countr_zero(bits)));
+}
 template <class Call>
 void for_each_member(Page* page, int most, Call call) {
-  for (size_t word = 0; word < page->words; ++word) {
-    for (uint64_t bits = members(page, word, most); bits; bits &= bits - 1) {
-      call(word * 64 + static_cast<size_t>(std::countr_zero(bits)));
-    }
-  }
+  for (size_t word = 0; word < page->words; ++word) for_each_bit(members(page, word, most), word, call);
 }
 
 // A growing array of borrowed pointers, from malloc: the heap must not change under the collector.
@@ -139,9 +155,13 @@ class Trial {
   // Every tracked object up to the generation in these pages takes part.
   bool begin_generation(PageList& pages, int most) {
     for (Page* page : pages) {
-      bool ok = true;
-      for_each_member(page, most, [&](size_t index) { ok = ok && enter(page, index, 0); });
-      if (!ok) return false;
+      for (size_t word = 0; word < page->words; ++word) {
+        uint64_t bits = members(page, word, most);
+        if (!bits) continue;
+        if (!enter(page)) return false;
+        part_of(page, word) = bits;
+        for_each_bit(bits, word, [page](size_t index) { count_at(page, index) = Py_REFCNT(object_at(page, index)); });
+      }
     }
     return true;
   }
@@ -149,61 +169,72 @@ class Trial {
   bool begin_list(ObjectList& list, Py_ssize_t held) {
     for (PyObject* object : list) {
       Page* page = Page::of(object);
-      if (!enter(page, page->index_of(object), held)) return false;
+      if (!enter(page)) return false;
+      size_t index = page->index_of(object);
+      part_of(page, index / 64) |= uint64_t{1} << (index % 64);
+      count_at(page, index) = Py_REFCNT(object) - held;
     }
     return true;
   }
 
-  static Py_ssize_t* count_of(PyObject* object) {
-    if (!g_heap_range.contains(object)) return nullptr;
+  // Where an object's notes are; `page` is null when it does not take part.
+  struct Place {
+    Page* page = nullptr;
+    size_t index = 0;
+    uint64_t bit() const { return uint64_t{1} << (index % 64); }
+    bool is_reached() const { return reached_of(page, index / 64) & bit(); }
+    Py_ssize_t& count() const { return count_at(page, index); }
+  };
+  [[gnu::always_inline]] static Place place_of(PyObject* object) {
+    if (!g_heap_range.contains(object)) return {};
     Page* page = Page::of(object);
-    if (!page->scratch) return nullptr;
-    Py_ssize_t* count = &page->scratch[page->index_of(object)];
-    return *count == kAbsent ? nullptr : count;
+    if (!page->scratch) return {};
+    Place place = {page, page->index_of(object)};
+    return part_of(page, place.index / 64) & place.bit() ? place : Place();
   }
+  static bool takes_part(PyObject* object) { return place_of(object).page != nullptr; }
+  static bool is_reached(PyObject* object) { return place_of(object).is_reached(); }
 
   static void subtract_references_of(PyObject* object) {
     Py_TYPE(object)->tp_traverse(object, [](PyObject* target, void*) {
-      if (Py_ssize_t* count = count_of(target)) --*count;
+      if (Place place = place_of(target); place.page) --place.count();
       return 0;
     }, nullptr);
   }
 
-  // Marks what `object`, a root, reaches. False when memory ran out.
+  // Marks what `object`, a root that takes part, reaches. False when memory ran out.
   bool mark_from(PyObject* object) {
-    *count_of(object) = kReachable;
-    if (!stack_.push(object)) return false;
+    if (!mark(place_of(object), object)) return false;
     while (stack_.size()) {
       PyObject* next = stack_.pop();
       int stop = Py_TYPE(next)->tp_traverse(next, [](PyObject* target, void* self) {
-        Py_ssize_t* count = count_of(target);
-        if (!count || *count == kReachable) return 0;
-        *count = kReachable;
-        return static_cast<Trial*>(self)->stack_.push(target) ? 0 : 1;
+        Place place = place_of(target);
+        return !place.page || static_cast<Trial*>(self)->mark(place, target) ? 0 : 1;
       }, this);
       if (stop) return false;
     }
     return true;
   }
 
-  static constexpr Py_ssize_t kAbsent = PY_SSIZE_T_MIN;
+  // The pages with objects that take part.
+  PageList& pages() { return entered_; }
 
  private:
-  bool enter(Page* page, size_t index, Py_ssize_t held) {
-    if (!page->scratch) {
-      page->scratch = static_cast<Py_ssize_t*>(std::malloc(page->slot_count * sizeof(Py_ssize_t)));
-      if (!page->scratch) return false;
-      if (!entered_.push(page)) {
-        std::free(std::exchange(page->scratch, nullptr));
-        return false;
-      }
-      for (size_t i = 0; i < page->slot_count; ++i) page->scratch[i] = kAbsent;
-    }
-    page->scratch[index] = Py_REFCNT(object_at(page, index)) - held;
-    return true;
+  bool enter(Page* page) {
+    if (page->scratch) return true;
+    if (!make_notes(page)) return false;
+    if (entered_.push(page)) return true;
+    std::free(std::exchange(page->scratch, nullptr));
+    return false;
+  }
+  [[gnu::always_inline]] bool mark(Place place, PyObject* object) {
+    uint64_t& reached = reached_of(place.page, place.index / 64);
+    if (reached & place.bit()) return true;
+    reached |= place.bit();
+    return stack_.push(object);
   }
 
-  PageList entered_;  // have a scratch array
+  PageList entered_;  // have notes
   ObjectList stack_;
 };
 
@@ -214,22 +245,23 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
   PageList pages;
   Trial trial;
   if (!list_pages(heap, generation, pages) || !trial.begin_generation(pages, generation)) return false;
-  for (Page* page : pages) {
-    if (!page->scratch) continue;
-    for_each_member(page, generation, [&](size_t index) { Trial::subtract_references_of(object_at(page, index)); });
+  for (Page* page : trial.pages()) {
+    for (size_t word = 0; word < page->words; ++word) {
+      for_each_bit(part_of(page, word), word, [page](size_t index) { Trial::subtract_references_of(object_at(page, index)); });
+    }
   }
   bool ok = true;
-  for (Page* page : pages) {
-    if (!page->scratch) continue;
-    for_each_member(page, generation, [&](size_t index) {
-      if (ok && page->scratch[index] > 0) ok = trial.mark_from(object_at(page, index));
-    });
+  for (Page* page : trial.pages()) {
+    for (size_t word = 0; word < page->words; ++word) {
+      for_each_bit(part_of(page, word), word, [&](size_t index) {
+        if (ok && count_at(page, index) > 0) ok = trial.mark_from(object_at(page, index));
+      });
+    }
   }
-  for (Page* page : pages) {
-    if (!page->scratch) continue;
-    for_each_member(page, generation, [&](size_t index) {
-      if (ok && page->scratch[index] != kReachable) ok = unreachable.push(object_at(page, index));
-    });
+  for (Page* page : trial.pages()) {
+    for (size_t word = 0; word < page->words; ++word) {
+      for_each_bit(part_of(page, word) & ~reached_of(page, word), word, [&](size_t index) { ok = ok && unreachable.push(object_at(page, index)); });
+    }
   }
   if (!ok) return false;
 
@@ -237,17 +269,18 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
   bool full = generation == kGenerations - 1;
   int target = full ? generation : generation + 1;
   Py_ssize_t promoted = 0;
-  for (Page* page : pages) {
-    heap->list_as(page, generation == 0 ? kMiddle : kNotYoung);
-    if (!page->scratch) continue;
-    for_each_member(page, generation, [&](size_t index) {
-      if (page->scratch[index] != kReachable) return;
-      PyObject* object = object_at(page, index);
-      set_generation(page, index, target);
-      if (PyTuple_CheckExact(object)) _PyTuple_MaybeUntrack(object);
-      else if (full && PyDict_CheckExact(object)) _PyDict_MaybeUntrack(object);
-      ++promoted;
-    });
+  for (Page* page : pages) heap->list_as(page, generation == 0 ? kMiddle : kNotYoung);
+  for (Page* page : trial.pages()) {
+    for (size_t word = 0; word < page->words; ++word) {
+      uint64_t survivors = reached_of(page, word);
+      set_generations(page, word, survivors, target);
+      promoted += std::popcount(survivors);
+      for_each_bit(survivors, word, [&](size_t index) {
+        PyObject* object = object_at(page, index);
+        if (PyTuple_CheckExact(object)) _PyTuple_MaybeUntrack(object);
+        else if (full && PyDict_CheckExact(object)) _PyDict_MaybeUntrack(object);
+      });
+    }
   }
   if (full) {
     collector->old_total = promoted;
@@ -265,11 +298,11 @@ bool split_resurrected(ObjectList& list, Py_ssize_t held, ObjectList& survivors)
   if (!trial.begin_list(list, held)) return false;
   for (PyObject* object : list) Trial::subtract_references_of(object);
   for (PyObject* object : list) {
-    if (*Trial::count_of(object) > 0 && !trial.mark_from(object)) return false;
+    if (Trial::place_of(object).count() > 0 && !trial.mark_from(object)) return false;
   }
   size_t kept = 0;
   for (PyObject* object : list) {
-    if (*Trial::count_of(object) == kReachable) {
+    if (Trial::is_reached(object)) {
       if (!survivors.push(object)) return false;
     } else {
       list[kept++] = object;
@@ -290,11 +323,11 @@ bool split_legacy(ObjectList& list, ObjectList& uncollectable) {
   Trial trial;
   if (!trial.begin_list(list, 0)) return false;
   for (PyObject* object : list) {
-    if (has_legacy_finalizer(object) && *Trial::count_of(object) != kReachable && !trial.mark_from(object)) return false;
+    if (has_legacy_finalizer(object) && !Trial::is_reached(object) && !trial.mark_from(object)) return false;
   }
   size_t kept = 0;
   for (PyObject* object : list) {
-    if (*Trial::count_of(object) == kReachable) {
+    if (Trial::is_reached(object)) {
       if (!uncollectable.push(object)) return false;
     } else {
       list[kept++] = object;
@@ -321,7 +354,7 @@ bool handle_weak_references(ObjectList& unreachable) {
       if (!list) continue;
       for (PyWeakReference* reference = *list; reference; reference = *list) {
         // Clearing takes it out of the list.
-        bool dies_too = Trial::count_of(as_object(reference)) != nullptr;
+        bool dies_too = Trial::takes_part(as_object(reference));
         if (reference->wr_callback && !dies_too && to_call.push(as_object(reference))) retain(as_object(reference));
         _PyWeakref_ClearRef(reference);
       }

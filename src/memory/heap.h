@@ -80,7 +80,7 @@ struct Page {
   uint8_t current;      // the allocator takes from it now
   uint32_t run_pages;   // pages of a run, 1 otherwise
   size_t object_bytes;  // a run's object size
-  Py_ssize_t* scratch;  // the collector's counts, one a slot, while it runs
+  uint64_t* scratch;    // the collector's notes while it runs
   Page* gc_next;        // all collectable pages
   Page* gc_previous;
   Page* young_next;     // in a list of young pages

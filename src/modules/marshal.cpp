@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include <Python.h>
 #include <marshal.h>
@@ -43,13 +44,12 @@ class Reader {
   Failure bad(const char* what) { return raise(PyExc_ValueError, "bad marshal data (%s)", what); }
 
   // `n` bytes, valid until the next call; null with an exception.
-  const char* bytes(Py_ssize_t n) {
-    if (!file_) {
-      if (end_ - at_ < n) return too_short();
-      const char* p = at_;
-      at_ += n;
-      return p;
-    }
+  [[gnu::always_inline]] const char* bytes(Py_ssize_t n) {
+    if (file_) [[unlikely]] return file_bytes(n);
+    if (end_ - at_ < n) [[unlikely]] return too_short();
+    return std::exchange(at_, at_ + n);
+  }
+  [[gnu::noinline]] const char* file_bytes(Py_ssize_t n) {
     if (n > buffer_size_) {
       char* grown = static_cast<char*>(PyMem_Realloc(buffer_, static_cast<size_t>(n)));
       if (!grown) {

@@ -24,8 +24,14 @@ struct Text {
 template <class C>
 inline Py_ssize_t find_character(const C* text, Py_ssize_t n, C c) {
   if constexpr (sizeof(C) == 1) {
-    if (n <= 0) return -1;
-    const void* hit = std::memchr(text, c, static_cast<size_t>(n));
+    // What is near is found before memchr would have begun.
+    constexpr Py_ssize_t kNear = 12;
+    Py_ssize_t near = n < kNear ? n : kNear;
+    for (Py_ssize_t i = 0; i < near; ++i) {
+      if (text[i] == c) return i;
+    }
+    if (n <= kNear) return -1;
+    const void* hit = std::memchr(text + kNear, c, static_cast<size_t>(n - kNear));
     return hit ? static_cast<const C*>(hit) - text : -1;
   } else {
     Py_ssize_t i = 0;

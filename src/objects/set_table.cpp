@@ -36,11 +36,26 @@ struct SetProbe {
   }
 };
 
+// Puts the entries of another table, `count` of them living, into an empty one that has room, without comparing.
+template <bool kRetain>
+void fill_clean(PySetObject* set, const setentry* from, Py_ssize_t count) {
+  setentry* table = set->table;
+  const Py_ssize_t mask = set->mask;
+  for (Py_ssize_t left = count; left > 0; ++from) {
+    if (!from->key || from->key == set_dummy()) continue;
+    SetProbe probe(mask, from->hash);
+    while (table[probe.place].key) probe.next();
+    if (kRetain) retain(from->key);
+    table[probe.place] = *from;
+    --left;
+  }
+  set->fill = set->used = count;
+}
+
 Status rebuild(PySetObject* set, Py_ssize_t wanted) {
   Py_ssize_t size = kSmall;
   while (size <= wanted) size <<= 1;
   setentry* old = set->table;
-  Py_ssize_t old_mask = set->mask;
   if (size == kSmall && old == set->smalltable && set->fill == set->used) return Status::ok;
   setentry small_copy[kSmall];
   setentry* table;
@@ -60,13 +75,7 @@ Status rebuild(PySetObject* set, Py_ssize_t wanted) {
   std::memset(table, 0, sizeof(setentry) * static_cast<size_t>(size));
   set->table = table;
   set->mask = size - 1;
-  for (Py_ssize_t i = 0; i <= old_mask; ++i) {
-    if (!old[i].key || old[i].key == set_dummy()) continue;
-    SetProbe probe(set->mask, old[i].hash);
-    while (table[probe.place].key) probe.next();
-    table[probe.place] = old[i];
-  }
-  set->fill = set->used;
+  fill_clean<false>(set, old, set->used);
   if (old != small_copy && old != set->smalltable) PyMem_Free(old);
   return Status::ok;
 }
@@ -91,16 +100,6 @@ inline Same compare(PySetObject* set, setentry* entry, PyObject* key) {
   if (entry->key == set_dummy()) return Same::no;
   if (PyUnicode_CheckExact(key) && PyUnicode_CheckExact(entry->key)) return same_str(key, entry->key) ? Same::yes : Same::no;
   return compare_slowly(set, entry, key);
-}
-
-// A key that the set is known not to have, in a table without deleted entries and with room.
-inline void add_clean(PySetObject* set, PyObject* key, Py_hash_t hash) {
-  SetProbe probe(set->mask, hash);
-  while (set->table[probe.place].key) probe.next();
-  retain(key);
-  set->table[probe.place] = {key, hash};
-  ++set->fill;
-  ++set->used;
 }
 
 }  // namespace
@@ -218,12 +217,12 @@ Status set_update(PySetObject* set, PyObject* iterable) {
       set->fill = set->used = other->used;
       return Status::ok;
     }
-    Py_ssize_t position = 0;
-    setentry* entry;
     if (set->fill == 0) {
-      while (set_next(other, &position, &entry)) add_clean(set, entry->key, entry->hash);
+      fill_clean<true>(set, other->table, other->used);
       return Status::ok;
     }
+    Py_ssize_t position = 0;
+    setentry* entry;
     while (set_next(other, &position, &entry)) TRY(set_add(set, entry->key, entry->hash));
     return Status::ok;
   }

@@ -131,10 +131,25 @@ void copy_characters(int to_kind, void* to, Py_ssize_t to_start, const StrView& 
   });
 }
 
+// For at least two bytes, mostly few: with two loads that may overlap rather than a call.
+static inline void copy_mostly_short(char* to, const char* from, size_t n) {
+  auto both_ends = [&]<class Word>(Word) {
+    Word first, last;
+    std::memcpy(&first, from, sizeof(Word));
+    std::memcpy(&last, from + n - sizeof(Word), sizeof(Word));
+    std::memcpy(to, &first, sizeof(Word));
+    std::memcpy(to + n - sizeof(Word), &last, sizeof(Word));
+  };
+  if (n > 16) std::memcpy(to, from, n);
+  else if (n >= 8) both_ends(uint64_t{});
+  else if (n >= 4) both_ends(uint32_t{});
+  else both_ends(uint16_t{});
+}
+
 Ref<> str_from_ascii(const char* text, Py_ssize_t n) {
   if (n <= 1) return n == 0 ? empty_str() : borrow(latin1_character(static_cast<unsigned char>(*text)));
   PyObject* s = allocate_compact(n, 127);
-  if (s) std::memcpy(str_head(s) + 1, text, static_cast<size_t>(n));
+  if (s) copy_mostly_short(reinterpret_cast<char*>(str_head(s) + 1), text, static_cast<size_t>(n));
   return steal(s);
 }
 

@@ -13,6 +13,7 @@
 //                       `dict.__getitem__` keeps dict's slot); otherwise it takes the dispatcher.
 #include "objects/type_slots.h"
 
+#include <bitset>
 #include <cstddef>
 
 namespace gill {
@@ -248,12 +249,48 @@ void update_tree(PyTypeObject* type, PyObject* method) {
   }
 }
 
+// The rows whose method a class has in its own dict.
+using RowSet = std::bitset<kRowCount>;
+void add_own_rows(PyTypeObject* type, RowSet* rows) {
+  PyObject *key, *value;
+  for (Py_ssize_t position = 0; PyDict_Next(type->tp_dict, &position, &key, &value);) {
+    if (!PyUnicode_CheckExact(key)) {
+      rows->set();
+      return;
+    }
+    if (PyUnicode_GET_LENGTH(key) < 5 || PyUnicode_READ_CHAR(key, 0) != '_' || PyUnicode_READ_CHAR(key, 1) != '_') continue;
+    bool interned = PyUnicode_CHECK_INTERNED(key);
+    for (int i = 0; i < kRowCount; ++i) {
+      PyObject* method = kRows[i].name_strobj;
+      if (method == key || (!interned && PyUnicode_Compare(method, key) == 0)) rows->set(static_cast<size_t>(i));
+    }
+  }
+}
+
+// Whether slots that a class does nothing about are as its only base's, which has them from the class statement as well.
+bool takes_slots_from_base(PyTypeObject* type) {
+  PyTypeObject* base = type->tp_base;
+  return PyTuple_GET_SIZE(type->tp_bases) == 1 && (base == &PyBaseObject_Type || PyType_HasFeature(base, Py_TPFLAGS_MANAGED_DICT));
+}
+
 }  // namespace
 
 void fill_slots_from_dict(PyTypeObject* type) {
+  RowSet own;
+  bool from_base = takes_slots_from_base(type);
+  if (from_base) add_own_rows(type, &own);
   for (int first = 0; first < kRowCount;) {
     int end = end_of_slot(first);
-    decide_slot(type, first, end);
+    // Classes differ from `object` in tp_iternext, and calls look at more than the slot.
+    int offset = kRows[first].offset;
+    bool decide = !from_base || offset == offsetof(PyHeapTypeObject, ht_type.tp_iternext) || offset == offsetof(PyHeapTypeObject, ht_type.tp_call);
+    for (int i = first; i < end; ++i) decide = decide || own[static_cast<size_t>(i)];
+    if (decide) {
+      decide_slot(type, first, end);
+    } else if (void** at = slot_pointer(type, offset)) {
+      void** base_at = slot_pointer(type->tp_base, offset);
+      *at = base_at ? *base_at : nullptr;
+    }
     first = end;
   }
 }

@@ -3,6 +3,8 @@
 #include "runtime/runtime.h"
 
 #include <pthread.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,6 +34,13 @@ class ListGuard {
 };
 
 uintptr_t native_stack_limit() {
+  // For the main thread the next question would read a file of the kernel's. The program's path stands at its stack's start. After
+  // a fork by another thread the process's only one is elsewhere.
+  rlimit limit;
+  uintptr_t start = getauxval(AT_EXECFN), here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  if (gettid() == getpid() && getrlimit(RLIMIT_STACK, &limit) == 0 && here < start && start - here < limit.rlim_cur && limit.rlim_cur < start) {
+    return start - limit.rlim_cur + kNativeStackReserve;
+  }
   pthread_attr_t attributes;
   if (pthread_getattr_np(pthread_self(), &attributes) != 0) return 0;
   void* lowest = nullptr;

@@ -1,4 +1,5 @@
 // Binding a call's arguments to a function's parameters, with the reference's complaints.
+#include "objects/tuple.h"
 #include "vm/interpreter.h"
 
 namespace gill::vm {
@@ -118,13 +119,9 @@ bool bind(PyFunctionObject* function, PyObject** slots, PyObject* const* args, s
   Py_ssize_t fitting = given < argcount ? given : argcount;
   for (Py_ssize_t i = 0; i < fitting; ++i) slots[i] = args[i];
   if (code->co_flags & CO_VARARGS) {
-    PyObject* rest = PyTuple_New(given - fitting);
-    if (!rest) {
-      for (Py_ssize_t i = fitting; i < given; ++i) Py_DECREF(args[i]);
-      return fail(true);
-    }
-    for (Py_ssize_t i = fitting; i < given; ++i) PyTuple_SET_ITEM(rest, i - fitting, args[i]);
-    slots[total] = rest;
+    Ref<> rest = tuple_steal_items(const_cast<PyObject**>(args) + fitting, given - fitting);
+    if (!rest) return fail(true);
+    slots[total] = rest.release();
   } else {
     for (Py_ssize_t i = fitting; i < given; ++i) Py_DECREF(args[i]);
   }

@@ -68,6 +68,12 @@ VM_CALL PyObject* drop_one(VM_PARAMETERS) {
   END_DISPATCH();
 }
 
+VM_CALL PyObject* drop_one_checked(VM_PARAMETERS) {
+  PyObject* object = ctx->dying;
+  Py_TYPE(object)->tp_dealloc(object);
+  END_CHECKED();
+}
+
 VM_CALL PyObject* drop_two(VM_PARAMETERS) {
   // The first may run code that uses the loop again, but with a context of its own.
   PyObject *one = ctx->dying, *other = ctx->dying_too;

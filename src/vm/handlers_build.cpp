@@ -1,4 +1,7 @@
 // Building and unpacking containers, and pattern matching.
+#include <algorithm>
+
+#include "objects/int.h"
 #include "vm/handlers.h"
 
 namespace gill::vm {
@@ -256,7 +259,55 @@ HANDLER(BUILD_CONST_KEY_MAP) {
   END_DISPATCH();
 }
 
+namespace {
+
+// A bound of a slice of a sequence that long: None, or an int of one digit.
+bool read_bound(PyObject* bound, Py_ssize_t absent, Py_ssize_t length, Py_ssize_t* out) {
+  if (bound == Py_None) {
+    *out = absent;
+    return true;
+  }
+  if (!PyLong_CheckExact(bound) || !is_one_digit(bound)) return false;
+  Py_ssize_t value = one_digit_value(bound);
+  if (value < 0) value = std::max<Py_ssize_t>(value + length, 0);
+  *out = std::min(value, length);
+  return true;
+}
+
+// container[start:stop] of the commonest sequences; null without an exception where that takes a slice object.
+PyObject* slice_directly(PyObject* container, PyObject* start, PyObject* stop) {
+  bool is_str = PyUnicode_CheckExact(container);
+  if (!is_str && !PyList_CheckExact(container) && !PyTuple_CheckExact(container)) return nullptr;
+  Py_ssize_t length = is_str ? PyUnicode_GET_LENGTH(container) : Py_SIZE(container);
+  Py_ssize_t low, high;
+  if (!read_bound(start, 0, length, &low) || !read_bound(stop, length, length, &high)) return nullptr;
+  high = std::max(low, high);
+  if (is_str) return PyUnicode_Substring(container, low, high);
+  return PyList_CheckExact(container) ? PyList_GetSlice(container, low, high) : PyTuple_GetSlice(container, low, high);
+}
+
+}  // namespace
+
+// With the subscript behind it, where nobody would see the slice.
 HANDLER(BUILD_SLICE) {
+  if (oparg == 2 && plain_form(static_cast<Op>(*next & 255)) == Op::BINARY_SUBSCR && table == &kPlainTable) {
+    PyObject *container = sp[-3], *start = sp[-2], *stop = sp[-1];
+    frame->prev_instr = next;
+    PyObject* result = slice_directly(container, start, stop);
+    if (result || PyErr_Occurred()) {
+      sp -= 3;
+      release(start);
+      release(stop);
+      ++next;
+      if (!result) {
+        release(container);
+        END_ERROR();
+      }
+      *sp++ = result;
+      SKIP_CACHES(BINARY_SUBSCR);
+      END_DROP(container);
+    }
+  }
   SAVE_PLACE();
   PyObject* step = oparg == 3 ? *--sp : nullptr;
   PyObject* stop = *--sp;

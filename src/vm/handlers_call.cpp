@@ -1,4 +1,5 @@
 // Calls, returns and the making of functions.
+#include "vm/calls.h"
 #include "vm/handlers.h"
 
 namespace gill::vm {
@@ -17,6 +18,27 @@ bool check_args_iterable(PyObject* function, PyObject* args) {
   Ref<> text = steal(_PyObject_FunctionStr(function));
   if (text) PyErr_Format(PyExc_TypeError, "%U argument after * must be an iterable, not %.200s", text.get(), Py_TYPE(args)->tp_name);
   return false;
+}
+
+// A frame for f(*args, **kwargs); null without an exception where the call is better made in general.
+Frame* push_unpacked_call(ThreadState* thread, PyFunctionObject* function, PyObject* args, PyObject* kwargs) {
+  constexpr Py_ssize_t kMost = 24;
+  Py_ssize_t count = PyTuple_GET_SIZE(args), named = kwargs ? PyDict_GET_SIZE(kwargs) : 0;
+  if (count + named > kMost || !(reinterpret_cast<PyCodeObject*>(function->func_code)->co_flags & CO_OPTIMIZED)) return nullptr;
+  PyObject* items[kMost];
+  Ref<> names;
+  if (named) {
+    if (!_PyDict_HasOnlyStringKeys(kwargs)) return nullptr;
+    names = TRY(steal(PyTuple_New(named)));
+    PyObject *key, *value;
+    for (Py_ssize_t position = 0, i = 0; i < named && PyDict_Next(kwargs, &position, &key, &value); ++i) {
+      PyTuple_SET_ITEM(names.get(), i, borrow(key).release());
+      items[count + i] = borrow(value).release();
+    }
+  }
+  for (Py_ssize_t i = 0; i < count; ++i) items[i] = borrow(PyTuple_GET_ITEM(args, i)).release();
+  retain(as_object(function));
+  return push_call(thread, function, nullptr, items, static_cast<size_t>(count), names.get());
 }
 
 }  // namespace
@@ -109,6 +131,18 @@ HANDLER(CALL_FUNCTION_EX) {
     if (!args) {
       Py_XDECREF(kwargs);
       END_ERROR();
+    }
+  }
+  if (is_plain_function(function) && !has_eval_hook(thread->interpreter())) {
+    Frame* callee = push_unpacked_call(thread, reinterpret_cast<PyFunctionObject*>(function), args, kwargs);
+    if (callee || PyErr_Occurred()) {
+      sp -= 2;
+      release(function);
+      release(args);
+      if (kwargs) release(kwargs);
+      if (*sp) release(*sp);
+      if (!callee) END_ERROR();
+      END_CALL(callee);
     }
   }
   PyObject* result = ctx->cframe.use_tracing ? traced_call_ex(thread, frame, function, args, kwargs) : PyObject_Call(function, args, kwargs);

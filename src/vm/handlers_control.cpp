@@ -68,8 +68,11 @@ NONE_TEST(POP_JUMP_FORWARD_IF_NOT_NONE, +=, false)
     SAVE_PLACE();                                              \
     PyObject* value = *--sp;                                   \
     if ((value == Py_None) == WANTED) next -= oparg;           \
-    release(value);                                            \
-    END_CHECKED();                                             \
+    if (drops_to_zero(value)) {                                \
+      ctx->dying = value;                                      \
+      TAIL(drop_one_checked);                                  \
+    }                                                          \
+    END_JUMP_BACK();                                           \
   }
 NONE_TEST_BACK(POP_JUMP_BACKWARD_IF_NONE, true)
 NONE_TEST_BACK(POP_JUMP_BACKWARD_IF_NOT_NONE, false)

@@ -69,6 +69,7 @@ VM_STEP enter_generator(VM_PARAMETERS);
 VM_STEP return_from_generator(VM_PARAMETERS);
 // What is rare in a handler that does without a native frame otherwise: it ends in one of these.
 VM_STEP drop_one(VM_PARAMETERS);       // ctx->dying, whose count is zero, then dispatches
+VM_STEP drop_one_checked(VM_PARAMETERS);  // and answers requests, as a jump backwards has to
 VM_STEP drop_two(VM_PARAMETERS);       // the same for ctx->dying_too as well; each may be null
 VM_STEP unbound_local(VM_PARAMETERS);  // raises for the variable `oparg`
 // Makes an instance of the class that a CALL with can_construct() is of, and runs its __init__.

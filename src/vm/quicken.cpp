@@ -35,7 +35,9 @@ void quicken(PyCodeObject* code) {
     Op op = static_cast<Op>(*unit & 255);
     const OpcodeInfo& info = info_of(op);
     Op form = adaptive_form(op);
-    if (form == op && unit + 1 < end) form = joined_form(op, static_cast<Op>(unit[1] & 255));
+    if (form == op && unit + 1 < end) {
+      form = joined_form(op, static_cast<Op>(unit[1] & 255), unit + 2 < end ? static_cast<Op>(unit[2] & 255) : Op::NOP);
+    }
     set_op(unit, form);
     for (int i = 1; i <= info.caches; ++i) unit[i] = 0;
     unit += 1 + info.caches;

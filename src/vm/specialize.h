@@ -88,8 +88,8 @@ void specialize_binary_subscr(CodeUnit* next, PyObject* container, PyObject* key
 void specialize_store_subscr(CodeUnit* next, PyObject* container, PyObject* key);
 // specialize_sequence.cpp
 void specialize_unpack_sequence(CodeUnit* next, uint32_t oparg, PyObject* sequence);
-// superinstructions.cpp: the form of `first` when `second` follows it.
-Op joined_form(Op first, Op second);
+// superinstructions.cpp: the form of `first` when the two others follow it. LOAD_FAST with an attribute is in specialize_attributes.cpp.
+Op joined_form(Op first, Op second, Op third);
 // specialize_calls.cpp, specialize_builtins.cpp. The arguments of bound methods include the object.
 void specialize_call(CodeUnit* next, PyObject* callable, Py_ssize_t count, PyObject* kwnames);
 void specialize_precall(ThreadState* thread, CodeUnit* next, uint32_t oparg, PyObject* callable, Py_ssize_t count, PyObject* kwnames);

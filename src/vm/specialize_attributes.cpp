@@ -138,15 +138,47 @@ ADAPTIVE(LOAD_ATTR, specialize_load_attr(next, sp[-1], name_at(frame, oparg)))
     END_DROP(owner);             \
   } while (0)
 
+// Where an instance has an attribute among its values, by the cache at `cache`; null where the cache does not hold for it.
+inline PyObject** cached_value(PyObject* owner, const CodeUnit* cache) {
+  if (!version_matches(owner, cache + 1)) [[unlikely]] return nullptr;
+  InstanceValues* values = prefix_of(owner)->values;
+  return values ? place_in(values, cache[3]) : nullptr;
+}
+inline PyObject** cached_slot(PyObject* owner, const CodeUnit* cache) {
+  if (!version_matches(owner, cache + 1)) [[unlikely]] return nullptr;
+  return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + cache[3]);
+}
+
 HANDLER(LOAD_ATTR_INSTANCE_VALUE) {
   PyObject* owner = sp[-1];
-  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_ATTR);
-  InstanceValues* values = prefix_of(owner)->values;
-  if (!values) [[unlikely]] END_MISS(LOAD_ATTR);
-  PyObject** place = place_in(values, next[3]);
+  PyObject** place = cached_value(owner, next);
   // An instance that has its dict has no values any more, so that nothing is found here.
   if (!place || !*place) [[unlikely]] END_MISS(LOAD_ATTR);
   END_LOADED(*place);
+}
+
+// An attribute of a variable, which goes without a reference of its own to the owner. What is not cached is left to the second one.
+HANDLER(LOAD_FAST__LOAD_ATTR) {
+  PyObject* owner = frame->localsplus[oparg];
+  if (!owner) [[unlikely]] {
+    SAVE_PLACE();
+    TAIL(unbound_local);
+  }
+  auto form = static_cast<Op>(*next & 255);
+  PyObject** place = form == Op::LOAD_ATTR_INSTANCE_VALUE ? cached_value(owner, next + 1)
+                     : form == Op::LOAD_ATTR_SLOT         ? cached_slot(owner, next + 1)
+                                                          : nullptr;
+  if (!place || !*place) [[unlikely]] {
+    retain(owner);
+    *sp++ = owner;
+    END_DISPATCH();
+  }
+  PyObject* value = *place;
+  retain(value);
+  *sp++ = value;
+  ++next;
+  SKIP_CACHES(LOAD_ATTR);
+  END_DISPATCH();
 }
 
 HANDLER(LOAD_ATTR_WITH_HINT) {
@@ -161,11 +193,9 @@ HANDLER(LOAD_ATTR_WITH_HINT) {
 
 HANDLER(LOAD_ATTR_SLOT) {
   PyObject* owner = sp[-1];
-  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_ATTR);
-  PyObject* value = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + next[3]);
-  if (!value) [[unlikely]] END_MISS(LOAD_ATTR);
-  SAVE_PLACE();
-  END_LOADED(value);
+  PyObject** place = cached_slot(owner, next);
+  if (!place || !*place) [[unlikely]] END_MISS(LOAD_ATTR);
+  END_LOADED(*place);
 }
 
 HANDLER(LOAD_ATTR_MODULE) {
@@ -205,22 +235,56 @@ void specialize_store_attr(CodeUnit* next, PyObject* owner, PyObject* attribute)
 
 ADAPTIVE(STORE_ATTR, specialize_store_attr(next, sp[-1], name_at(frame, oparg)))
 
+// The same for a value that is stored. Beside a dict there may be an array without any value.
+inline PyObject** writable_value(PyObject* owner, const CodeUnit* cache) {
+  PyObject** place = cached_value(owner, cache);
+  return place && (*place || !prefix_of(owner)->dict) ? place : nullptr;
+}
+// Stores into a place of the values; the old value is the caller's.
+inline PyObject* store_value(PyObject* owner, PyObject** place, PyObject* value) {
+  PyObject* old = std::exchange(*place, value);
+  if (!old) {
+    InstanceValues* values = prefix_of(owner)->values;
+    values->order[values->size++] = static_cast<uint8_t>(place - values->slots());
+  }
+  return old;
+}
+
 HANDLER(STORE_ATTR_INSTANCE_VALUE) {
   PyObject* owner = sp[-1];
-  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(STORE_ATTR);
-  InstanceValues* values = prefix_of(owner)->values;
-  if (!values) [[unlikely]] END_MISS(STORE_ATTR);
-  PyObject** place = place_in(values, next[3]);
-  // Beside a dict there may be an array without any value.
-  if (!place || (!*place && prefix_of(owner)->dict)) [[unlikely]] END_MISS(STORE_ATTR);
+  PyObject** place = writable_value(owner, next);
+  if (!place) [[unlikely]] END_MISS(STORE_ATTR);
   SAVE_PLACE();
-  PyObject* old = std::exchange(*place, sp[-2]);
-  auto slot = static_cast<uint8_t>(place - values->slots());
+  PyObject* old = store_value(owner, place, sp[-2]);
   sp -= 2;
   SKIP_CACHES(STORE_ATTR);
   if (old) END_DROP_BOTH(old, owner);
-  values->order[values->size++] = slot;
   END_DROP(owner);
+}
+
+HANDLER(LOAD_FAST__STORE_ATTR) {
+  PyObject* owner = frame->localsplus[oparg];
+  if (!owner) [[unlikely]] {
+    SAVE_PLACE();
+    TAIL(unbound_local);
+  }
+  auto form = static_cast<Op>(*next & 255);
+  PyObject* old;
+  if (PyObject** place; form == Op::STORE_ATTR_INSTANCE_VALUE && (place = writable_value(owner, next + 1))) {
+    old = store_value(owner, place, sp[-1]);
+  } else if (form == Op::STORE_ATTR_SLOT && (place = cached_slot(owner, next + 1))) {
+    old = std::exchange(*place, sp[-1]);
+  } else {
+    retain(owner);
+    *sp++ = owner;
+    END_DISPATCH();
+  }
+  --sp;
+  ++next;
+  SAVE_PLACE();
+  SKIP_CACHES(STORE_ATTR);
+  if (!old) END_DISPATCH();
+  END_DROP(old);
 }
 
 HANDLER(STORE_ATTR_WITH_HINT) {
@@ -240,15 +304,14 @@ HANDLER(STORE_ATTR_WITH_HINT) {
 
 HANDLER(STORE_ATTR_SLOT) {
   PyObject* owner = sp[-1];
-  if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(STORE_ATTR);
+  PyObject** place = cached_slot(owner, next);
+  if (!place) [[unlikely]] END_MISS(STORE_ATTR);
   SAVE_PLACE();
-  PyObject*& place = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + next[3]);
-  PyObject* old = std::exchange(place, sp[-2]);
+  PyObject* old = std::exchange(*place, sp[-2]);
   sp -= 2;
   SKIP_CACHES(STORE_ATTR);
-  if (old) release(old);
-  release(owner);
-  END_DISPATCH();
+  if (old) END_DROP_BOTH(old, owner);
+  END_DROP(owner);
 }
 
 // ---- methods ----------------------------------------------------------------------------------------

@@ -4,10 +4,19 @@
 
 namespace gill::vm {
 
-Op joined_form(Op first, Op second) {
+// Where an attribute of the variable comes next, its pair with that is worth more than one with what stands in front.
+Op joined_form(Op first, Op second, Op third) {
+  bool attribute_next = second == Op::LOAD_FAST && (third == Op::LOAD_ATTR || third == Op::STORE_ATTR);
+  if (attribute_next) return first;
   switch (first) {
     case Op::LOAD_FAST:
-      return second == Op::LOAD_FAST ? Op::LOAD_FAST__LOAD_FAST : second == Op::LOAD_CONST ? Op::LOAD_FAST__LOAD_CONST : first;
+      switch (second) {
+        case Op::LOAD_ATTR: return Op::LOAD_FAST__LOAD_ATTR;
+        case Op::STORE_ATTR: return Op::LOAD_FAST__STORE_ATTR;
+        case Op::LOAD_FAST: return Op::LOAD_FAST__LOAD_FAST;
+        case Op::LOAD_CONST: return Op::LOAD_FAST__LOAD_CONST;
+        default: return first;
+      }
     case Op::STORE_FAST:
       return second == Op::LOAD_FAST ? Op::STORE_FAST__LOAD_FAST : second == Op::STORE_FAST ? Op::STORE_FAST__STORE_FAST : first;
     case Op::LOAD_CONST:

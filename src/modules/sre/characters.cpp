@@ -87,4 +87,49 @@ bool in_charset_locale_ignore(const Code* set, Py_UCS4 c) {
   return upper != lower && in_charset(set, upper);
 }
 
+namespace {
+
+bool depends_on_locale(const Code* set) {
+  for (;;) {
+    switch (*set++) {
+      case CATEGORY:
+        if (*set == CATEGORY_LOC_WORD || *set == CATEGORY_LOC_NOT_WORD) return true;
+        ++set;
+        break;
+      case LITERAL: ++set; break;
+      case CHARSET: set += 8; break;
+      case RANGE:
+      case RANGE_UNI_IGNORE: set += 2; break;
+      case NEGATE: break;
+      case BIGCHARSET: set += 1 + 64 + *set * 8; break;
+      default: return false;
+    }
+  }
+}
+
+}  // namespace
+
+SetBitmaps::~SetBitmaps() {
+  PyMem_Free(numbers_);
+  PyMem_Free(bitmaps_);
+}
+
+uint16_t SetBitmaps::add(const Code* code, Py_ssize_t size, const Code* set, Fold fold) {
+  if (!numbers_) {
+    numbers_ = static_cast<uint16_t*>(PyMem_Calloc(static_cast<size_t>(size), sizeof(uint16_t)));
+    if (!numbers_) return kNone;
+  }
+  uint16_t& number = numbers_[set - code];
+  number = kNone;
+  if (depends_on_locale(set) || count_ == kNone - 1) return number;
+  auto* grown = static_cast<Bitmap*>(PyMem_Realloc(bitmaps_, (count_ + size_t{1}) * sizeof(Bitmap)));
+  if (!grown) return number;
+  bitmaps_ = grown;
+  Bitmap& bitmap = bitmaps_[count_] = {};
+  for (Py_UCS4 c = 0; c < 256; ++c) {
+    if (in_charset(set, folded(fold, c))) bitmap.bits[c >> 5] |= uint32_t{1} << (c & 31);
+  }
+  return number = ++count_;
+}
+
 }  // namespace gill::sre

@@ -112,6 +112,14 @@ class Matcher {
     return result;
   }
 
+  const uint32_t* bitmap(const Code* set, Fold fold) { return search_.sets->find(search_.code, search_.code_size, set, fold); }
+  bool in_set(const Code* set, Char c, Fold fold = Fold::none) {
+    if (c < 256) {
+      if (const uint32_t* bits = bitmap(set, fold)) return bits[c >> 5] >> (c & 31) & 1;
+    }
+    return in_charset(set, folded(fold, c));
+  }
+
   // The first alternative from here on whose first character may stand at p; the end of the list otherwise.
   const Code* viable(const Code* alternative, const Char* p) {
     for (; *alternative != 0; alternative += *alternative) {
@@ -122,6 +130,7 @@ class Matcher {
   }
 
   int run(const Code* pc, const Char* p, bool top);
+  const Char* skip_set(const Code* set, const Char* p, const Char* limit, Fold fold);
   Py_ssize_t count_items(const Code* item, const Char* p, Py_ssize_t most);
   bool at(Code where, const Char* p);
   int group_matches(Code op, Code group, const Char** p);
@@ -170,18 +179,16 @@ bool Matcher<Char>::at(Code where, const Char* p) {
   }
 }
 
-// The end of the run of the set's characters that begins at p. What programs search most has a loop of its own.
+// The end of the run of the set's characters that begins at p.
 template <class Char>
-const Char* count_in_set(const Code* set, const Char* p, const Char* limit) {
-  if (set[0] == CHARSET && set[9] == FAILURE) {
-    const Code* bits = set + 1;
-    while (p < limit && *p < 256 && (bits[*p >> 5] >> (*p & 31) & 1)) ++p;
-  } else if (set[0] == CATEGORY && set[2] == FAILURE && set[1] == CATEGORY_UNI_WORD) {
-    while (p < limit && (word_unicode(*p) || *p == '_')) ++p;
-  } else if (set[0] == CATEGORY && set[2] == FAILURE && set[1] == CATEGORY_UNI_SPACE) {
-    while (p < limit && Py_UNICODE_ISSPACE(*p)) ++p;
-  } else {
-    while (p < limit && in_set(set, *p)) ++p;
+const Char* Matcher<Char>::skip_set(const Code* set, const Char* p, const Char* limit, Fold fold) {
+  const uint32_t* bits = bitmap(set, fold);
+  if (!bits) {
+    while (p < limit && in_charset(set, folded(fold, *p))) ++p;
+    return p;
+  }
+  for (; p < limit; ++p) {
+    if (*p < 256 ? !(bits[*p >> 5] >> (*p & 31) & 1) : !in_charset(set, folded(fold, *p))) break;
   }
   return p;
 }
@@ -201,9 +208,9 @@ Py_ssize_t Matcher<Char>::count_items(const Code* item, const Char* p, Py_ssize_
       while (p < limit && *p != '\n') ++p;
       break;
     case ANY_ALL: p = limit; break;
-    case IN_: return count_in_set(item + 2, p, limit) - from;
-    case IN_IGNORE: while (p < limit && in_charset(item + 2, lower_ascii(*p))) ++p; break;
-    case IN_UNI_IGNORE: while (p < limit && in_charset(item + 2, lower_unicode(*p))) ++p; break;
+    case IN_: p = skip_set(item + 2, p, limit, Fold::none); break;
+    case IN_IGNORE: p = skip_set(item + 2, p, limit, Fold::ascii); break;
+    case IN_UNI_IGNORE: p = skip_set(item + 2, p, limit, Fold::unicode); break;
     case IN_LOC_IGNORE: while (p < limit && in_charset_locale_ignore(item + 2, *p)) ++p; break;
     case LITERAL: while (p < limit && *p == operand) ++p; break;
     case NOT_LITERAL: while (p < limit && *p != operand) ++p; break;
@@ -307,11 +314,11 @@ int Matcher<Char>::run(const Code* pc, const Char* p, bool top) {
         pc += 1 + pc[1]; ++p;
         break;
       case IN_IGNORE:
-        ok = p < end_ && in_charset(pc + 2, lower_ascii(*p));
+        ok = p < end_ && in_set(pc + 2, *p, Fold::ascii);
         pc += 1 + pc[1]; ++p;
         break;
       case IN_UNI_IGNORE:
-        ok = p < end_ && in_charset(pc + 2, lower_unicode(*p));
+        ok = p < end_ && in_set(pc + 2, *p, Fold::unicode);
         pc += 1 + pc[1]; ++p;
         break;
       case IN_LOC_IGNORE:

@@ -48,6 +48,8 @@ struct RepeatContext {
 // What a search works on and what it finds.
 struct Search {
   const Code* code = nullptr;
+  Py_ssize_t code_size = 0;
+  SetBitmaps* sets = nullptr;   // of the pattern
   const void* begin = nullptr;  // the string's start, for anchors and look-behind
   const void* end = nullptr;    // endpos
   const void* start = nullptr;  // where to begin; then where the match begins

@@ -16,6 +16,7 @@ struct Pattern {
   PyObject* weakrefs;
   int flags;
   bool is_bytes;
+  SetBitmaps sets;
   Py_ssize_t code_size;
   Code code[1];
 

@@ -197,6 +197,7 @@ void pattern_dealloc(Pattern* self) {
   PyObject_GC_UnTrack(as_object(self));
   if (self->weakrefs) PyObject_ClearWeakRefs(as_object(self));
   PatternFields::clear_all(self);
+  self->sets.~SetBitmaps();
   PyObject_GC_Del(self);
 }
 

@@ -1,6 +1,8 @@
 // The `_sre` module: makes patterns from compiled code, after checking that the code stays inside itself.
 #include "modules/sre/objects.h"
 
+#include <new>
+
 namespace gill::sre {
 namespace {
 
@@ -181,6 +183,7 @@ Ref<> sre_compile(PyObject*, PyObject* pattern, int flags, PyListObject* code, P
   self->group_index = nullptr;
   self->index_group = self->pattern = nullptr;
   self->weakrefs = nullptr;
+  new (&self->sets) SetBitmaps();
   self->code_size = size;
   for (Py_ssize_t i = 0; i < size; ++i) {
     unsigned long value = PyLong_AsUnsignedLong(PyList_GET_ITEM(code, i));

@@ -46,6 +46,8 @@ Status Subject::open(Pattern* pattern, PyObject* subject, Py_ssize_t start, Py_s
   }
   search.marks = marks_;
   search.code = pattern->code;
+  search.code_size = pattern->code_size;
+  search.sets = &pattern->sets;
   search.begin = data;
   search.start = data + std::min(start, end) * search.width;
   search.end = data + end * search.width;
