@@ -237,8 +237,18 @@ inline void replace_value(PyDictObject* dict, Py_ssize_t i, PyObject* value) {
 
 int dict_insert(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject* value) {
   DictKeys* keys = dict->ma_keys;
-  if (!keys->unicode || !PyUnicode_CheckExact(key)) return insert_comparing(dict, key, hash, value);
-  Py_ssize_t i = find_str(keys, key, hash);
+  Py_ssize_t i;
+  if (!keys->unicode) {
+    GeneralEntry* entries = general_entries(keys);
+    for (Probe probe(keys, hash);; probe.next()) {
+      i = get_index(keys, probe.place);
+      if (i == kEmpty || (i >= 0 && entries[i].key == key)) break;
+      if (i >= 0 && entries[i].hash == hash) return insert_comparing(dict, key, hash, value);
+    }
+  } else {
+    if (!PyUnicode_CheckExact(key)) return insert_comparing(dict, key, hash, value);
+    i = find_str(keys, key, hash);
+  }
   if (i < 0) return dict_insert_absent(dict, key, hash, value);
   track_for(dict, key, value);
   replace_value(dict, i, value);

@@ -6,6 +6,7 @@
 #include <climits>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "base/names.h"
@@ -70,8 +71,37 @@ char* put_exponent(char* out, int exponent, bool upper) {
   return std::to_chars(out, out + 8, magnitude).ptr;
 }
 
+// Powers of ten that doubles hold exactly, as far as results of a machine word can use them.
+constexpr double kPowersOfTen[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
+constexpr int kMostScaled = static_cast<int>(std::size(kPowersOfTen)) - 1;
+
+// magnitude * 10**digits, rounded half to even by its exact value; false where the product does not fit a double's digits.
+bool scaled_integer(double magnitude, int digits, uint64_t* result) {
+  if (digits < 0 || digits > kMostScaled) return false;
+  double product = magnitude * kPowersOfTen[digits];
+  if (!(product < 0x1p52)) return false;
+  // What the multiplication rounded away.
+  double error = std::fma(magnitude, kPowersOfTen[digits], -product);
+  auto whole = static_cast<uint64_t>(product);
+  double over_half = (product - static_cast<double>(whole) - 0.5) + error;
+  *result = whole + (over_half > 0 || (over_half == 0 && whole % 2 == 1));
+  return true;
+}
+
+char* put_scaled(char* out, uint64_t scaled, int digits) {
+  auto unit = static_cast<uint64_t>(kPowersOfTen[digits]);
+  out = std::to_chars(out, out + 24, scaled / unit).ptr;
+  if (digits == 0) return out;
+  *out++ = '.';
+  uint64_t fraction = scaled % unit;
+  for (int i = digits; --i >= 0; fraction /= 10) out[i] = static_cast<char>('0' + fraction % 10);
+  return out + digits;
+}
+
 char* put_fixed(char* out, char* limit, double magnitude, int precision, int flags) {
-  out = std::to_chars(out, limit, magnitude, std::chars_format::fixed, precision).ptr;
+  uint64_t scaled;
+  if (scaled_integer(magnitude, precision, &scaled)) out = put_scaled(out, scaled, precision);
+  else out = std::to_chars(out, limit, magnitude, std::chars_format::fixed, precision).ptr;
   if (precision == 0 && flags & Py_DTSF_ALT) *out++ = '.';
   return out;
 }
@@ -292,6 +322,10 @@ Maybe<double> parse_hex(PyObject* string) {
 Ref<> round_decimal(double value, int digits) {
   char text[kMostDigits + 400];
   double result;
+  if (uint64_t scaled; scaled_integer(std::fabs(value), digits, &scaled)) {
+    // Both are exact, so that the quotient is the double nearest to the decimal number.
+    return steal(PyFloat_FromDouble(std::copysign(static_cast<double>(scaled) / kPowersOfTen[digits], value)));
+  }
   if (digits >= 0) {
     const char* end = std::to_chars(text, text + sizeof(text), value, std::chars_format::fixed, digits).ptr;
     if (std::from_chars(text, end, result).ec != std::errc()) result = HUGE_VAL;

@@ -25,7 +25,8 @@ PyFunctionObject* plain_init(PyTypeObject* type) {
 }  // namespace
 
 bool can_construct(ThreadState* thread, EvalContext* ctx, PyObject* callable) {
-  return Py_IS_TYPE(callable, &PyType_Type) && !ctx->cframe.use_tracing && !has_eval_hook(thread->interpreter()) &&
+  // A metaclass may have a __call__ of its own.
+  return Py_TYPE(callable)->tp_call == PyType_Type.tp_call && !ctx->cframe.use_tracing && !has_eval_hook(thread->interpreter()) &&
          plain_init(reinterpret_cast<PyTypeObject*>(callable));
 }
 

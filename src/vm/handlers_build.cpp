@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "objects/int.h"
+#include "objects/list.h"
 #include "vm/handlers.h"
 
 namespace gill::vm {
@@ -324,9 +325,7 @@ HANDLER(BUILD_SLICE) {
 HANDLER(LIST_APPEND) {
   SAVE_PLACE();
   PyObject* value = *--sp;
-  int failed = PyList_Append(sp[-static_cast<ptrdiff_t>(oparg)], value);
-  Py_DECREF(value);
-  if (failed) END_ERROR();
+  if (list_append_steal(reinterpret_cast<PyListObject*>(sp[-static_cast<ptrdiff_t>(oparg)]), value) == Status::error) END_ERROR();
   END_DISPATCH();
 }
 

@@ -1,4 +1,6 @@
 // Calls, returns and the making of functions.
+#include "objects/type.h"
+#include "objects/type_slots.h"
 #include "vm/calls.h"
 #include "vm/handlers.h"
 
@@ -43,6 +45,14 @@ Frame* push_unpacked_call(ThreadState* thread, PyFunctionObject* function, PyObj
 
 }  // namespace
 
+// The function that calling an instance comes to, borrowed; null unless it is a __call__ in Python.
+static PyObject* call_method_of(PyObject* callable) {
+  PyTypeObject* type = Py_TYPE(callable);
+  if (type->tp_call != dispatch::call || PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL)) return nullptr;
+  PyObject* found = type_lookup(type, name<"__call__">);
+  return found && is_plain_function(found) ? found : nullptr;
+}
+
 HANDLER(KW_NAMES) {
   ctx->kw_names = constant_at(frame, oparg);
   END_DISPATCH();
@@ -78,6 +88,14 @@ HANDLER(CALL) {
     args = base + 2;
   }
   PyObject* kwnames = std::exchange(ctx->kw_names, nullptr);
+  if (!base[0]) {
+    // An instance of a class with a __call__ in Python becomes the first argument of that.
+    if (PyObject* function = call_method_of(callable)) {
+      base[0] = callable = borrow(function).release();
+      --args;
+      ++count;
+    }
+  }
   if (is_plain_function(callable) && !has_eval_hook(thread->interpreter())) [[likely]] {
     auto* function = reinterpret_cast<PyFunctionObject*>(callable);
     auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
