@@ -217,7 +217,9 @@ int PyObject_RichCompareBool(PyObject* left, PyObject* right, int operation) {
     if (operation == Py_NE) return 0;
   }
   if (Py_TYPE(left) == Py_TYPE(right)) {
-    if (PyUnicode_CheckExact(left) && (operation == Py_EQ || operation == Py_NE)) return same_str(left, right) == (operation == Py_EQ);
+    if (PyUnicode_CheckExact(left) && (operation == Py_EQ || operation == Py_NE) && PyUnicode_IS_READY(left) && PyUnicode_IS_READY(right)) {
+      return same_str(left, right) == (operation == Py_EQ);
+    }
     if (PyLong_CheckExact(left) && is_one_digit(left) && is_one_digit(right)) {
       return holds(one_digit_value(left), one_digit_value(right), operation);
     }

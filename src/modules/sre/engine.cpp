@@ -129,6 +129,33 @@ class Matcher {
     return alternative;
   }
 
+  // Whether the code from here on may match at p, by what it asks of that place and of the first character. Most places of a
+  // search fail this.
+  bool may_begin(const Code* pc, const Char* p) {
+    for (;;) {
+      switch (*pc) {
+        case MARK: pc += 2; break;
+        case AT:
+          if (!at(pc[1], p)) return false;
+          pc += 2;
+          break;
+        case LITERAL: return p < end_ && *p == pc[1];
+        case LITERAL_IGNORE: return p < end_ && lower_ascii(*p) == pc[1];
+        case LITERAL_UNI_IGNORE: return p < end_ && lower_unicode(*p) == pc[1];
+        case IN_: return p < end_ && in_set(pc + 2, *p);
+        case BRANCH: return *viable(pc + 1, p) != 0;
+        case REPEAT:
+        case REPEAT_ONE:
+        case MIN_REPEAT_ONE:
+          // skip, least, most, item
+          if (pc[2] == 0) return true;
+          pc += 4;
+          break;
+        default: return true;
+      }
+    }
+  }
+
   int run(const Code* pc, const Char* p, bool top);
   const Char* skip_set(const Code* set, const Char* p, const Char* limit, Fold fold);
   Py_ssize_t count_items(const Code* item, const Char* p, Py_ssize_t most);
@@ -156,7 +183,6 @@ class Matcher {
   size_t depth_ = 0;
   size_t repeats_ = 0;
   uint32_t current_ = kNoRepeat;
-  unsigned steps_ = 0;
 };
 
 template <class Char>
@@ -248,14 +274,15 @@ int Matcher<Char>::group_matches(Code op, Code group, const Char** p) {
 template <class Char>
 int Matcher<Char>::run(const Code* pc, const Char* p, bool top) {
   const size_t floor = depth_;
+  unsigned steps = 0;
 #define GILL_NEED(condition)          \
   if (!(condition)) [[unlikely]] {    \
     PyErr_NoMemory();                 \
     return -1;                        \
   }
   for (;;) {
-    if (++steps_ == kStepsBetweenSignalChecks) {
-      steps_ = 0;
+    if (++steps == kStepsBetweenSignalChecks) {
+      steps = 0;
       if (PyErr_CheckSignals() < 0) return -1;
     }
     bool ok = false;
@@ -601,8 +628,8 @@ int Matcher<Char>::run(const Code* pc, const Char* p, bool top) {
           break;
       }
       // Catastrophic patterns spend their time here; they must stay interruptible.
-      if (++steps_ == kStepsBetweenSignalChecks) {
-        steps_ = 0;
+      if (++steps == kStepsBetweenSignalChecks) {
+        steps = 0;
         if (PyErr_CheckSignals() < 0) return -1;
       }
     }
@@ -660,6 +687,7 @@ int Matcher<Char>::search() {
       while (p < end_ && !in_set(charset, *p)) ++p;
       if (p > last || p == end_) return 0;
     }
+    if (!may_begin(first, p)) continue;
     int result = run_top(p);
     if (result != 0) {
       search_.start = p;
