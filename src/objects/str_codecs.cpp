@@ -1,5 +1,7 @@
 // Encoding and decoding by name, and the codecs of one byte a character: ASCII and Latin-1. The others
 // are in str_utf8, str_utf16, str_utf7, str_escape, str_charmap and str_locale.
+#include <charconv>
+
 #include "objects/codecs.h"
 #include "runtime/runtime.h"
 
@@ -18,6 +20,14 @@ Known known_encoding(const char* encoding) {
   if (text == "utf_16" || text == "utf16") return Known::utf16;
   if (text == "utf_32" || text == "utf32") return Known::utf32;
   return Known::none;
+}
+
+// "&#233;" for XML.
+Status put_character_reference(BytesBuilder& out, U4 c) {
+  TRY(out.put("&#"));
+  char digits[8];
+  TRY(out.put(std::string_view(digits, static_cast<size_t>(std::to_chars(digits, digits + sizeof digits, c).ptr - digits))));
+  return out.put(';');
 }
 
 // Encodes characters below `limit` (128 or 256) as themselves.
@@ -45,6 +55,9 @@ Ref<> encode_narrow(PyObject* s, const char* errors, U4 limit) {
         continue;
       case ErrorPolicy::ignore:
         i = end;
+        continue;
+      case ErrorPolicy::xmlcharrefreplace:
+        for (; i < end; ++i) TRY(put_character_reference(out, view[i]));
         continue;
       case ErrorPolicy::surrogateescape:
         while (i < end && view[i] >= 0xdc80 && view[i] <= 0xdcff) TRY(out.put(static_cast<char>(view[i++] - 0xdc00)));
