@@ -296,7 +296,9 @@ def child(first, report, seed, calls, prefixes):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
     number = -1
-    with open(report, "a", encoding="ascii") as lines:
+    # Out of the way of calls that close small descriptors.
+    descriptor = os.dup2(os.open(report, os.O_WRONLY | os.O_APPEND), 500)
+    with open(descriptor, "w", encoding="ascii") as lines:
         for name, call in list(targets()):
             if AVOIDED.match(name) or prefixes and not name.startswith(tuple(prefixes)):
                 continue
