@@ -90,16 +90,7 @@ void delete_heap(Heap* heap, Heap* heir) {
       },
       &inheritance);
   if (t_heap == heap) t_heap = nullptr;
-  heap->flush();
-  for (auto& of_kind : heap->cursors_) {
-    for (Heap::Cursor& cursor : of_kind) {
-      Page* page = cursor.page;
-      heap->put_back(cursor);
-      if (page) heap->freed_one(page);
-    }
-  }
-  // Objects that outlive the interpreter belong to extensions, whose static destructors free them later.
-  if (!heap->counters_.pages) std::free(heap);
+  std::free(heap);
 }
 
 // ---- buckets: partly filled pages by how much is free, fullest in the first -----------------------------

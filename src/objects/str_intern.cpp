@@ -1,4 +1,5 @@
-// The table of interned strings of an interpreter, and the strings of _Py_Identifiers.
+// The table of interned strings, and the strings of _Py_Identifiers. Interpreters share the main one's table, because they share
+// strings: those of static types and of extensions.
 //
 // Open addressing with linear probing; an entry borrows its string, which takes itself out when it
 // dies (forget_interned). Names known at compile time (base/names.h) and the immortal one-character
@@ -104,6 +105,11 @@ Status remember_identifier(TextState* state, _Py_Identifier* id, PyObject* text)
 
 Status init_text(Interpreter* interpreter) {
   if (interpreter->text) return Status::ok;
+  if (Interpreter* main = g_runtime.main_interpreter; interpreter != main) {
+    TRY(init_text(main));
+    interpreter->text = main->text;
+    return Status::ok;
+  }
   auto* state = static_cast<TextState*>(PyMem_RawCalloc(1, sizeof(TextState)));
   if (!state || rebuild(state, 8192) != Status::ok) {
     PyMem_RawFree(state);
@@ -124,6 +130,7 @@ void finish_text(Interpreter* interpreter) {
   TextState* state = interpreter->text;
   if (!state) return;
   interpreter->text = nullptr;
+  if (interpreter != g_runtime.main_interpreter) return;
   PyMem_RawFree(state->entries);
   PyMem_RawFree(state->identifiers);
   PyMem_RawFree(state);

@@ -1,5 +1,6 @@
 """Sub-interpreters that run at the same time, each in a thread of its own and with threads of its own."""
 import _xxsubinterpreters as interpreters
+import gc
 import subprocess
 import sys
 import textwrap
@@ -73,6 +74,38 @@ class Interpreters(unittest.TestCase):
         thread.join()
         self.assertEqual(seen, list(range(200)))
         interpreters.destroy(interpreter)
+
+    def test_types_know_their_subclasses(self):
+        interpreter = interpreters.create()
+        interpreters.run_string(interpreter, textwrap.dedent("""
+            assert int in object.__subclasses__() and bool in int.__subclasses__()
+            assert ValueError in Exception.__subclasses__()
+            class Own(int): pass
+            assert Own in int.__subclasses__()
+        """))
+        interpreters.destroy(interpreter)
+
+    def test_memory_comes_back(self):
+        def use(count):
+            for _ in range(count):
+                interpreter = interpreters.create()
+                interpreters.run_string(interpreter, "import re, json, collections\nclass A: pass\na = A(); a.a = a")
+                interpreters.destroy(interpreter)
+            with open("/proc/self/statm") as statm:
+                return int(statm.read().split()[1]) * 4096
+
+        use(5)
+        before = use(5)
+        self.assertLess(use(30) - before, 4_000_000)
+
+    def test_objects_left_behind(self):
+        # What outlives its interpreter can still be freed and looked at.
+        source = "import _xxsubinterpreters as i, sys; big = [str(n) * 50 for n in range(2000)]; sys.keep = big; big.append(big)"
+        for _ in range(5):
+            interpreter = interpreters.create()
+            interpreters.run_string(interpreter, source)
+            interpreters.destroy(interpreter)
+        gc.collect()
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ Status control(Epoll* self, int operation, FileNumber fd, unsigned events) {
   epoll_event event = {};
   event.events = events;
   event.data.fd = fd.fd;
-  TRY(once([&] { return ::epoll_ctl(self->fd, operation, fd.fd, &event); }));
+  TRY(once([&, own = self->fd] { return ::epoll_ctl(own, operation, fd.fd, &event); }));
   return Status::ok;
 }
 // Bits beyond 32 are dropped.
@@ -97,7 +97,7 @@ Ref<> epoll_poll(Epoll* self, PyObject* timeout, int maxevents) {
   Deadline deadline(limit);
   int ready;
   for (;;) {
-    ready = unlocked([&] { return ::epoll_wait(self->fd, events, maxevents, milliseconds_left(deadline)); });
+    ready = unlocked([&, fd = self->fd] { return ::epoll_wait(fd, events, maxevents, milliseconds_left(deadline)); });
     if (ready >= 0 || errno != EINTR) break;
     TRY(status_of(PyErr_CheckSignals()));
     if (deadline.passed()) {

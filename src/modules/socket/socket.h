@@ -54,7 +54,7 @@ class Waiting {
 // The failures of a call with a socket.
 enum class Outcome { done, failed_in_errno, raised };
 
-// Repeats `call` (which returns true when it succeeded, else sets errno) while signals interrupt it, waiting for readiness first
+// Repeats `call(fd)` (which returns true when it succeeded, else sets errno) while signals interrupt it, waiting for readiness first
 // where the socket has a timeout.
 template <class F>
 Outcome attempt(const Socket* self, bool writing, const Waiting& waiting, F call, bool connecting = false) {
@@ -72,7 +72,8 @@ Outcome attempt(const Socket* self, bool writing, const Waiting& waiting, F call
       }
     }
     for (;;) {
-      if (unlocked(call)) return Outcome::done;
+      int fd = self->fd;  // another thread may close the socket during the call
+      if (unlocked([&] { return call(fd); })) return Outcome::done;
       if (errno != EINTR) break;
       if (PyErr_CheckSignals() < 0) return Outcome::raised;
     }

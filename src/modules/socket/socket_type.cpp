@@ -111,17 +111,17 @@ Ref<> socket_repr(Socket* self) {
 Ref<> socket_accept(Socket* self) {
   Address address = {};
   socklen_t size = TRY(address_size(self));
-  int fd = -1;
-  TRY(operate(self, false, Waiting(self), [&] {
-    fd = ::accept4(self->fd, &address.base, &size, SOCK_CLOEXEC);
-    return fd >= 0;
+  int accepted = -1;
+  TRY(operate(self, false, Waiting(self), [&](int fd) {
+    accepted = ::accept4(fd, &address.base, &size, SOCK_CLOEXEC);
+    return accepted >= 0;
   }));
-  Ref<> text = make_address(fd, &address.base, size, self->protocol);
+  Ref<> text = make_address(accepted, &address.base, size, self->protocol);
   if (!text) {
-    ::close(fd);
+    ::close(accepted);
     return failure;
   }
-  return steal(Py_BuildValue("iN", fd, text.release()));
+  return steal(Py_BuildValue("iN", accepted, text.release()));
 }
 
 Status socket_bind(Socket* self, PyObject* value) {
@@ -129,7 +129,7 @@ Status socket_bind(Socket* self, PyObject* value) {
   socklen_t size;
   TRY(read_address(state_of_socket(self), self, value, &address, &size, "bind"));
   TRY(status_of(PySys_Audit("socket.bind", "OO", self, value)));
-  TRY(once([&] { return ::bind(self->fd, &address.base, size); }));
+  TRY(once([&, fd = self->fd] { return ::bind(fd, &address.base, size); }));
   return Status::ok;
 }
 
@@ -140,7 +140,7 @@ Maybe<int> connect(Socket* self, Address& address, socklen_t size, bool raising)
     errno = error;
     return os_error();
   };
-  int result = unlocked([&] { return ::connect(self->fd, &address.base, size); });
+  int result = unlocked([&, fd = self->fd] { return ::connect(fd, &address.base, size); });
   if (result == 0) return 0;
   int error = errno;
   bool wait = false;
@@ -153,9 +153,9 @@ Maybe<int> connect(Socket* self, Address& address, socklen_t size, bool raising)
   }
   if (!wait) return fail(error);
   int pending = 0;
-  Outcome outcome = attempt(self, true, Waiting(self), [&] {
+  Outcome outcome = attempt(self, true, Waiting(self), [&](int fd) {
     socklen_t length = sizeof(pending);
-    return ::getsockopt(self->fd, SOL_SOCKET, SO_ERROR, &pending, &length) == 0;
+    return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length) == 0;
   }, true);
   if (outcome == Outcome::raised) {
     if (!raising && PyErr_ExceptionMatches(PyExc_TimeoutError)) {
@@ -191,14 +191,14 @@ PyObject* socket_listen(PyObject* object, PyObject* args) {
   if (!PyArg_ParseTuple(args, "|i:listen", &backlog)) return nullptr;
   // A negative backlog is none.
   if (backlog < 0) backlog = 0;
-  if (!once([&] { return ::listen(self->fd, backlog); })) return nullptr;
+  if (!once([&, fd = self->fd] { return ::listen(fd, backlog); })) return nullptr;
   return none().release();
 }
 
 Status socket_shutdown(Socket* self, PyObject* how) {
   int direction = _PyLong_AsInt(how);
   if (direction == -1 && PyErr_Occurred()) return Status::error;
-  TRY(once([&] { return ::shutdown(self->fd, direction); }));
+  TRY(once([&, fd = self->fd] { return ::shutdown(fd, direction); }));
   return Status::ok;
 }
 
@@ -206,7 +206,7 @@ template <int (*Ask)(int, sockaddr*, socklen_t*)>
 Ref<> ask_address(Socket* self) {
   Address address = {};
   socklen_t size = TRY(address_size(self));
-  TRY(once([&] { return Ask(self->fd, &address.base, &size); }));
+  TRY(once([&, fd = self->fd] { return Ask(fd, &address.base, &size); }));
   return make_address(self->fd, &address.base, size, self->protocol);
 }
 int ask_own(int fd, sockaddr* address, socklen_t* size) { return ::getsockname(fd, address, size); }

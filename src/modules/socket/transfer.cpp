@@ -19,7 +19,7 @@ Maybe<ssize_t> receive(Socket* self, char* data, size_t size, int flags) {
   // compat: no call is made for nothing.
   if (size == 0) return ssize_t{0};
   ssize_t count = 0;
-  TRY(operate(self, false, Waiting(self), [&] { return (count = ::recv(self->fd, data, size, flags)) >= 0; }));
+  TRY(operate(self, false, Waiting(self), [&](int fd) { return (count = ::recv(fd, data, size, flags)) >= 0; }));
   return count;
 }
 
@@ -28,9 +28,9 @@ Maybe<ssize_t> receive_from(Socket* self, char* data, size_t size, int flags, Re
   socklen_t address_length = TRY(address_size(self));
   ssize_t count = 0;
   socklen_t length = 0;
-  TRY(operate(self, false, Waiting(self), [&] {
+  TRY(operate(self, false, Waiting(self), [&](int fd) {
     length = address_length;
-    return (count = ::recvfrom(self->fd, data, size, flags, &address.base, &length)) >= 0;
+    return (count = ::recvfrom(fd, data, size, flags, &address.base, &length)) >= 0;
   }));
   *from = TRY(make_address(self->fd, &address.base, length, self->protocol));
   return count;
@@ -116,7 +116,7 @@ PyObject* socket_recvfrom_into(PyObject* object, PyObject* args, PyObject* kwarg
 
 Maybe<ssize_t> send_some(Socket* self, const char* data, size_t size, int flags, const Waiting& waiting) {
   ssize_t count = 0;
-  TRY(operate(self, true, waiting, [&] { return (count = ::send(self->fd, data, size, flags)) >= 0; }));
+  TRY(operate(self, true, waiting, [&](int fd) { return (count = ::send(fd, data, size, flags)) >= 0; }));
   return count;
 }
 
@@ -168,8 +168,8 @@ PyObject* socket_sendto(PyObject* object, PyObject* args) {
     TRY(read_address(state_of_socket(self), self, to, &address, &size, "sendto"));
     TRY(status_of(PySys_Audit("socket.sendto", "OO", self, to)));
     ssize_t count = 0;
-    TRY(operate(self, true, Waiting(self), [&] {
-      return (count = ::sendto(self->fd, data.data(), static_cast<size_t>(data.size()), flags, &address.base, size)) >= 0;
+    TRY(operate(self, true, Waiting(self), [&](int fd) {
+      return (count = ::sendto(fd, data.data(), static_cast<size_t>(data.size()), flags, &address.base, size)) >= 0;
     }));
     return steal(PyLong_FromSsize_t(count));
   };
@@ -282,7 +282,7 @@ Ref<> receive_message(Socket* self, iovec* vectors, Py_ssize_t count, int flags,
   if (control_size > 0) TRY(control.allocate(static_cast<size_t>(control_size)));
   msghdr message = {};
   ssize_t received = 0;
-  TRY(operate(self, false, Waiting(self), [&] {
+  TRY(operate(self, false, Waiting(self), [&](int fd) {
     message = {};
     message.msg_name = &address;
     message.msg_namelen = address_length;
@@ -290,7 +290,7 @@ Ref<> receive_message(Socket* self, iovec* vectors, Py_ssize_t count, int flags,
     message.msg_iovlen = static_cast<size_t>(count);
     message.msg_control = control_size > 0 ? control.data : nullptr;
     message.msg_controllen = static_cast<size_t>(control_size);
-    return (received = ::recvmsg(self->fd, &message, flags)) >= 0;
+    return (received = ::recvmsg(fd, &message, flags)) >= 0;
   }));
   Ref<> items = TRY(control_items(message));
   Ref<> first = TRY(make(received));
@@ -380,7 +380,7 @@ Status read_control(PyObject* iterable, msghdr& message, RawMemory& control) {
 
 Ref<> send_message(Socket* self, const msghdr& message, int flags) {
   ssize_t count = 0;
-  TRY(operate(self, true, Waiting(self), [&] { return (count = ::sendmsg(self->fd, &message, flags)) >= 0; }));
+  TRY(operate(self, true, Waiting(self), [&](int fd) { return (count = ::sendmsg(fd, &message, flags)) >= 0; }));
   return steal(PyLong_FromSsize_t(count));
 }
 

@@ -50,7 +50,7 @@ Status parse_timeout(PyObject* value, _PyTime_t* timeout) {
 
 Status set_blocking(Socket* self, bool blocking) {
   int on = !blocking;
-  TRY(once([&] { return ::ioctl(self->fd, FIONBIO, &on); }));
+  TRY(once([&, fd = self->fd] { return ::ioctl(fd, FIONBIO, &on); }));
   return Status::ok;
 }
 
