@@ -13,8 +13,9 @@
 #include "runtime/runtime.h"
 
 #if __has_feature(thread_sanitizer)
-// The stacks are those of running threads, looked at without the lock: it may be the lock that everybody waits for.
-extern "C" const char* __tsan_default_suppressions() { return "race:_Py_DumpTracebackThreads\n"; }
+// The stacks are those of running threads, looked at without the lock: it may be the lock that everybody waits for. And programs may
+// close a descriptor that another thread uses.
+extern "C" const char* __tsan_default_suppressions() { return "race:_Py_DumpTracebackThreads\nrace_top:^close$\n"; }
 #endif
 
 namespace gill {
