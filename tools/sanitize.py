@@ -39,7 +39,7 @@ class Preset:
 PRESETS = {
     # Reports do not change exit codes, which tests look at. Programs of the suite fork while threads run and start
     # threads in the child.
-    "tsan": Preset("threads.txt", 40, {"TSAN_OPTIONS": f"exitcode=0:allocator_may_return_null=1:die_after_fork=0:atexit_sleep_ms=0:second_deadlock_stack=1:{OWN_SIGNALS}"}),
+    "tsan": Preset("threads.txt", 40, {"TSAN_OPTIONS": f"exitcode=0:report_thread_leaks=0:allocator_may_return_null=1:die_after_fork=0:atexit_sleep_ms=0:second_deadlock_stack=1:{OWN_SIGNALS}"}),
     # The leak checker does not see references from our own heap.
     "asan": Preset("language.txt", 20, {
         "ASAN_OPTIONS": f"detect_leaks=0:allocator_may_return_null=1:detect_stack_use_after_return=0:{OWN_SIGNALS}",

@@ -342,7 +342,7 @@ Ref<> file_readall(FileIO* self) {
     bool would_block;
     char* target = PyBytes_AS_STRING(bytes) + length;
     size_t room = std::min(static_cast<size_t>(capacity - length), kMaxTransfer);
-    Maybe<Py_ssize_t> n = transfer([&] { return ::read(self->fd, target, room); }, &would_block);
+    Maybe<Py_ssize_t> n = transfer([&, fd = self->fd] { return ::read(fd, target, room); }, &would_block);
     if (!n) {
       gill::release(bytes);
       return failure;
@@ -365,7 +365,7 @@ Ref<> file_read(FileIO* self, SizeArgument size) {
   size_t wanted = std::min(static_cast<size_t>(size.value), kMaxTransfer);
   PyObject* bytes = TRY(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(wanted)));
   bool would_block;
-  Maybe<Py_ssize_t> n = transfer([&] { return ::read(self->fd, PyBytes_AS_STRING(bytes), wanted); }, &would_block);
+  Maybe<Py_ssize_t> n = transfer([&, fd = self->fd] { return ::read(fd, PyBytes_AS_STRING(bytes), wanted); }, &would_block);
   if (!n || would_block) {
     gill::release(bytes);
     if (!n) return failure;
@@ -380,7 +380,7 @@ Ref<> file_readinto(FileIO* self, WritableBufferArgument buffer) {
   if (!self->readable) return mode_error("reading");
   size_t wanted = std::min(static_cast<size_t>(buffer.size()), kMaxTransfer);
   bool would_block;
-  Py_ssize_t n = TRY(transfer([&] { return ::read(self->fd, buffer.mutable_data(), wanted); }, &would_block));
+  Py_ssize_t n = TRY(transfer([&, fd = self->fd] { return ::read(fd, buffer.mutable_data(), wanted); }, &would_block));
   if (would_block) return none();
   return steal(PyLong_FromSsize_t(n));
 }
@@ -390,7 +390,7 @@ Ref<> file_write(FileIO* self, BufferArgument buffer) {
   if (!self->writable) return mode_error("writing");
   size_t wanted = std::min(static_cast<size_t>(buffer.size()), kMaxTransfer);
   bool would_block;
-  Py_ssize_t n = TRY(transfer([&] { return ::write(self->fd, buffer.data(), wanted); }, &would_block));
+  Py_ssize_t n = TRY(transfer([&, fd = self->fd] { return ::write(fd, buffer.data(), wanted); }, &would_block));
   if (would_block) return none();
   return steal(PyLong_FromSsize_t(n));
 }
