@@ -55,6 +55,7 @@ void pop_frame(ThreadState* thread, Frame* frame) {
     thread->datastack_chunk = previous;
     thread->datastack_top = previous->data + previous->top;
     thread->datastack_limit = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(previous) + previous->size);
+    allow_access(chunk, chunk->size);  // the allocator may fill it
     PyMem_RawFree(chunk);
     return;
   }

@@ -12,6 +12,7 @@
 
 #include "base/ref.h"
 #include "lock/interpreter_lock.h"
+#include "memory/address_sanitizer.h"
 #include "memory/collector.h"
 #include "memory/heap.h"
 
@@ -69,6 +70,7 @@ void free_thread_state(ThreadState* thread) {
   _PyStackChunk* chunk = thread->datastack_chunk;
   while (chunk) {
     _PyStackChunk* previous = chunk->previous;
+    allow_access(chunk, chunk->size);  // the allocator may fill it
     PyMem_RawFree(chunk);
     chunk = previous;
   }
