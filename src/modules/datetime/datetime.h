@@ -17,7 +17,6 @@
 
 #include "base/binding.h"
 #include "base/names.h"
-#include "memory/objects.h"
 
 namespace gill::dates {
 
@@ -121,7 +120,7 @@ constexpr void pack_clock(unsigned char* data, const Clock& c) {
 // tp_alloc of time and datetime: naive objects are allocated without the last field.
 template <class Naive, class Aware>
 PyObject* allocate_with_zone(PyTypeObject* type, Py_ssize_t aware) {
-  void* memory = allocate_plain_object(aware ? sizeof(Aware) : sizeof(Naive));
+  void* memory = PyObject_Malloc(aware ? sizeof(Aware) : sizeof(Naive));
   if (!memory) return PyErr_NoMemory();
   memset(memory, 0, aware ? sizeof(Aware) : sizeof(Naive));
   return PyObject_Init(static_cast<PyObject*>(memory), type);

@@ -4,7 +4,6 @@
 #include <langinfo.h>
 #include <structmember.h>
 
-#include "objects/codecs.h"
 
 namespace gill::io {
 
@@ -112,6 +111,13 @@ Ref<> locale_encoding() {
   return steal(PyUnicode_FromString(codeset && codeset[0] ? codeset : "UTF-8"));
 }
 
+// In development mode the wrong name of an error handler is told before anything needs the handler.
+Status check_error_handler(PyObject* errors) {
+  if (errors == Py_None || !_Py_GetConfig()->dev_mode || _Py_IsFinalizing()) return Status::ok;
+  (void)TRY(steal(PyCodec_LookupError(TRY(PyUnicode_AsUTF8(errors)))));
+  return Status::ok;
+}
+
 Status text_init(TextIO* self, PyObject* buffer, PyObject* encoding, PyObject* errors, PyObject* newline, bool line_buffering,
                  bool write_through) {
   self->ok = self->detached = false;
@@ -144,7 +150,7 @@ Status text_init(TextIO* self, PyObject* buffer, PyObject* encoding, PyObject* e
   self->has_pending = false;
   self->bytes_per_char = 0.0;
   Ref<> info = TRY(steal(_PyCodec_LookupTextEncoding(codec_text, "codecs.open()")));
-  if (errors != Py_None) TRY(check_codec_names(nullptr, TRY(PyUnicode_AsUTF8(errors))));
+  TRY(check_error_handler(errors));
   set_field(self->encoding, std::move(codec_name));
   set_field(self->errors, errors == Py_None ? borrow(name<"strict">) : borrow(errors));
   self->chunk_size = kDefaultBufferSize;
