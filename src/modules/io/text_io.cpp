@@ -255,7 +255,8 @@ Status append_pending(TextIO* self, const char* data, Py_ssize_t size) {
     self->pending = larger;
     self->pending_capacity = capacity;
   }
-  std::memcpy(self->pending + self->pending_size, data, static_cast<size_t>(size));
+  // Without anything pending an empty text has nowhere to go to.
+  if (size > 0) std::memcpy(self->pending + self->pending_size, data, static_cast<size_t>(size));
   self->pending_size = needed;
   self->has_pending = true;
   return Status::ok;
