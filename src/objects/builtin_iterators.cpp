@@ -8,10 +8,12 @@ namespace gill {
 namespace {
 
 template <class T>
-void dealloc(T* self) {
-  PyObject_GC_UnTrack(as_object(self));
-  T::Fields::clear_all(self);
-  Py_TYPE(self)->tp_free(as_object(self));
+void dealloc(PyObject* self) {
+  PyObject_GC_UnTrack(self);
+  Py_TRASHCAN_BEGIN(self, dealloc<T>)
+  T::Fields::clear(self);
+  Py_TYPE(self)->tp_free(self);
+  Py_TRASHCAN_END
 }
 template <class T>
 Ref<T> make(PyTypeObject* type) {
@@ -33,7 +35,7 @@ constexpr PyTypeObject iterator_type(const char* name, const char* doc, newfunc 
       .ob_base = {{kImmortalCount, &PyType_Type}, 0},
       .tp_name = name,
       .tp_basicsize = sizeof(T),
-      .tp_dealloc = slot<dealloc<T>>,
+      .tp_dealloc = dealloc<T>,
       .tp_getattro = PyObject_GenericGetAttr,
       .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | (subclassable ? Py_TPFLAGS_BASETYPE : 0),
       .tp_doc = doc,

@@ -48,7 +48,7 @@ class DeepChains(unittest.TestCase):
 
     @unittest.skipIf(sys.version.find("Gill") < 0, "the reference overflows its stack")
     def test_beyond_the_reference(self):
-        for link in (lambda x: collections.deque([x]), property, slice, functools.partial(functools.partial, len), operator.itemgetter):
+        for link in (lambda x: enumerate(x or ()), lambda x: filter(None, x or ()), lambda x: collections.deque([x]), property, slice, functools.partial(functools.partial, len), operator.itemgetter):
             self.chain(link)
         with self.assertRaises(RecursionError):
             hash(self.chain(lambda x: (x,)))

@@ -1,4 +1,5 @@
 """The checks that PYTHONMALLOC=debug and -X dev put on the memory functions."""
+import os
 import re
 import subprocess
 import sys
@@ -51,6 +52,7 @@ class MemoryChecks(unittest.TestCase):
         for function in "pymem_malloc_without_gil", "pyobject_malloc_without_gil":
             self.check(function, "_PyMem_DebugMalloc: Python memory allocator called without holding the GIL", PYTHONMALLOC="debug")
 
+    @unittest.skipIf("ASAN_OPTIONS" in os.environ, "blocks come from malloc, and the sanitizer looks after them")
     def test_freed_objects_are_recognized(self):
         for state in "null", "uninitialized", "forbidden_bytes", "freed":
             done = run(f"import _testcapi; _testcapi.check_pyobject_{state}_is_freed()", PYTHONMALLOC="debug")
@@ -64,6 +66,7 @@ class MemoryChecks(unittest.TestCase):
 
 
 class AllocatedBlocks(unittest.TestCase):
+    @unittest.skipIf("ASAN_OPTIONS" in os.environ, "blocks come from malloc, and the sanitizer looks after them")
     def test_blocks_are_counted_one_by_one(self):
         before = sys.getallocatedblocks()
         objects = [object() for _ in range(10000)]

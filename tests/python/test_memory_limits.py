@@ -1,4 +1,5 @@
 """Programs whose address space is limited before or after they start."""
+import os
 import resource
 import subprocess
 import sys
@@ -12,6 +13,7 @@ def set_limit():
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
 
 
+@unittest.skipIf("ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ, "the sanitizer reserves more addresses than the limit")
 class MemoryLimits(unittest.TestCase):
     def run_program(self, program, **options):
         done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120, **options)

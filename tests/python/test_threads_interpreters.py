@@ -1,6 +1,7 @@
 """Sub-interpreters that run at the same time, each in a thread of its own and with threads of its own."""
 import _xxsubinterpreters as interpreters
 import gc
+import os
 import subprocess
 import sys
 import textwrap
@@ -85,6 +86,7 @@ class Interpreters(unittest.TestCase):
         """))
         interpreters.destroy(interpreter)
 
+    @unittest.skipIf("ASAN_OPTIONS" in os.environ, "the sanitizer keeps what is freed")
     def test_memory_comes_back(self):
         def use(count):
             for _ in range(count):
