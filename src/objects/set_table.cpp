@@ -90,10 +90,11 @@ namespace {
 enum class Same { no, yes, changed, error };
 [[gnu::noinline]] Same compare_slowly(PySetObject* set, setentry* entry, PyObject* key) {
   setentry* table = set->table;
+  Py_ssize_t mask = set->mask;
   Ref<> candidate = borrow(entry->key);
   int equal = PyObject_RichCompareBool(candidate.get(), key, Py_EQ);
   if (equal < 0) return Same::error;
-  if (set->table != table || entry->key != candidate.get()) return Same::changed;
+  if (set->table != table || set->mask != mask || entry->key != candidate.get()) return Same::changed;
   return equal ? Same::yes : Same::no;
 }
 inline Same compare(PySetObject* set, setentry* entry, PyObject* key) {
@@ -137,12 +138,14 @@ start:
     // A deleted entry on the way is used again: the last one, as in the reference.
     if (entry->key == set_dummy()) deleted = entry;
   }
-  if (deleted) entry = deleted;
+  // A comparison may have put another key there meanwhile.
+  if (deleted && deleted->key == set_dummy()) entry = deleted;
   else ++set->fill;
+  bool filled = entry != deleted;
   retain(key);
   *entry = {key, hash};
   ++set->used;
-  if (deleted || set->fill * 5 < set->mask * 3) return Status::ok;
+  if (!filled || set->fill * 5 < set->mask * 3) return Status::ok;
   return rebuild(set, set->used > 50000 ? set->used * 2 : set->used * 4);
 }
 

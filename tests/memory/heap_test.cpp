@@ -258,7 +258,9 @@ TEST(WatchedHeap, ReportsUsesOfWhatIsFree) {
       Heap::free(const_cast<char*>(block));
       EXPECT_DEATH(block[0] = 1, "AddressSanitizer");
       if (size <= kLargestClass) EXPECT_DEATH(Heap::free(const_cast<char*>(block)), "AddressSanitizer");
-      EXPECT_NE(own.heap->allocate(kind, size), const_cast<char*>(block));
+      void* next = own.heap->allocate(kind, size);
+      EXPECT_NE(next, const_cast<char*>(block));
+      Heap::free(next);
     }
   }
 }
