@@ -143,20 +143,26 @@ class Signals(unittest.TestCase):
                 while time.monotonic() < stop:
                     time.sleep(0.001)
                     os.kill(os.getpid(), signal.SIGINT)
+            armed = False
+            def interrupt(number, frame):
+                # Once, and only inside the try statement below.
+                global armed
+                if armed:
+                    armed = False
+                    raise KeyboardInterrupt
+            signal.signal(signal.SIGINT, interrupt)
             thread = threading.Thread(target=send)
-            while True:
-                try:
-                    thread.start()
-                    break
-                except KeyboardInterrupt: pass
+            thread.start()
             def use():
                 with lock:
                     for _ in range(20): pass
             while thread.is_alive():
                 try:
+                    armed = True
                     while time.monotonic() < stop + 0.1:
                         use()
                         if lock.locked(): print("left locked"); raise SystemExit
+                    armed = False
                     break
                 except KeyboardInterrupt:
                     caught += 1
