@@ -18,7 +18,7 @@ namespace {
 
 inline constexpr size_t kStretch = 4096;
 inline constexpr size_t kLeastFreed = size_t{4} << 20;
-static_assert(kPageSize / kStretch <= 8, "PageStretches has a bit for each");
+static_assert(kPageSize / kStretch <= 8, "Page::idle and Page::returned have a bit for each");
 
 // Whether slots [first, end) are all free.
 bool all_free(Page* page, size_t first, size_t end) {
