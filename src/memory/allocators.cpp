@@ -69,6 +69,8 @@ struct Allocators {
   PyMemAllocatorEx domains[3] = {kRaw, kHeap, kHeap};
   PyObjectArenaAllocator arena = {};
   CheckedAllocator checked[3] = {};
+  // The object domain's allocator has memory of its own, where the collector could not find objects: collectable ones go past it.
+  bool has_own_memory = false;
   const char* chosen = "pymalloc";  // what PYTHONMALLOC asked for, by its full name
 };
 constinit Allocators g_allocators;
@@ -129,15 +131,20 @@ void* resize_plain_object(void* object, size_t size) {
 bool is_allocating_collectable() { return t_wanted_kind != Kind::plain; }
 
 void* allocate_hooked(Kind kind, size_t size) {
-  t_wanted_kind = kind;
-  void* slot = malloc_in(PYMEM_DOMAIN_OBJ, size);
-  t_wanted_kind = Kind::plain;
-  if (!slot || (g_heap_range.contains(slot) && Page::of(slot)->kind == kind)) return slot;
-  // An allocator that has memory of its own: the collector could not find the object there.
-  free_in(PYMEM_DOMAIN_OBJ, slot);
+  if (!g_allocators.has_own_memory) {
+    t_wanted_kind = kind;
+    void* slot = malloc_in(PYMEM_DOMAIN_OBJ, size);
+    t_wanted_kind = Kind::plain;
+    if (!slot || (g_heap_range.contains(slot) && Page::of(slot)->kind == kind)) return slot;
+    free_in(PYMEM_DOMAIN_OBJ, slot);
+    g_allocators.has_own_memory = true;
+  }
   return t_heap->allocate(kind, size);
 }
-void free_hooked(void* slot) { free_in(PYMEM_DOMAIN_OBJ, slot); }
+void free_hooked(void* slot) {
+  if (g_allocators.has_own_memory) Heap::free(slot);
+  else free_in(PYMEM_DOMAIN_OBJ, slot);
+}
 
 }  // namespace gill
 
@@ -160,6 +167,7 @@ void* PyObject_Calloc(size_t count, size_t size) { return calloc_in(PYMEM_DOMAIN
 void* PyObject_Realloc(void* p, size_t size) { return realloc_in(PYMEM_DOMAIN_OBJ, p, size); }
 void PyObject_Free(void* p) {
   // Extensions free objects of any kind with this: a prefix is not theirs to know.
+  if (g_allocators_replaced && g_heap_range.contains(p) && Page::of(p)->kind != Kind::plain) [[unlikely]] return free_hooked(slot_of(p));
   free_or(PYMEM_DOMAIN_OBJ, slot_of(p));
 }
 
@@ -169,6 +177,7 @@ void PyMem_GetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* out) {
 void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* allocator) {
   if (domain > PYMEM_DOMAIN_OBJ) return;
   g_allocators.domains[domain] = *allocator;
+  if (g_allocators.domains[PYMEM_DOMAIN_OBJ].malloc == heap_malloc) g_allocators.has_own_memory = false;
   g_allocators_replaced = g_allocators.domains[PYMEM_DOMAIN_MEM].malloc != heap_malloc || g_allocators.domains[PYMEM_DOMAIN_OBJ].malloc != heap_malloc;
 }
 [[gnu::visibility("default")]] int _PyMem_SetDefaultAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* old) {

@@ -1,7 +1,7 @@
 // How allocators that PyMem_SetAllocator put in place see objects that must come from collectable pages.
 //
 // The allocator of the object domain is asked for the block, and when it passes the request on to the one it replaced, that one takes
-// from the right page. A block from elsewhere is given back, and the heap used directly.
+// from the right page. A block from elsewhere is given back, and the heap used directly from then on.
 #pragma once
 
 #include "memory/heap.h"
