@@ -9,11 +9,11 @@ const char* plural(Py_ssize_t n) { return n == 1 ? "" : "s"; }
 
 // The wording for callables that take no keyword at all.
 Failure wrong_positional_count(const Signature& signature, Py_ssize_t given) {
-  int least = signature.required_positional();
-  int most = signature.positional();
+  int least = signature.required_positional;
+  int most = signature.positional;
   bool few = given < least;
   int bound = few ? least : most;
-  bool exact = least == most && !signature.has_var_positional();
+  bool exact = least == most && !signature.has_var_positional;
   const char* how = exact ? "" : few ? "at least " : "at most ";
   if (signature.parsed) {
     return raise(PyExc_TypeError, "%s() takes %s%d argument%s (%zd given)", CString(signature.name).text, exact ? "exactly " : how, bound,
@@ -32,7 +32,7 @@ int parameter_named(const Signature& signature, PyObject* keyword) {
   }
   std::string_view wanted(text, static_cast<size_t>(length));
   for (int i = 0; i < signature.count; ++i) {
-    const Parameter& p = signature.parameters[i];
+    const ParameterHead& p = signature.parameters[i];
     bool by_name = p.kind == ParameterKind::positional_or_keyword || p.kind == ParameterKind::keyword_only;
     if (by_name && p.name == wanted) return i;
   }
@@ -41,8 +41,8 @@ int parameter_named(const Signature& signature, PyObject* keyword) {
 
 Failure too_many(const Signature& signature, Py_ssize_t positional_given, Py_ssize_t named_given) {
   CString name(signature.name);
-  int positional = signature.positional();
-  int all = positional + signature.count_of(ParameterKind::keyword_only);
+  int positional = signature.positional;
+  int all = positional + signature.keyword_only;
   if (positional_given + named_given > all) {
     PyErr_Format(PyExc_TypeError, "%s() takes at most %d %sargument%s (%zd given)", name.text, all, positional_given == 0 ? "keyword " : "",
                  plural(all), positional_given + named_given);
@@ -50,7 +50,7 @@ Failure too_many(const Signature& signature, Py_ssize_t positional_given, Py_ssi
     PyErr_Format(PyExc_TypeError, "%s() takes no positional arguments", name.text);
   } else {
     PyErr_Format(PyExc_TypeError, "%s() takes %s %d positional argument%s (%zd given)", name.text,
-                 signature.required_positional() == positional ? "exactly" : "at most", positional, plural(positional),
+                 signature.required_positional == positional ? "exactly" : "at most", positional, plural(positional),
                  positional_given);
   }
   return failure;
@@ -61,18 +61,17 @@ Failure too_many(const Signature& signature, Py_ssize_t positional_given, Py_ssi
 Status bind_arguments(const Signature& signature, PyObject* const* args, Py_ssize_t positional_given, PyObject* kwnames,
                       PyObject** slots, Args* rest, Ref<>* extra) {
   Py_ssize_t named_given = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
-  int positional = signature.positional();
-  CString name(signature.name);
-  if (!signature.takes_keywords()) {
-    if (named_given) return raise(PyExc_TypeError, "%s() takes no keyword arguments", name.text);
-    if (positional_given < signature.required_positional() ||
-        (positional_given > positional && !signature.has_var_positional())) {
+  int positional = signature.positional;
+  if (!signature.takes_keywords) {
+    if (named_given) return raise(PyExc_TypeError, "%s() takes no keyword arguments", CString(signature.name).text);
+    if (positional_given < signature.required_positional ||
+        (positional_given > positional && !signature.has_var_positional)) {
       return wrong_positional_count(signature, positional_given);
     }
   } else {
-    bool over = positional_given > positional && !signature.has_var_positional();
-    int all = positional + signature.count_of(ParameterKind::keyword_only);
-    if (over || (positional_given + named_given > all && !signature.has_var_positional() && !signature.has_var_keyword())) {
+    bool over = positional_given > positional && !signature.has_var_positional;
+    int all = positional + signature.keyword_only;
+    if (over || (positional_given + named_given > all && !signature.has_var_positional && !signature.has_var_keyword)) {
       return too_many(signature, positional_given, named_given);
     }
   }
@@ -89,7 +88,7 @@ Status bind_arguments(const Signature& signature, PyObject* const* args, Py_ssiz
     if (!PyUnicode_Check(keyword)) return raise(PyExc_TypeError, "keywords must be strings");
     int index = parameter_named(signature, keyword);
     if (index < 0) {
-      if (signature.has_var_keyword()) {
+      if (signature.has_var_keyword) {
         if (!*extra) *extra = TRY(steal(PyDict_New()));
         TRY(status_of(PyDict_SetItem(extra->get(), keyword, value)));
       } else if (!unknown) {
@@ -104,24 +103,24 @@ Status bind_arguments(const Signature& signature, PyObject* const* args, Py_ssiz
   }
 
   for (int i = 0; i < signature.count; ++i) {
-    const Parameter& p = signature.parameters[i];
+    const ParameterHead& p = signature.parameters[i];
     bool has_slot = p.kind != ParameterKind::var_positional && p.kind != ParameterKind::var_keyword;
     if (!has_slot || slots[i] || p.default_kind != DefaultKind::required) continue;
     if (p.kind == ParameterKind::positional_only) {
       int least = 0;
-      for (int j = 0; j < signature.positional_only(); ++j) {
+      for (int j = 0; j < signature.positional_only; ++j) {
         least += signature.parameters[j].default_kind == DefaultKind::required;
       }
-      return raise(PyExc_TypeError, "%s() takes %s %d positional argument%s (%zd given)", name.text,
+      return raise(PyExc_TypeError, "%s() takes %s %d positional argument%s (%zd given)", CString(signature.name).text,
                    least < positional ? "at least" : "exactly", least, plural(least), positional_given);
     }
-    return raise(PyExc_TypeError, "%s() missing required argument '%s' (pos %d)", name.text,
+    return raise(PyExc_TypeError, "%s() missing required argument '%s' (pos %d)", CString(signature.name).text,
                  CString(p.name).text, i + 1);
   }
   if (repeated) {
-    return raise(PyExc_TypeError, "argument for %s() given by name ('%U') and position (%d)", name.text, repeated, repeated_index + 1);
+    return raise(PyExc_TypeError, "argument for %s() given by name ('%U') and position (%d)", CString(signature.name).text, repeated, repeated_index + 1);
   }
-  if (unknown) return raise(PyExc_TypeError, "'%S' is an invalid keyword argument for %s()", unknown, name.text);
+  if (unknown) return raise(PyExc_TypeError, "'%S' is an invalid keyword argument for %s()", unknown, CString(signature.name).text);
   return Status::ok;
 }
 

@@ -74,7 +74,7 @@ struct Bound {
 
   template <int I>
   static Status store(PyObject* given, Type<I>& out, const Args& rest, const Ref<>& extra) {
-    constexpr Parameter parameter = signature.parameters[I];
+    constexpr Parameter parameter = parsed_signature_of<S>.parameters[I];
     if constexpr (parameter.kind == ParameterKind::var_positional) {
       static_assert(std::same_as<Type<I>, Args>);
       out = rest;
@@ -103,14 +103,14 @@ struct Bound {
     Args rest;
     Ref<> extra;
     // Arguments that are all given by position stand where their slots are.
-    constexpr bool simple = !signature.has_var_positional() && !signature.has_var_keyword() && !signature.requires_keywords();
-    constexpr bool spread = !signature.takes_keywords() && signature.has_var_positional();
-    if (spread && !kwnames && positional >= signature.required_positional()) {
+    constexpr bool simple = !signature.has_var_positional && !signature.has_var_keyword && !signature.requires_keywords;
+    constexpr bool spread = !signature.takes_keywords && signature.has_var_positional;
+    if (spread && !kwnames && positional >= signature.required_positional) {
       // `*rest` is the last parameter.
       constexpr Py_ssize_t before = signature.count - 1;
       for (int i = 0; i < signature.count; ++i) slots[i] = i < before && i < positional ? args[i] : nullptr;
       if (positional > before) rest = {args + before, positional - before};
-    } else if (simple && !kwnames && positional >= signature.required_positional() && positional <= signature.positional()) [[likely]] {
+    } else if (simple && !kwnames && positional >= signature.required_positional && positional <= signature.positional) [[likely]] {
       for (int i = 0; i < signature.count; ++i) slots[i] = i < positional ? args[i] : nullptr;
     } else {
       TRY(bind_arguments(signature, args, positional, kwnames, slots, &rest, &extra));
@@ -134,13 +134,13 @@ struct Bound {
   }
   // tp_new. A subclass that overrides __init__ may take keywords that we know nothing of.
   static PyObject* construct(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-    if constexpr (!signature.takes_keywords()) {
+    if constexpr (!signature.takes_keywords) {
       if (kwargs && overrides(type, &PyTypeObject::tp_init)) kwargs = nullptr;
     }
     return ternary(as_object(type), args, kwargs);
   }
   static int initialize(PyObject* self, PyObject* args, PyObject* kwargs) {
-    if constexpr (!signature.takes_keywords()) {
+    if constexpr (!signature.takes_keywords) {
       if (kwargs && overrides(Py_TYPE(self), &PyTypeObject::tp_new)) kwargs = nullptr;
     }
     return static_cast<int>(with_vectorcall_form(args, kwargs, [&](PyObject* const* a, Py_ssize_t n, PyObject* names) {
@@ -166,7 +166,7 @@ struct Bound {
                          signature.parameters[0].default_kind == DefaultKind::required) {
       result.ml_meth = one_argument;
       result.ml_flags = METH_O | extra_flags;
-    } else if constexpr (signature.takes_keywords()) {
+    } else if constexpr (signature.takes_keywords) {
       result.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&fast_keywords));
       result.ml_flags = METH_FASTCALL | METH_KEYWORDS | extra_flags;
     } else {

@@ -4,9 +4,9 @@ namespace gill {
 
 Failure wrong_type(const ArgumentPlace& place, const char* expected, PyObject* got) {
   const Signature& signature = place.signature;
-  const Parameter& parameter = signature.parameters[place.index];
+  const ParameterHead& parameter = signature.parameters[place.index];
   const char* got_text = got == Py_None ? "None" : Py_TYPE(got)->tp_name;
-  bool alone = signature.count == 1 && !signature.takes_keywords();
+  bool alone = signature.count == 1 && !signature.takes_keywords;
   if (parameter.kind == ParameterKind::positional_only) {
     if (alone) {
       PyErr_Format(PyExc_TypeError, "%s() argument must be %.50s, not %.50s", CString(signature.name).text, expected, got_text);

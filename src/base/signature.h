@@ -19,10 +19,14 @@ enum class ParameterKind : uint8_t { positional_only, positional_or_keyword, var
 // (`<unrepresentable>`, `NULL`): an object parameter is then a null pointer.
 enum class DefaultKind : uint8_t { required, none, boolean, integer, real, text, null };
 
-struct Parameter {
+// What the binder reads of a parameter at run time.
+struct ParameterHead {
   std::string_view name;
   ParameterKind kind = ParameterKind::positional_or_keyword;
   DefaultKind default_kind = DefaultKind::required;
+};
+
+struct Parameter : ParameterHead {
   int64_t integer = 0;    // boolean and integer defaults
   double real = 0;        // real defaults
   std::string_view text;  // text defaults, without the quotes
@@ -36,43 +40,21 @@ struct CString {
   }
 };
 
-inline constexpr int kMaxParameters = 24;
-
+// A signature as the binder wants it. The default values are not here: the code that stores a missing argument has its own in it.
 struct Signature {
   std::string_view name;
-  bool has_receiver = false;
+  const ParameterHead* parameters = nullptr;
   bool parsed = false;  // errors are worded as PyArg_ParseTuple does
-  int count = 0;  // parameters, without the receiver
-  std::array<Parameter, kMaxParameters> parameters{};
-
-  constexpr int count_of(ParameterKind kind) const {
-    int n = 0;
-    for (int i = 0; i < count; ++i) n += parameters[i].kind == kind;
-    return n;
-  }
-  // Parameters that may be given by position, and how many of them have no default.
-  constexpr int positional() const {
-    return count_of(ParameterKind::positional_only) + count_of(ParameterKind::positional_or_keyword);
-  }
-  constexpr int required_positional() const {
-    int n = 0;
-    for (int i = 0; i < count; ++i) {
-      n += parameters[i].kind <= ParameterKind::positional_or_keyword && parameters[i].default_kind == DefaultKind::required;
-    }
-    return n;
-  }
-  constexpr bool requires_keywords() const {
-    for (int i = 0; i < count; ++i) {
-      if (parameters[i].kind == ParameterKind::keyword_only && parameters[i].default_kind == DefaultKind::required) return true;
-    }
-    return false;
-  }
-  constexpr int positional_only() const { return count_of(ParameterKind::positional_only); }
-  constexpr bool has_var_positional() const { return count_of(ParameterKind::var_positional) != 0; }
-  constexpr bool has_var_keyword() const { return count_of(ParameterKind::var_keyword) != 0; }
-  constexpr bool takes_keywords() const {
-    return has_var_keyword() || count_of(ParameterKind::positional_or_keyword) + count_of(ParameterKind::keyword_only) != 0;
-  }
+  bool has_var_positional = false;
+  bool has_var_keyword = false;
+  bool takes_keywords = false;
+  bool requires_keywords = false;
+  // Numbers of parameters, without the receiver.
+  uint8_t count = 0;
+  uint8_t positional_only = 0;
+  uint8_t positional = 0;           // that may be given by position
+  uint8_t required_positional = 0;  // of those, without a default
+  uint8_t keyword_only = 0;
 };
 
 namespace detail {
@@ -120,8 +102,16 @@ constexpr void read_default(Parameter& parameter, std::string_view text) {
 
 }  // namespace detail
 
-constexpr Signature parse_signature(std::string_view text) {
-  Signature result;
+inline constexpr int kMaxParameters = 24;
+
+struct ParsedSignature {
+  std::string_view name;
+  int count = 0;
+  std::array<Parameter, kMaxParameters> parameters{};
+};
+
+constexpr ParsedSignature parse_signature(std::string_view text) {
+  ParsedSignature result;
   size_t open = text.find('(');
   result.name = text.substr(0, open);
   std::string_view rest = text.substr(open + 1, text.rfind(')') - open - 1);
@@ -148,7 +138,7 @@ constexpr Signature parse_signature(std::string_view text) {
     std::string_view item = detail::trim(rest.substr(0, end));
     rest.remove_prefix(end < rest.size() ? end + 1 : end);
     if (item.front() == '$') {
-      result.has_receiver = true;
+      // The receiver is not a parameter.
     } else if (item == "/") {
       for (int i = 0; i < result.count; ++i) result.parameters[i].kind = ParameterKind::positional_only;
     } else if (item == "*") {
@@ -176,10 +166,40 @@ constexpr Signature parse_signature(std::string_view text) {
 // A callable from before Argument Clinic words its errors as PyArg_ParseTuple does.
 enum class Wording : uint8_t { clinic, parsed };
 
+// These stay in the compiler: with the defaults, and room for any number of parameters, they would be most of the binary's constants.
+template <FixedString S>
+inline constexpr ParsedSignature parsed_signature_of = parse_signature(S.view());
+
+template <FixedString S>
+inline constexpr auto parameter_heads_of = [] {
+  std::array<ParameterHead, parsed_signature_of<S>.count + 1> heads;
+  std::copy_n(parsed_signature_of<S>.parameters.begin(), parsed_signature_of<S>.count, heads.begin());
+  return heads;
+}();
+
 template <FixedString S, Wording W = Wording::clinic>
 inline constexpr Signature signature_of = [] {
-  Signature result = parse_signature(S.view());
-  result.parsed = W == Wording::parsed;
+  constexpr const ParsedSignature& parsed = parsed_signature_of<S>;
+  Signature result{.name = parsed.name, .parameters = parameter_heads_of<S>.data(), .parsed = W == Wording::parsed};
+  result.count = parsed.count;
+  for (int i = 0; i < parsed.count; ++i) {
+    const Parameter& parameter = parsed.parameters[i];
+    bool required = parameter.default_kind == DefaultKind::required;
+    switch (parameter.kind) {
+      case ParameterKind::positional_only: ++result.positional_only; [[fallthrough]];
+      case ParameterKind::positional_or_keyword:
+        ++result.positional;
+        result.required_positional += required;
+        break;
+      case ParameterKind::keyword_only:
+        ++result.keyword_only;
+        result.requires_keywords |= required;
+        break;
+      case ParameterKind::var_positional: result.has_var_positional = true; break;
+      case ParameterKind::var_keyword: result.has_var_keyword = true; break;
+    }
+  }
+  result.takes_keywords = result.has_var_keyword || result.keyword_only != 0 || result.positional_only != result.positional;
   return result;
 }();
 
