@@ -6,6 +6,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "modules/module_state.h"
 #include "objects/object.h"
 
 namespace gill {
@@ -279,15 +280,7 @@ int execute(PyObject* module) {
   return state_of(module)->data_type ? 0 : -1;
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  Py_VISIT(state_of(module)->data_type);
-  return 0;
-}
-int clear(PyObject* module) {
-  clear_field(state_of(module)->data_type);
-  return 0;
-}
-void free_module(void* module) { clear(static_cast<PyObject*>(module)); }
+using Owned = ModuleFields<&State::data_type>;
 
 const PyModuleDef_Slot kSlots[] = {{Py_mod_exec, (void*)execute}, {0, nullptr}};
 
@@ -298,9 +291,9 @@ PyModuleDef definition = {
     .m_size = sizeof(State),
     .m_methods = table(kMethods),
     .m_slots = table(kSlots),
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = free_module,
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "modules/module_state.h"
 
 extern "C" {
 PyObject* _Py_GetLocaleEncodingObject(void);
@@ -219,19 +220,11 @@ int execute(PyObject* module) {
   state->error = TRY(PyErr_NewException("locale.Error", nullptr, nullptr));
   return PyModule_AddObjectRef(module, "Error", state->error);
 }
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  Py_VISIT(state_of(module)->error);
-  return 0;
-}
-int clear(PyObject* module) {
-  Py_CLEAR(state_of(module)->error);
-  return 0;
-}
-void free_module(void* module) { clear(static_cast<PyObject*>(module)); }
+using Owned = ModuleFields<&State::error>;
 
 const PyModuleDef_Slot kSlots[] = {{Py_mod_exec, reinterpret_cast<void*>(&execute)}, {0, nullptr}};
 PyModuleDef kModule = {PyModuleDef_HEAD_INIT, "_locale", "Support for POSIX locales.", sizeof(State), table(kMethods), table(kSlots),
-                       traverse,              clear,     free_module};
+                       Owned::traverse, Owned::clear, Owned::free};
 
 }  // namespace
 }  // namespace gill

@@ -12,6 +12,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "modules/module_state.h"
 #include "modules/signal_module.h"
 #include "runtime/runtime.h"
 
@@ -249,17 +250,7 @@ int execute(PyObject* module) {
   return 0;
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  Py_VISIT(signal_module_state(module)->timer_error);
-  Py_VISIT(signal_module_state(module)->information_type);
-  return 0;
-}
-int clear(PyObject* module) {
-  clear_field(signal_module_state(module)->timer_error);
-  clear_field(signal_module_state(module)->information_type);
-  return 0;
-}
-void free_module(void* module) { clear(static_cast<PyObject*>(module)); }
+using Owned = ModuleFields<&SignalModuleState::timer_error, &SignalModuleState::information_type>;
 
 const PyModuleDef_Slot kSlots[] = {{Py_mod_exec, (void*)execute}, {0, nullptr}};
 
@@ -272,9 +263,9 @@ PyModuleDef definition = {
     .m_size = sizeof(SignalModuleState),
     .m_methods = table(kMethods),
     .m_slots = table(kSlots),
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = free_module,
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 }  // namespace

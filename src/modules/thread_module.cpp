@@ -8,6 +8,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "modules/module_state.h"
 #include "objects/object.h"
 #include "runtime/runtime.h"
 
@@ -231,25 +232,8 @@ int execute(PyObject* module) {
   return PyModule_AddObjectRef(module, "TIMEOUT_MAX", limit.get());
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  ThreadModuleState* state = thread_module_state(module);
-  Py_VISIT(state->lock_type);
-  Py_VISIT(state->rlock_type);
-  Py_VISIT(state->local_type);
-  Py_VISIT(state->local_registry_type);
-  Py_VISIT(state->excepthook_args_type);
-  return 0;
-}
-int clear(PyObject* module) {
-  ThreadModuleState* state = thread_module_state(module);
-  clear_field(state->lock_type);
-  clear_field(state->rlock_type);
-  clear_field(state->local_type);
-  clear_field(state->local_registry_type);
-  clear_field(state->excepthook_args_type);
-  return 0;
-}
-void free_module(void* module) { clear(static_cast<PyObject*>(module)); }
+using Owned = ModuleFields<&ThreadModuleState::lock_type, &ThreadModuleState::rlock_type, &ThreadModuleState::local_type,
+                           &ThreadModuleState::local_registry_type, &ThreadModuleState::excepthook_args_type>;
 
 const PyModuleDef_Slot kSlots[] = {{Py_mod_exec, (void*)execute}, {0, nullptr}};
 
@@ -260,9 +244,9 @@ PyModuleDef definition = {
     .m_size = sizeof(ThreadModuleState),
     .m_methods = table(kMethods),
     .m_slots = table(kSlots),
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = free_module,
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 }  // namespace

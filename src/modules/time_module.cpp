@@ -9,6 +9,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "modules/module_state.h"
 
 extern "C" PyObject* _PyNamespace_New(PyObject* fields);
 
@@ -210,15 +211,7 @@ int execute(PyObject* module) {
   return 0;
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  Py_VISIT(time_module_state(module)->struct_time);
-  return 0;
-}
-int clear(PyObject* module) {
-  clear_field(time_module_state(module)->struct_time);
-  return 0;
-}
-void free_module(void* module) { clear(static_cast<PyObject*>(module)); }
+using Owned = ModuleFields<&TimeModuleState::struct_time>;
 
 const PyModuleDef_Slot kSlots[] = {{Py_mod_exec, (void*)execute}, {0, nullptr}};
 
@@ -231,9 +224,9 @@ PyModuleDef definition = {
     .m_size = sizeof(TimeModuleState),
     .m_methods = table(kMethods),
     .m_slots = table(kSlots),
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = free_module,
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 // A callable offers one or both of two conventions: "vectorcall" (arguments in a C array, names of keyword arguments in a
 // tuple) and tp_call (a tuple and a dict). PyObject_Vectorcall is the centre: everything that has its arguments on the
 // C stack goes through it, and it packs a tuple only for callables that know nothing better.
+#include <algorithm>
 #include <cstdarg>
 
 #include "base/arguments.h"
@@ -51,6 +52,30 @@ PyObject* call_slot(PyObject* callable, ternaryfunc function, PyObject* args, Py
   PyObject* result = function(callable, args, kwargs);
   leave_recursive_call();
   return _Py_CheckFunctionResult(PyThreadState_Get(), callable, result, nullptr);
+}
+
+// Calls `function` with keywords that are in a dictionary of at least one.
+PyObject* call_with_dictionary(vectorcallfunc function, PyObject* callable, PyObject* const* args, Py_ssize_t count, PyObject* kwargs) {
+  Py_ssize_t named = PyDict_GET_SIZE(kwargs);
+  // One word in front, so that bound methods find room for self.
+  ArgumentArray all(count + named + 1);
+  if (!all) return nullptr;
+  Ref<> names = steal(PyTuple_New(named));
+  if (!names) return nullptr;
+  PyObject** items = all.items() + 1;
+  std::copy_n(args, count, items);
+  PyObject *key, *value, *result = nullptr;
+  Py_ssize_t position = 0, at = 0;
+  bool strings = true;
+  while (at < named && PyDict_Next(kwargs, &position, &key, &value)) {
+    strings &= PyUnicode_Check(key);
+    PyTuple_SET_ITEM(names.get(), at, borrow(key).release());
+    items[count + at++] = borrow(value).release();
+  }
+  if (strings) result = function(callable, items, static_cast<size_t>(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, names.get());
+  else PyErr_SetString(PyExc_TypeError, "keywords must be strings");
+  for (Py_ssize_t i = 0; i < at; ++i) release(items[count + i]);
+  return result;
 }
 
 }  // namespace
@@ -116,34 +141,8 @@ PyObject* _PyObject_FastCall(PyObject* callable, PyObject* const* args, Py_ssize
   Py_ssize_t count = PyVectorcall_NARGS(nargsf);
   vectorcallfunc function = vectorcall_of(callable);
   if (!function) return _PyObject_MakeTpCall(thread, callable, args, count, kwargs);
-  PyObject* result;
-  Py_ssize_t named = kwargs ? PyDict_GET_SIZE(kwargs) : 0;
-  if (named == 0) {
-    result = function(callable, args, nargsf, nullptr);
-  } else {
-    // One word in front, so that bound methods find room for self.
-    ArgumentArray all(count + named + 1);
-    if (!all) return nullptr;
-    Ref<> names = steal(PyTuple_New(named));
-    if (!names) return nullptr;
-    PyObject** items = all.items() + 1;
-    for (Py_ssize_t i = 0; i < count; ++i) items[i] = args[i];
-    PyObject *key, *value;
-    Py_ssize_t position = 0, at = 0;
-    bool strings = true;
-    while (at < named && PyDict_Next(kwargs, &position, &key, &value)) {
-      strings &= PyUnicode_Check(key);
-      PyTuple_SET_ITEM(names.get(), at, borrow(key).release());
-      items[count + at++] = borrow(value).release();
-    }
-    if (strings) {
-      result = function(callable, items, static_cast<size_t>(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, names.get());
-    } else {
-      PyErr_SetString(PyExc_TypeError, "keywords must be strings");
-      result = nullptr;
-    }
-    for (Py_ssize_t i = 0; i < at; ++i) release(items[count + i]);
-  }
+  bool named = kwargs && PyDict_GET_SIZE(kwargs) != 0;
+  PyObject* result = named ? call_with_dictionary(function, callable, args, count, kwargs) : function(callable, args, nargsf, nullptr);
   return _Py_CheckFunctionResult(current_thread(), callable, result, nullptr);
 }
 
@@ -159,34 +158,11 @@ PyObject* PyVectorcall_Call(PyObject* callable, PyObject* args, PyObject* kwargs
   }
   auto function = *reinterpret_cast<vectorcallfunc*>(reinterpret_cast<char*>(callable) + type->tp_vectorcall_offset);
   if (!function) return raise(PyExc_TypeError, "'%.200s' object does not support vectorcall", type->tp_name);
+  PyObject* const* items = &PyTuple_GET_ITEM(args, 0);
   Py_ssize_t count = PyTuple_GET_SIZE(args);
-  PyObject* result;
-  if (!kwargs || PyDict_GET_SIZE(kwargs) == 0) {
-    result = function(callable, &PyTuple_GET_ITEM(args, 0), static_cast<size_t>(count), nullptr);
-    return _Py_CheckFunctionResult(current_thread(), callable, result, nullptr);
-  }
-  Py_ssize_t named = PyDict_GET_SIZE(kwargs);
-  ArgumentArray all(count + named + 1);
-  if (!all) return nullptr;
-  Ref<> names = steal(PyTuple_New(named));
-  if (!names) return nullptr;
-  PyObject** items = all.items() + 1;
-  for (Py_ssize_t i = 0; i < count; ++i) items[i] = PyTuple_GET_ITEM(args, i);
-  PyObject *key, *value;
-  Py_ssize_t position = 0, at = 0;
-  bool strings = true;
-  while (at < named && PyDict_Next(kwargs, &position, &key, &value)) {
-    strings &= PyUnicode_Check(key);
-    PyTuple_SET_ITEM(names.get(), at, borrow(key).release());
-    items[count + at++] = borrow(value).release();
-  }
-  if (strings) {
-    result = function(callable, items, static_cast<size_t>(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, names.get());
-  } else {
-    PyErr_SetString(PyExc_TypeError, "keywords must be strings");
-    result = nullptr;
-  }
-  for (Py_ssize_t i = 0; i < at; ++i) release(items[count + i]);
+  bool named = kwargs && PyDict_GET_SIZE(kwargs) != 0;
+  PyObject* result = named ? call_with_dictionary(function, callable, items, count, kwargs)
+                           : function(callable, items, static_cast<size_t>(count), nullptr);
   return _Py_CheckFunctionResult(current_thread(), callable, result, nullptr);
 }
 

@@ -174,12 +174,13 @@ void PyUnicode_InternInPlace(PyObject** place) {
   release(s);
 }
 
-void PyUnicode_InternImmortal(PyObject** place) {
+static void intern_forever(PyObject** place) {
   PyUnicode_InternInPlace(place);
   if (!*place || !PyUnicode_CHECK_INTERNED(*place)) return;
   str_head(*place)->state.interned = SSTATE_INTERNED_IMMORTAL;
   make_immortal(*place);
 }
+void PyUnicode_InternImmortal(PyObject** place) { intern_forever(place); }
 
 PyObject* PyUnicode_InternFromString(const char* text) {
   PyObject* s = PyUnicode_FromString(text);
@@ -195,7 +196,7 @@ PyObject* _PyUnicode_FromId(_Py_Identifier* id) {
     if (PyObject* known = state->identifiers[id->index]) return known;
   }
   PyObject* text = PyUnicode_FromString(id->string);
-  if (text) PyUnicode_InternImmortal(&text);
+  if (text) intern_forever(&text);
   if (!text || remember_identifier(state, id, text) != Status::ok) return nullptr;
   return text;
 }

@@ -140,15 +140,14 @@ Expr* Parser::group() {
   return nullptr;
 }
 
-Expr* Parser::generator() {
+template <class Node>
+Expr* Parser::enclosed_comprehension(T open, T close, Expr* (Parser::*element_rule)()) {
   int mark = mark_;
-  const Token* start = accept(T::left_paren);
+  const Token* start = accept(open);
   if (!start) return nullptr;
-  Expr* element = plain_or_assignment_expression();
+  Expr* element = (this->*element_rule)();
   ComprehensionList clauses{};
-  if (element && comprehension_clauses(clauses) && accept(T::right_paren)) {
-    return comprehension_of<GeneratorExp>(start, element, clauses);
-  }
+  if (element && comprehension_clauses(clauses) && accept(close)) return comprehension_of<Node>(start, element, clauses);
   if (failed_) return nullptr;
   reset(mark);
   if (diagnose_) {
@@ -156,6 +155,10 @@ Expr* Parser::generator() {
     if (!failed_) reset(mark);
   }
   return nullptr;
+}
+
+Expr* Parser::generator() {
+  return enclosed_comprehension<GeneratorExp>(T::left_paren, T::right_paren, &Parser::plain_or_assignment_expression);
 }
 
 Expr* Parser::bracketed() {
@@ -204,21 +207,7 @@ Expr* Parser::list() {
 }
 
 Expr* Parser::list_comprehension() {
-  int mark = mark_;
-  const Token* start = accept(T::left_bracket);
-  if (!start) return nullptr;
-  Expr* element = named_expression();
-  ComprehensionList clauses{};
-  if (element && comprehension_clauses(clauses) && accept(T::right_bracket)) {
-    return comprehension_of<ListComp>(start, element, clauses);
-  }
-  if (failed_) return nullptr;
-  reset(mark);
-  if (diagnose_) {
-    invalid_comprehension();
-    if (!failed_) reset(mark);
-  }
-  return nullptr;
+  return enclosed_comprehension<ListComp>(T::left_bracket, T::right_bracket, &Parser::named_expression);
 }
 
 KeyValue* Parser::key_value(bool double_starred) {

@@ -169,7 +169,7 @@ Expr* Parser::star_atom() {
     if (first && accept(T::right_paren)) return first;
     if (failed_) return nullptr;
     ExprList elements{};
-    if ((!starred && !first || star_targets_sequence(elements, true, first)) && accept(T::right_paren)) {
+    if (((!starred && !first) || star_targets_sequence(elements, true, first)) && accept(T::right_paren)) {
       auto* e = make<Tuple>(start);
       if (!e) return nullptr;
       e->elts = elements;

@@ -285,6 +285,9 @@ class Parser {
   Expr* parenthesized();
   Expr* tuple();
   Expr* group();
+  // A comprehension from its bracket on, or null with the tokens given back.
+  template <class Node>
+  Expr* enclosed_comprehension(T open, T close, Expr* (Parser::*element_rule)());
   Expr* generator();
   Expr* bracketed();
   Expr* list();

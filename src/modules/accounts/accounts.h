@@ -5,6 +5,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "modules/module_state.h"
 #include "modules/system_call.h"
 
 extern "C" {
@@ -28,15 +29,21 @@ inline Status add_entry_type(PyObject* module, const PyStructSequence_Field* fie
   return status_of(PyModule_AddType(module, state_of(module)->entry_type));
 }
 
-inline int traverse(PyObject* module, visitproc visit, void* arg) {
-  Py_VISIT(state_of(module)->entry_type);
-  return 0;
+using Owned = ModuleFields<&State::entry_type>;
+
+constexpr PyModuleDef module_definition(const char* name, const char* doc, const PyMethodDef* methods, const PyModuleDef_Slot* slots) {
+  return {
+      .m_base = PyModuleDef_HEAD_INIT,
+      .m_name = name,
+      .m_doc = doc,
+      .m_size = sizeof(State),
+      .m_methods = const_cast<PyMethodDef*>(methods),
+      .m_slots = const_cast<PyModuleDef_Slot*>(slots),
+      .m_traverse = Owned::traverse,
+      .m_clear = Owned::clear,
+      .m_free = Owned::free,
+  };
 }
-inline int clear(PyObject* module) {
-  clear_field(state_of(module)->entry_type);
-  return 0;
-}
-inline void free_module(void* module) { clear(static_cast<PyObject*>(module)); }
 
 // Fills an entry from the left to the right; the first failure wins.
 class Entry {
@@ -84,6 +91,22 @@ Ref<> look_up(F call, U use) {
   Ref<> result = use();
   PyMem_RawFree(buffer);
   return result;
+}
+
+// The list of what `make(module, entry)` makes of each entry that `next` reads between `open` and `close`.
+template <class E>
+Ref<> all_entries(PyObject* module, void (*open)(), E* (*next)(), void (*close)(), Ref<> (*make)(PyObject*, const E&)) {
+  Ref<> list = TRY(steal(PyList_New(0)));
+  open();
+  struct End {
+    void (*close)();
+    ~End() { close(); }
+  } end{close};
+  while (const E* each = next()) {
+    Ref<> entry = TRY(make(module, *each));
+    TRY(status_of(PyList_Append(list.get(), entry.get())));
+  }
+  return list;
 }
 
 }  // namespace gill::accounts

@@ -40,18 +40,7 @@ Ref<> grp_getgrnam(PyObject* module, PyUnicodeObject* wanted) {
                  });
 }
 
-Ref<> grp_getgrall(PyObject* module) {
-  Ref<> list = TRY(steal(PyList_New(0)));
-  ::setgrent();
-  struct End {
-    ~End() { ::endgrent(); }
-  } end;
-  while (const group* each = ::getgrent()) {
-    Ref<> entry = TRY(make_entry(module, *each));
-    TRY(status_of(PyList_Append(list.get(), entry.get())));
-  }
-  return list;
-}
+Ref<> grp_getgrall(PyObject* module) { return all_entries(module, ::setgrent, ::getgrent, ::endgrent, make_entry); }
 
 const PyMethodDef kMethods[] = {
     METHOD("getgrgid($module, /, id)", grp_getgrgid, "Return the group database entry for the given numeric group ID.\n\nIf id is not valid, raise KeyError."),
@@ -69,20 +58,13 @@ int execute(PyObject* module) {
 }
 const PyModuleDef_Slot kSlots[] = {{Py_mod_exec, (void*)execute}, {0, nullptr}};
 
-PyModuleDef definition = {
-    .m_base = PyModuleDef_HEAD_INIT,
-    .m_name = "grp",
-    .m_doc = "Access to the Unix group database.\n\nGroup entries are reported as 4-tuples containing the following fields\nfrom the group database, in order:\n\n  gr_name   - name of the group\n"
-             "  gr_passwd - group password (encrypted); often empty\n  gr_gid    - numeric ID of the group\n  gr_mem    - list of members\n\nThe gid is an integer, name and password are strings.  "
-             "(Note that most\nusers are not explicitly listed as members of the groups they are in\naccording to the password database.  Check both databases to get\ncomplete membership "
-             "information.)",
-    .m_size = sizeof(State),
-    .m_methods = table(kMethods),
-    .m_slots = table(kSlots),
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = free_module,
-};
+PyModuleDef definition = module_definition(
+    "grp",
+    "Access to the Unix group database.\n\nGroup entries are reported as 4-tuples containing the following fields\nfrom the group database, in order:\n\n  gr_name   - name of the group\n"
+    "  gr_passwd - group password (encrypted); often empty\n  gr_gid    - numeric ID of the group\n  gr_mem    - list of members\n\nThe gid is an integer, name and password are strings.  "
+    "(Note that most\nusers are not explicitly listed as members of the groups they are in\naccording to the password database.  Check both databases to get\ncomplete membership "
+    "information.)",
+    kMethods, kSlots);
 
 }  // namespace
 }  // namespace gill::accounts

@@ -40,18 +40,7 @@ Ref<> pwd_getpwnam(PyObject* module, PyUnicodeObject* wanted) {
                  });
 }
 
-Ref<> pwd_getpwall(PyObject* module) {
-  Ref<> list = TRY(steal(PyList_New(0)));
-  ::setpwent();
-  struct End {
-    ~End() { ::endpwent(); }
-  } end;
-  while (const passwd* each = ::getpwent()) {
-    Ref<> entry = TRY(make_entry(module, *each));
-    TRY(status_of(PyList_Append(list.get(), entry.get())));
-  }
-  return list;
-}
+Ref<> pwd_getpwall(PyObject* module) { return all_entries(module, ::setpwent, ::getpwent, ::endpwent, make_entry); }
 
 const PyMethodDef kMethods[] = {
     METHOD("getpwuid($module, uidobj, /)", pwd_getpwuid,
@@ -70,19 +59,12 @@ int execute(PyObject* module) {
 }
 const PyModuleDef_Slot kSlots[] = {{Py_mod_exec, (void*)execute}, {0, nullptr}};
 
-PyModuleDef definition = {
-    .m_base = PyModuleDef_HEAD_INIT,
-    .m_name = "pwd",
-    .m_doc = "This module provides access to the Unix password database.\nIt is available on all Unix versions.\n\nPassword database entries are reported as 7-tuples containing the "
-             "following\nitems from the password database (see `<pwd.h>'), in order:\npw_name, pw_passwd, pw_uid, pw_gid, pw_gecos, pw_dir, pw_shell.\nThe uid and gid items are integers, all "
-             "others are strings. An\nexception is raised if the entry asked for cannot be found.",
-    .m_size = sizeof(State),
-    .m_methods = table(kMethods),
-    .m_slots = table(kSlots),
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = free_module,
-};
+PyModuleDef definition = module_definition(
+    "pwd",
+    "This module provides access to the Unix password database.\nIt is available on all Unix versions.\n\nPassword database entries are reported as 7-tuples containing the "
+    "following\nitems from the password database (see `<pwd.h>'), in order:\npw_name, pw_passwd, pw_uid, pw_gid, pw_gecos, pw_dir, pw_shell.\nThe uid and gid items are integers, all "
+    "others are strings. An\nexception is raised if the entry asked for cannot be found.",
+    kMethods, kSlots);
 
 }  // namespace
 }  // namespace gill::accounts

@@ -33,18 +33,7 @@ Ref<> spwd_getspnam(PyObject* module, PyUnicodeObject* wanted) {
                  });
 }
 
-Ref<> spwd_getspall(PyObject* module) {
-  Ref<> list = TRY(steal(PyList_New(0)));
-  ::setspent();
-  struct End {
-    ~End() { ::endspent(); }
-  } end;
-  while (const spwd* each = ::getspent()) {
-    Ref<> entry = TRY(make_entry(module, *each));
-    TRY(status_of(PyList_Append(list.get(), entry.get())));
-  }
-  return list;
-}
+Ref<> spwd_getspall(PyObject* module) { return all_entries(module, ::setspent, ::getspent, ::endspent, make_entry); }
 
 const PyMethodDef kMethods[] = {
     METHOD("getspnam($module, arg, /)", spwd_getspnam,
@@ -62,19 +51,12 @@ int execute(PyObject* module) {
 }
 const PyModuleDef_Slot kSlots[] = {{Py_mod_exec, (void*)execute}, {0, nullptr}};
 
-PyModuleDef definition = {
-    .m_base = PyModuleDef_HEAD_INIT,
-    .m_name = "spwd",
-    .m_doc = "This module provides access to the Unix shadow password database.\nIt is available on various Unix versions.\n\nShadow password database entries are reported as 9-tuples of type "
-             "struct_spwd,\ncontaining the following items from the password database (see `<shadow.h>'):\nsp_namp, sp_pwdp, sp_lstchg, sp_min, sp_max, sp_warn, sp_inact, sp_expire, sp_flag.\nThe "
-             "sp_namp and sp_pwdp are strings, the rest are integers.\nAn exception is raised if the entry asked for cannot be found.\nYou have to be root to be able to use this module.",
-    .m_size = sizeof(State),
-    .m_methods = table(kMethods),
-    .m_slots = table(kSlots),
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = free_module,
-};
+PyModuleDef definition = module_definition(
+    "spwd",
+    "This module provides access to the Unix shadow password database.\nIt is available on various Unix versions.\n\nShadow password database entries are reported as 9-tuples of type "
+    "struct_spwd,\ncontaining the following items from the password database (see `<shadow.h>'):\nsp_namp, sp_pwdp, sp_lstchg, sp_min, sp_max, sp_warn, sp_inact, sp_expire, sp_flag.\nThe "
+    "sp_namp and sp_pwdp are strings, the rest are integers.\nAn exception is raised if the entry asked for cannot be found.\nYou have to be root to be able to use this module.",
+    kMethods, kSlots);
 
 }  // namespace
 }  // namespace gill::accounts

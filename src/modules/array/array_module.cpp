@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "modules/module_state.h"
+
 namespace gill::array {
 namespace {
 
@@ -82,20 +84,7 @@ int execute(PyObject* module) {
   return PyModule_AddObjectRef(module, "typecodes", typecodes.get());
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  State& state = state_of(module);
-  Py_VISIT(state.array_type);
-  Py_VISIT(state.iterator_type);
-  Py_VISIT(state.reconstructor);
-  return 0;
-}
-int clear(PyObject* module) {
-  State& state = state_of(module);
-  clear_field(state.array_type);
-  clear_field(state.iterator_type);
-  clear_field(state.reconstructor);
-  return 0;
-}
+using Owned = ModuleFields<&State::array_type, &State::iterator_type, &State::reconstructor>;
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&execute)}, {0, nullptr}};
 PyModuleDef definition = {
@@ -106,9 +95,9 @@ PyModuleDef definition = {
     .m_size = sizeof(State),
     .m_methods = table(kFunctions),
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = [](void* module) { clear(static_cast<PyObject*>(module)); },
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "modules/module_state.h"
+
 extern "C" PyObject* _Py_strhex_bytes_with_sep(const char* data, const Py_ssize_t size, PyObject* sep, const int group);
 
 namespace gill {
@@ -227,17 +229,7 @@ int execute(PyObject* module) {
   return PyModule_AddObjectRef(module, "Incomplete", state->incomplete);
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  Py_VISIT(state_of(module)->error);
-  Py_VISIT(state_of(module)->incomplete);
-  return 0;
-}
-
-int clear(PyObject* module) {
-  clear_field(state_of(module)->error);
-  clear_field(state_of(module)->incomplete);
-  return 0;
-}
+using Owned = ModuleFields<&State::error, &State::incomplete>;
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&execute)}, {0, nullptr}};
 PyModuleDef definition = {
@@ -247,9 +239,9 @@ PyModuleDef definition = {
     .m_size = sizeof(State),
     .m_methods = table(kFunctions),
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = [](void* module) { clear(static_cast<PyObject*>(module)); },
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 // The _csv module: the registry of dialects and the limit of fields; the types are in files of their own.
 #include "modules/csv/csv.h"
 
+#include "modules/module_state.h"
+
 namespace gill::csv {
 
 namespace {
@@ -93,25 +95,7 @@ int execute(PyObject* module) {
   return PyModule_AddObjectRef(module, "Error", state->error);
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  State* state = state_of(module);
-  Py_VISIT(state->error);
-  Py_VISIT(state->dialects);
-  Py_VISIT(state->dialect_type);
-  Py_VISIT(state->reader_type);
-  Py_VISIT(state->writer_type);
-  return 0;
-}
-
-int clear(PyObject* module) {
-  State* state = state_of(module);
-  clear_field(state->error);
-  clear_field(state->dialects);
-  clear_field(state->dialect_type);
-  clear_field(state->reader_type);
-  clear_field(state->writer_type);
-  return 0;
-}
+using Owned = ModuleFields<&State::error, &State::dialects, &State::dialect_type, &State::reader_type, &State::writer_type>;
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&execute)}, {0, nullptr}};
 
@@ -124,9 +108,9 @@ PyModuleDef module_definition = {
     .m_size = sizeof(State),
     .m_methods = table(kFunctions),
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = [](void* module) { clear(static_cast<PyObject*>(module)); },
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 PyMODINIT_FUNC PyInit__csv() { return PyModuleDef_Init(&module_definition); }

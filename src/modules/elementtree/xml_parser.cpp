@@ -7,6 +7,8 @@
 #include <expat.h>
 #include <structmember.h>
 
+#include "modules/pyexpat/unknown_encoding.h"
+
 namespace gill::elementtree {
 
 namespace {
@@ -182,27 +184,6 @@ void on_text(void* user_data, const XML_Char* text, int size) {
 void on_doctype(void* user_data, const XML_Char* doctype_name, const XML_Char* system_id, const XML_Char* public_id, int) {
   if (PyErr_Occurred()) return;
   Ref<> result = doctype(parser_of(user_data), doctype_name, system_id, public_id);
-}
-
-// The mapping of an encoding of one byte a character, from Python's codec.
-int unknown_encoding(void*, const XML_Char* encoding_name, XML_Encoding* info) {
-  if (PyErr_Occurred()) return XML_STATUS_ERROR;
-  char every_byte[256];
-  for (int i = 0; i < 256; ++i) every_byte[i] = static_cast<char>(i);
-  Ref<> text = steal(PyUnicode_Decode(every_byte, 256, encoding_name, "replace"));
-  if (!text || PyUnicode_READY(text.get()) < 0) return XML_STATUS_ERROR;
-  if (PyUnicode_GET_LENGTH(text.get()) != 256) {
-    PyErr_SetString(PyExc_ValueError, "multi-byte encodings are not supported");
-    return XML_STATUS_ERROR;
-  }
-  for (int i = 0; i < 256; ++i) {
-    Py_UCS4 c = PyUnicode_READ_CHAR(text.get(), i);
-    info->map[i] = c == Py_UNICODE_REPLACEMENT_CHARACTER ? -1 : static_cast<int>(c);
-  }
-  info->data = nullptr;
-  info->convert = nullptr;
-  info->release = nullptr;
-  return XML_STATUS_OK;
 }
 
 void listen_for_namespaces(Parser* self) {

@@ -3,6 +3,7 @@
 
 #include <structmember.h>
 
+#include "modules/module_state.h"
 #include "objects/object.h"
 
 namespace gill::functools {
@@ -123,25 +124,7 @@ int execute(PyObject* module) {
   return 0;
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  State* state = state_of(module);
-  Py_VISIT(state->keyword_mark);
-  Py_VISIT(state->partial_type);
-  Py_VISIT(state->key_type);
-  Py_VISIT(state->cache_type);
-  Py_VISIT(state->link_type);
-  return 0;
-}
-
-int clear(PyObject* module) {
-  State* state = state_of(module);
-  clear_field(state->keyword_mark);
-  clear_field(state->partial_type);
-  clear_field(state->key_type);
-  clear_field(state->cache_type);
-  clear_field(state->link_type);
-  return 0;
-}
+using Owned = ModuleFields<&State::keyword_mark, &State::partial_type, &State::key_type, &State::cache_type, &State::link_type>;
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&execute)}, {0, nullptr}};
 
@@ -154,9 +137,9 @@ PyModuleDef module_definition = {
     .m_size = sizeof(State),
     .m_methods = table(kFunctions),
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = [](void* module) { clear(static_cast<PyObject*>(module)); },
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 PyMODINIT_FUNC PyInit__functools() { return PyModuleDef_Init(&module_definition); }

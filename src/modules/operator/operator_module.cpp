@@ -1,6 +1,7 @@
 // The _operator module: each operator of the language as a function.
 #include "modules/operator/operator.h"
 
+#include "modules/module_state.h"
 #include "objects/object.h"
 
 namespace gill::operators {
@@ -143,21 +144,7 @@ int execute(PyObject* module) {
   return 0;
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  State* state = state_of(module);
-  Py_VISIT(state->itemgetter_type);
-  Py_VISIT(state->attrgetter_type);
-  Py_VISIT(state->methodcaller_type);
-  return 0;
-}
-
-int clear(PyObject* module) {
-  State* state = state_of(module);
-  clear_field(state->itemgetter_type);
-  clear_field(state->attrgetter_type);
-  clear_field(state->methodcaller_type);
-  return 0;
-}
+using Owned = ModuleFields<&State::itemgetter_type, &State::attrgetter_type, &State::methodcaller_type>;
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&execute)}, {0, nullptr}};
 PyModuleDef definition = {
@@ -169,9 +156,9 @@ PyModuleDef definition = {
     .m_size = sizeof(State),
     .m_methods = table(kFunctions),
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = [](void* module) { clear(static_cast<PyObject*>(module)); },
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 }  // namespace

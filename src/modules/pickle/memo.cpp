@@ -4,8 +4,8 @@
 namespace gill::pickle {
 
 Memo::Entry* Memo::slot_of(PyObject* key) const {
-  // Objects are aligned to 16 bytes.
-  auto bits = reinterpret_cast<uintptr_t>(key) >> 4;
+  // Objects are aligned to 8 bytes.
+  auto bits = reinterpret_cast<uintptr_t>(key) >> 3;
   size_t i = bits & mask_;
   for (size_t perturb = bits;; perturb >>= 5) {
     Entry* entry = &entries_[i];

@@ -9,6 +9,7 @@
 //   save_reduce.cpp     globals, what __reduce_ex__ returns
 //   input.cpp           reading from bytes or a file
 //   unpickler.cpp       the types Unpickler and UnpicklerMemoProxy
+//   memo_proxy.h        what both proxies are made from
 //   load.cpp, load_values.cpp, load_objects.cpp   the instructions
 #pragma once
 
@@ -257,6 +258,10 @@ PyObject* memo_lookup(Unpickler* self, Py_ssize_t index);
 Status memo_store(Unpickler* self, Py_ssize_t index, PyObject* value);
 void memo_dispose(Unpickler* self);
 
+inline Status make_heap_type(PyObject* module, PyType_Spec* spec, PyTypeObject*& out) {
+  out = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, spec, nullptr));
+  return out ? Status::ok : Status::error;
+}
 // The heap types and the methods of both are made by these.
 Status add_pickler_types(PyObject* module, State* state);
 Status add_unpickler_types(PyObject* module, State* state);

@@ -1,4 +1,5 @@
 // The types Pickler and PicklerMemoProxy (a dict-like view of a Pickler's memo).
+#include "modules/pickle/memo_proxy.h"
 #include "modules/pickle/pickle.h"
 
 #include <structmember.h>
@@ -159,30 +160,18 @@ Maybe<Py_ssize_t> pickler_sizeof(Pickler* self) {
 
 // ---- the memo proxy -------------------------------------------------------------------------------------------------------------
 
-struct MemoProxy {
-  PyObject_HEAD
-  Pickler* pickler;
-};
-using ProxyFields = HeapTypeFields<&MemoProxy::pickler>;
+using Proxy = MemoProxy<Pickler>;
 
-void proxy_dealloc(PyObject* self) {
-  PyObject_GC_UnTrack(self);
-  PyTypeObject* type = Py_TYPE(self);
-  ProxyFields::clear(self);
-  type->tp_free(self);
-  release(as_object(type));
-}
-
-Status proxy_clear(MemoProxy* self) {
-  if (self->pickler->memo) self->pickler->memo->clear();
+Status proxy_clear(Proxy* self) {
+  if (self->owner->memo) self->owner->memo->clear();
   return Status::ok;
 }
 
 // From id to (number, object).
-Ref<> proxy_copy(MemoProxy* self) {
+Ref<> proxy_copy(Proxy* self) {
   Ref<> result = TRY(steal(PyDict_New()));
-  if (!self->pickler->memo) return result;
-  TRY(self->pickler->memo->for_each([&](const Memo::Entry& entry) -> Status {
+  if (!self->owner->memo) return result;
+  TRY(self->owner->memo->for_each([&](const Memo::Entry& entry) -> Status {
     Ref<> key = TRY(steal(PyLong_FromVoidPtr(entry.key)));
     Ref<> value = TRY(steal(Py_BuildValue("nO", entry.number, entry.key)));
     return status_of(PyDict_SetItem(result.get(), key.get(), value.get()));
@@ -190,7 +179,7 @@ Ref<> proxy_copy(MemoProxy* self) {
   return result;
 }
 
-Ref<> proxy_reduce(MemoProxy* self) {
+Ref<> proxy_reduce(Proxy* self) {
   Ref<> contents = TRY(proxy_copy(self));
   return steal(Py_BuildValue("(O(O))", &PyDict_Type, contents.get()));
 }
@@ -204,9 +193,7 @@ const PyMethodDef kProxyMethods[] = {
 
 Ref<> pickler_memo(Pickler* self) {
   State* state = TRY(state_of_type(Py_TYPE(self)));
-  Ref<MemoProxy> proxy = TRY(Ref<MemoProxy>::steal(state->pickler_memo_type->tp_alloc(state->pickler_memo_type, 0)));
-  proxy->pickler = borrow(self).release();
-  return proxy;
+  return Proxy::make(state->pickler_memo_type, self);
 }
 
 Status fill_memo(Memo& memo, PyObject* dict) {
@@ -226,7 +213,7 @@ Status pickler_set_memo(Pickler* self, PyObject* value) {
   State* state = TRY(state_of_type(Py_TYPE(self)));
   if (!self->memo) TRY(prepare(self, state));
   if (Py_IS_TYPE(value, state->pickler_memo_type)) {
-    Memo* other = reinterpret_cast<MemoProxy*>(value)->pickler->memo;
+    Memo* other = reinterpret_cast<Proxy*>(value)->owner->memo;
     return other ? self->memo->copy_from(*other) : Status::ok;
   }
   if (!PyDict_Check(value)) {
@@ -305,20 +292,6 @@ const PyType_Slot kSlots[] = {
 PyType_Spec pickler_spec = {"_pickle.Pickler", kPicklerSize, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
                             const_cast<PyType_Slot*>(kSlots)};
 
-const PyType_Slot kProxySlots[] = {
-    {Py_tp_dealloc, (void*)proxy_dealloc},
-    {Py_tp_traverse, (void*)ProxyFields::traverse},
-    {Py_tp_clear, (void*)ProxyFields::clear},
-    {Py_tp_hash, (void*)PyObject_HashNotImplemented},
-    {Py_tp_getattro, (void*)PyObject_GenericGetAttr},
-    {Py_tp_setattro, (void*)PyObject_GenericSetAttr},
-    {Py_tp_methods, (void*)kProxyMethods},
-    {0, nullptr},
-};
-PyType_Spec proxy_spec = {"_pickle.PicklerMemoProxy", sizeof(MemoProxy), 0,
-                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                          const_cast<PyType_Slot*>(kProxySlots)};
-
 }  // namespace
 
 Ref<Pickler> new_pickler(State* state) {
@@ -328,12 +301,8 @@ Ref<Pickler> new_pickler(State* state) {
 }
 
 Status add_pickler_types(PyObject* module, State* state) {
-  auto make = [&](PyType_Spec* spec, PyTypeObject** out) -> Status {
-    *out = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, spec, nullptr));
-    return *out ? Status::ok : Status::error;
-  };
-  TRY(make(&pickler_spec, &state->pickler_type));
-  TRY(make(&proxy_spec, &state->pickler_memo_type));
+  TRY(make_heap_type(module, &pickler_spec, state->pickler_type));
+  TRY(Proxy::make_type(module, "_pickle.PicklerMemoProxy", kProxyMethods, state->pickler_memo_type));
   return status_of(PyModule_AddType(module, state->pickler_type));
 }
 

@@ -1,4 +1,5 @@
 // The types Unpickler and UnpicklerMemoProxy (a dict-like view of an Unpickler's memo), and finding globals.
+#include "modules/pickle/memo_proxy.h"
 #include "modules/pickle/pickle.h"
 
 namespace gill::pickle {
@@ -240,29 +241,17 @@ Maybe<Py_ssize_t> unpickler_sizeof(Unpickler* self) {
 
 // ---- the memo proxy -------------------------------------------------------------------------------------------------------------
 
-struct MemoProxy {
-  PyObject_HEAD
-  Unpickler* unpickler;
-};
-using ProxyFields = HeapTypeFields<&MemoProxy::unpickler>;
+using Proxy = MemoProxy<Unpickler>;
 
-void proxy_dealloc(PyObject* self) {
-  PyObject_GC_UnTrack(self);
-  PyTypeObject* type = Py_TYPE(self);
-  ProxyFields::clear(self);
-  type->tp_free(self);
-  release(as_object(type));
+Status proxy_clear(Proxy* self) {
+  memo_dispose(self->owner);
+  return resize_memo(self->owner, kInitialMemo);
 }
 
-Status proxy_clear(MemoProxy* self) {
-  memo_dispose(self->unpickler);
-  return resize_memo(self->unpickler, kInitialMemo);
-}
-
-Ref<> proxy_copy(MemoProxy* self) {
+Ref<> proxy_copy(Proxy* self) {
   Ref<> result = TRY(steal(PyDict_New()));
-  for (Py_ssize_t i = 0; i < self->unpickler->memo_size; ++i) {
-    Ref<> value = borrow(self->unpickler->memo[i]);
+  for (Py_ssize_t i = 0; i < self->owner->memo_size; ++i) {
+    Ref<> value = borrow(self->owner->memo[i]);
     if (!value) continue;
     Ref<> key = TRY(steal(PyLong_FromSsize_t(i)));
     TRY(status_of(PyDict_SetItem(result.get(), key.get(), value.get())));
@@ -270,7 +259,7 @@ Ref<> proxy_copy(MemoProxy* self) {
   return result;
 }
 
-Ref<> proxy_reduce(MemoProxy* self) {
+Ref<> proxy_reduce(Proxy* self) {
   Ref<> contents = TRY(proxy_copy(self));
   return steal(Py_BuildValue("(O(O))", &PyDict_Type, contents.get()));
 }
@@ -284,9 +273,7 @@ const PyMethodDef kProxyMethods[] = {
 
 Ref<> unpickler_memo(Unpickler* self) {
   State* state = TRY(state_of_type(Py_TYPE(self)));
-  Ref<MemoProxy> proxy = TRY(Ref<MemoProxy>::steal(state->unpickler_memo_type->tp_alloc(state->unpickler_memo_type, 0)));
-  proxy->unpickler = borrow(self).release();
-  return proxy;
+  return Proxy::make(state->unpickler_memo_type, self);
 }
 
 Status fill_from_dict(Unpickler* self, PyObject* dict) {
@@ -305,7 +292,7 @@ Status unpickler_set_memo(Unpickler* self, PyObject* value) {
   if (!value) return raise(PyExc_TypeError, "attribute deletion is not supported");
   State* state = TRY(state_of_type(Py_TYPE(self)));
   Ref<> contents;
-  if (Py_IS_TYPE(value, state->unpickler_memo_type)) contents = TRY(proxy_copy(reinterpret_cast<MemoProxy*>(value)));
+  if (Py_IS_TYPE(value, state->unpickler_memo_type)) contents = TRY(proxy_copy(reinterpret_cast<Proxy*>(value)));
   else contents = borrow(value);
   if (!PyDict_Check(contents.get())) {
     return raise(PyExc_TypeError, "'memo' attribute must be an UnpicklerMemoProxy object or dict, not %.200s", Py_TYPE(value)->tp_name);
@@ -387,20 +374,6 @@ const PyType_Slot kSlots[] = {
 PyType_Spec unpickler_spec = {"_pickle.Unpickler", kUnpicklerSize, 0,
                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE, const_cast<PyType_Slot*>(kSlots)};
 
-const PyType_Slot kProxySlots[] = {
-    {Py_tp_dealloc, (void*)proxy_dealloc},
-    {Py_tp_traverse, (void*)ProxyFields::traverse},
-    {Py_tp_clear, (void*)ProxyFields::clear},
-    {Py_tp_hash, (void*)PyObject_HashNotImplemented},
-    {Py_tp_getattro, (void*)PyObject_GenericGetAttr},
-    {Py_tp_setattro, (void*)PyObject_GenericSetAttr},
-    {Py_tp_methods, (void*)kProxyMethods},
-    {0, nullptr},
-};
-PyType_Spec proxy_spec = {"_pickle.UnpicklerMemoProxy", sizeof(MemoProxy), 0,
-                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                          const_cast<PyType_Slot*>(kProxySlots)};
-
 }  // namespace
 
 Ref<Unpickler> new_unpickler(State* state) {
@@ -410,12 +383,8 @@ Ref<Unpickler> new_unpickler(State* state) {
 }
 
 Status add_unpickler_types(PyObject* module, State* state) {
-  auto make = [&](PyType_Spec* spec, PyTypeObject** out) -> Status {
-    *out = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, spec, nullptr));
-    return *out ? Status::ok : Status::error;
-  };
-  TRY(make(&unpickler_spec, &state->unpickler_type));
-  TRY(make(&proxy_spec, &state->unpickler_memo_type));
+  TRY(make_heap_type(module, &unpickler_spec, state->unpickler_type));
+  TRY(Proxy::make_type(module, "_pickle.UnpicklerMemoProxy", kProxyMethods, state->unpickler_memo_type));
   return status_of(PyModule_AddType(module, state->unpickler_type));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "modules/pyexpat/unknown_encoding.h"
 
 namespace gill::pyexpat {
 
@@ -74,8 +75,6 @@ Status flush_text(Parser* self);
 void clear_handlers(Parser* self, bool detach);
 // Replaces the handler of texts within one of its calls, where expat would not stand its removal.
 void silence_text_handler(Parser* self);
-// For expat: the mapping of an encoding of one byte a character, from Python's codec.
-int unknown_encoding(void* data, const XML_Char* encoding_name, XML_Encoding* info);
 
 Status add_parser_type(PyObject* module);
 Ref<> create_parser(PyObject* module, PyObject* encoding, PyObject* namespace_separator, PyObject* intern);

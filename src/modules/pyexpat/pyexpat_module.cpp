@@ -3,6 +3,7 @@
 
 #include <pyexpat.h>
 
+#include "modules/module_state.h"
 #include "objects/object.h"
 
 namespace gill::pyexpat {
@@ -177,17 +178,7 @@ int execute(PyObject* module) {
   return PyModule_AddObjectRef(module, "expat_CAPI", capsule.get());
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  Py_VISIT(state_of(module)->parser_type);
-  Py_VISIT(state_of(module)->error);
-  return 0;
-}
-
-int clear(PyObject* module) {
-  clear_field(state_of(module)->parser_type);
-  clear_field(state_of(module)->error);
-  return 0;
-}
+using Owned = ModuleFields<&State::parser_type, &State::error>;
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&execute)}, {0, nullptr}};
 
@@ -200,9 +191,9 @@ PyModuleDef module_definition = {
     .m_size = sizeof(State),
     .m_methods = table(kFunctions),
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = [](void* module) { clear(static_cast<PyObject*>(module)); },
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 PyMODINIT_FUNC PyInit_pyexpat() { return PyModuleDef_Init(&module_definition); }

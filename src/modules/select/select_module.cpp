@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 
+#include "modules/module_state.h"
 #include "modules/select/select_module.h"
 
 namespace gill::select_module {
@@ -154,17 +155,7 @@ int execute(PyObject* module) {
   for (const Constant& each : kConstants) TRY(status_of(PyModule_AddIntConstant(module, each.name, each.value)));
   return PyModule_AddObjectRef(module, "error", PyExc_OSError);
 }
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  Py_VISIT(state_of(module)->poll_type);
-  Py_VISIT(state_of(module)->epoll_type);
-  return 0;
-}
-int clear(PyObject* module) {
-  clear_field(state_of(module)->poll_type);
-  clear_field(state_of(module)->epoll_type);
-  return 0;
-}
-void free_module(void* module) { clear(static_cast<PyObject*>(module)); }
+using Owned = ModuleFields<&State::poll_type, &State::epoll_type>;
 
 const PyModuleDef_Slot kSlots[] = {{Py_mod_exec, (void*)execute}, {0, nullptr}};
 
@@ -175,9 +166,9 @@ PyModuleDef definition = {
     .m_size = sizeof(State),
     .m_methods = table(kMethods),
     .m_slots = table(kSlots),
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = free_module,
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "modules/module_state.h"
 #include "modules/socket/socket.h"
 
 namespace gill::socket_module {
@@ -218,19 +219,7 @@ int execute(PyObject* module) {
   return static_cast<int>(add_api(module));
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  Py_VISIT(state_of(module)->socket_type);
-  Py_VISIT(state_of(module)->herror);
-  Py_VISIT(state_of(module)->gaierror);
-  return 0;
-}
-int clear(PyObject* module) {
-  clear_field(state_of(module)->socket_type);
-  clear_field(state_of(module)->herror);
-  clear_field(state_of(module)->gaierror);
-  return 0;
-}
-void free_module(void* module) { clear(static_cast<PyObject*>(module)); }
+using Owned = ModuleFields<&State::socket_type, &State::herror, &State::gaierror>;
 
 const PyModuleDef_Slot kSlots[] = {{Py_mod_exec, (void*)execute}, {0, nullptr}};
 
@@ -241,9 +230,9 @@ PyModuleDef definition = {
     .m_size = sizeof(State),
     .m_methods = table(kMethods),
     .m_slots = table(kSlots),
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = free_module,
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/names.h"
+#include "modules/module_state.h"
 #include "modules/struct/struct_module.h"
 
 namespace gill::structs {
@@ -463,22 +464,7 @@ int execute(PyObject* module) {
   return PyModule_AddObjectRef(module, "error", state.error);
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  State& state = state_of(module);
-  Py_VISIT(state.error);
-  Py_VISIT(state.cache);
-  Py_VISIT(state.struct_type);
-  Py_VISIT(state.iterator_type);
-  return 0;
-}
-int clear(PyObject* module) {
-  State& state = state_of(module);
-  clear_field(state.error);
-  clear_field(state.cache);
-  clear_field(state.struct_type);
-  clear_field(state.iterator_type);
-  return 0;
-}
+using Owned = ModuleFields<&State::error, &State::cache, &State::struct_type, &State::iterator_type>;
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&execute)}, {0, nullptr}};
 PyModuleDef definition = {
@@ -492,9 +478,9 @@ PyModuleDef definition = {
     .m_size = sizeof(State),
     .m_methods = table(kFunctions),
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = [](void* module) { clear(static_cast<PyObject*>(module)); },
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 }  // namespace

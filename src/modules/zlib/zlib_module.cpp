@@ -1,6 +1,8 @@
 // The zlib module: one-shot functions and checksums; the objects are in files of their own.
 #include "modules/zlib/zlib_module.h"
 
+#include "modules/module_state.h"
+
 namespace gill::zlib {
 
 Failure raise_error(State* state, const z_stream& stream, int code, const char* what) {
@@ -198,21 +200,7 @@ int execute(PyObject* module) {
   return PyModule_AddStringConstant(module, "__version__", "1.0");
 }
 
-int traverse(PyObject* module, visitproc visit, void* arg) {
-  State* state = state_of(module);
-  Py_VISIT(state->error);
-  Py_VISIT(state->compressor_type);
-  Py_VISIT(state->decompressor_type);
-  return 0;
-}
-
-int clear(PyObject* module) {
-  State* state = state_of(module);
-  clear_field(state->error);
-  clear_field(state->compressor_type);
-  clear_field(state->decompressor_type);
-  return 0;
-}
+using Owned = ModuleFields<&State::error, &State::compressor_type, &State::decompressor_type>;
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(&execute)}, {0, nullptr}};
 
@@ -225,9 +213,9 @@ PyModuleDef module_definition = {
     .m_size = sizeof(State),
     .m_methods = table(kFunctions),
     .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
-    .m_free = [](void* module) { clear(static_cast<PyObject*>(module)); },
+    .m_traverse = Owned::traverse,
+    .m_clear = Owned::clear,
+    .m_free = Owned::free,
 };
 
 PyMODINIT_FUNC PyInit_zlib() { return PyModuleDef_Init(&module_definition); }
