@@ -39,8 +39,9 @@ void wake(std::atomic<uint32_t>* word) { futex(word, FUTEX_WAKE_PRIVATE, 1, null
 
 struct InterpreterLock::Waiter {
   LockUser user;
-  std::atomic<uint32_t> owner = 0;  // set once, under the mutex; what the thread sleeps on
+  std::atomic<uint32_t> state = kAsleep;  // changes under the mutex; what the thread sleeps on
   Waiter* next = nullptr;
+  static constexpr uint32_t kAsleep = 0, kWoken = 1, kOwner = 2;
 };
 
 void InterpreterLock::Queue::push(Waiter* waiter) {
@@ -74,8 +75,8 @@ void InterpreterLock::acquire(LockUser user, Arrival arrival) {
       Waiter waiter{user};
       wait_in_queue(waiter, arrival, nullptr);
     } else {
-      // It was let go in between. Nobody is queued then: with waiters a release hands over.
-      word_.store(kHeld, std::memory_order_relaxed);
+      // It was let go in between, or whoever was woken for it does not run yet.
+      word_.store(before | kHeld, std::memory_order_relaxed);
       pthread_mutex_unlock(&mutex_);
     }
   }
@@ -98,25 +99,50 @@ bool InterpreterLock::withdraw_request() {
 
 // Called with the mutex held, which it gives back, and counted as a waiter in `word_`. `woken` is what hand_over() gave.
 void InterpreterLock::wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic<uint32_t>* woken) {
-  (arrival == Arrival::returning ? returning_ : computing_).push(&waiter);
+  Queue& queue = arrival == Arrival::returning ? returning_ : computing_;
+  queue.push(&waiter);
   unsigned long holder = holder_.load(std::memory_order_relaxed);
   pthread_mutex_unlock(&mutex_);
   if (woken) wake(woken);
   const uint64_t begin = now_ns();
+  const uint64_t patience = (arrival == Arrival::returning ? switch_interval_us() / 10 + 1 : switch_interval_us()) * 1000;
+  uint64_t now = begin, deadline = begin + patience;
+  bool passed_over = false;
   for (;;) {
-    uint64_t patience = switch_interval_us();
-    if (arrival == Arrival::returning) patience = patience / 10 + 1;
-    const uint64_t deadline = now_ns() + patience * 1000;
-    while (!waiter.owner.load(std::memory_order_acquire) && now_ns() < deadline) sleep_on(waiter.owner, deadline);
-    if (waiter.owner.load(std::memory_order_acquire)) break;
+    while (waiter.state.load(std::memory_order_acquire) == Waiter::kAsleep && now < deadline) {
+      sleep_on(waiter.state, deadline);
+      now = now_ns();
+    }
+    if (waiter.state.load(std::memory_order_acquire) == Waiter::kOwner) break;
     pthread_mutex_lock(&mutex_);
-    // A new holder since gets its time; the same one is asked.
-    unsigned long current = holder_.load(std::memory_order_relaxed);
-    if (current == holder && !waiter.owner.load(std::memory_order_relaxed)) ask_to_yield();
-    holder = current;
+    const uint32_t state = waiter.state.load(std::memory_order_relaxed);
+    if (state == Waiter::kWoken) {
+      waking_ = false;
+      if (take_if_free(queue)) break;
+      // Another thread was faster.
+      waiter.state.store(Waiter::kAsleep, std::memory_order_relaxed);
+      passed_over = true;
+    }
+    if (now >= deadline && state != Waiter::kOwner) {
+      // A new holder since gets its time, unless it was this thread's turn; the same one is asked.
+      const unsigned long current = holder_.load(std::memory_order_relaxed);
+      if (passed_over || current == holder) ask_to_yield();
+      holder = current;
+      deadline = now + patience;
+    }
     pthread_mutex_unlock(&mutex_);
   }
   note_wait(now_ns() - begin, holder);
+}
+
+// With the mutex held, which it gives back when it takes the lock for the first of the queue.
+bool InterpreterLock::take_if_free(Queue& queue) {
+  const uint32_t word = word_.load(std::memory_order_acquire);
+  if (word & kHeld) return false;
+  word_.store((word - kOneWaiter) | kHeld, std::memory_order_relaxed);
+  queue.pop();
+  pthread_mutex_unlock(&mutex_);
+  return true;
 }
 
 void InterpreterLock::note_wait(uint64_t nanoseconds, unsigned long holder) {
@@ -128,32 +154,45 @@ void InterpreterLock::note_wait(uint64_t nanoseconds, unsigned long holder) {
   }
 }
 
-InterpreterLock::Waiter* InterpreterLock::choose_next() {
+InterpreterLock::Queue& InterpreterLock::next_queue() {
   if (returning_.first && (!computing_.first || returning_streak_ < kReturningBeforeComputing)) {
     ++returning_streak_;
-    return returning_.pop();
+    return returning_;
   }
   returning_streak_ = 0;
-  return computing_.pop();
+  return computing_;
 }
 
-// Called with the mutex held by the owner of the lock. What it returns is to be woken once the mutex is free.
-std::atomic<uint32_t>* InterpreterLock::hand_over(Waiter* next) {
+// Called with the mutex held by the owner of the lock, while somebody waits. What it returns is to be woken once the mutex is free.
+std::atomic<uint32_t>* InterpreterLock::hand_over() {
+  Waiter* next = next_queue().pop();
   withdraw_request();
   word_.fetch_sub(kOneWaiter, std::memory_order_release);
   note_holder(next->user);
+  std::atomic<uint32_t>* state = &next->state;
+  if (state->load(std::memory_order_relaxed) == Waiter::kWoken) waking_ = false;
   // From the store on the waiter may be gone.
-  std::atomic<uint32_t>* owner = &next->owner;
-  owner->store(1, std::memory_order_release);
-  return owner;
+  state->store(Waiter::kOwner, std::memory_order_release);
+  return state;
 }
 
 // By the owner, while somebody waits.
 void InterpreterLock::release_to_next() {
   pthread_mutex_lock(&mutex_);
-  std::atomic<uint32_t>* woken = hand_over(choose_next());
+  std::atomic<uint32_t>* woken = nullptr;
+  if (withdraw_request()) {
+    woken = hand_over();
+  } else {
+    note_holder({0, &nobody_});
+    word_.fetch_sub(kHeld, std::memory_order_release);
+    if (!waking_) {
+      waking_ = true;
+      woken = &next_queue().first->state;
+      woken->store(Waiter::kWoken, std::memory_order_release);
+    }
+  }
   pthread_mutex_unlock(&mutex_);
-  wake(woken);
+  if (woken) wake(woken);
 }
 
 void InterpreterLock::release() {
@@ -176,10 +215,9 @@ void InterpreterLock::yield(LockUser user) {
     return;
   }
   statistics_.forced_switches.fetch_add(1, std::memory_order_relaxed);
-  Waiter* next = choose_next();
   word_.fetch_add(kOneWaiter, std::memory_order_relaxed);
   Waiter waiter{user};
-  wait_in_queue(waiter, Arrival::computing, hand_over(next));
+  wait_in_queue(waiter, Arrival::computing, hand_over());
   note_holder(user);
 }
 
@@ -198,6 +236,7 @@ void InterpreterLock::hold_for_fork() { pthread_mutex_lock(&mutex_); }
 void InterpreterLock::let_go_after_fork(bool in_child) {
   if (in_child) {
     returning_ = computing_ = Queue();
+    waking_ = false;
     word_.store(kHeld, std::memory_order_relaxed);
     withdraw_request();
   }

@@ -3,18 +3,19 @@
 //
 // Policy
 //   * Nobody waits: acquire and release are one atomic operation each.
-//   * Somebody waits: a release hands the lock to a waiter directly. The thread that let go cannot take
-//     it straight back, so a request to yield is never in vain.
+//   * Somebody waits: a release frees the lock and wakes a waiter to take it. Whoever runs already may be faster, so that the lock
+//     is not idle while a thread wakes up, and threads that pass work to each other do not stop at each of its releases.
 //   * A waiter that has waited for the switch interval asks the holder to yield at its next safe point
-//     (`kRequestDropLock` in the interpreter's request word).
+//     (`kRequestDropLock` in the interpreter's request word). Then the lock is handed over to a waiter directly: the thread that
+//     let go cannot take it straight back, so a request to yield is never in vain.
 //   * A thread that returns from a blocking call does not queue behind threads that compute: it stands in
 //     a queue of its own, is served first, and asks the holder after a tenth of the interval. So that
-//     computing threads are not starved, two hand-overs to returning threads are followed by one to a
+//     computing threads are not starved, two turns of returning threads are followed by one of a
 //     computing thread when both wait.
 //
 // Invariant: `word_` is (waiters << 1 | held). It is changed without the mutex only from "nobody waits";
-// the queues, and any change while somebody waits, are guarded by `mutex_`. A queued waiter is woken
-// exactly once, by the thread that made it the owner. `requests_` is the word in which the holder looks for requests, or
+// the queues, and any change while somebody waits, are guarded by `mutex_`. While the lock is free and somebody waits, the first
+// of a queue was woken to take it (`waking_`). `requests_` is the word in which the holder looks for requests, or
 // `nobody_` while there is none who said so: with the mutex and a waiter counted, a word read from it stays alive, because its
 // interpreter cannot let go, let alone end.
 //
@@ -84,8 +85,9 @@ class InterpreterLock {
   bool withdraw_request();
   void ask_to_yield();
   void wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic<uint32_t>* woken);
-  Waiter* choose_next();
-  std::atomic<uint32_t>* hand_over(Waiter* next);
+  bool take_if_free(Queue& queue);
+  Queue& next_queue();
+  std::atomic<uint32_t>* hand_over();
   void release_to_next();
   void note_wait(uint64_t nanoseconds, unsigned long holder);
 
@@ -99,6 +101,7 @@ class InterpreterLock {
   Queue returning_;
   Queue computing_;
   unsigned returning_streak_ = 0;
+  bool waking_ = false;  // the first of a queue was woken to take the lock, and has not looked yet
   LockStatistics statistics_;
 };
 

@@ -66,6 +66,65 @@ TEST(InterpreterLock, AComputingThreadIsAskedAndYields) {
   EXPECT_GE(f.lock.statistics().forced_switches.load(), 1u);
 }
 
+TEST(InterpreterLock, AReleaseWakesAWaiterThatTakesIt) {
+  Fixture f;
+  f.lock.set_switch_interval_us(60'000'000);  // nobody asks
+  f.lock.acquire(f.user(1), Arrival::computing);
+  std::vector<std::thread> others;
+  for (unsigned long id = 2; id <= 4; ++id) {
+    others.emplace_back([&, id] {
+      f.lock.acquire(f.user(id), id % 2 ? Arrival::returning : Arrival::computing);
+      f.lock.release();
+    });
+  }
+  while (!f.lock.contended()) usleep(100);
+  f.lock.release();
+  for (auto& thread : others) thread.join();
+  EXPECT_FALSE(f.lock.contended());
+  EXPECT_EQ(f.lock.statistics().requests.load(), 0u);
+}
+
+TEST(InterpreterLock, AReleaseOnRequestHandsOver) {
+  Fixture f;
+  f.lock.set_switch_interval_us(1000);
+  std::atomic<bool> second_ran = false;
+  f.lock.acquire(f.user(1), Arrival::computing);
+  std::thread second([&] {
+    f.lock.acquire(f.user(2), Arrival::computing);
+    second_ran = true;
+    f.lock.release();
+  });
+  while (!(f.requests.load() & kDrop)) usleep(100);
+  f.lock.release();
+  f.lock.acquire(f.user(1), Arrival::returning);
+  EXPECT_TRUE(second_ran);
+  f.lock.release();
+  second.join();
+}
+
+// The others take turns without ever being asked to, so the holder changes all the time.
+TEST(InterpreterLock, AThreadIsNotStarvedByOthersThatReleaseOften) {
+  Fixture f;
+  f.lock.set_switch_interval_us(1000);
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (unsigned long id = 11; id <= 13; ++id) {
+    threads.emplace_back([&, id] {
+      while (!stop) {
+        f.lock.acquire(f.user(id), Arrival::returning);
+        f.lock.release();
+      }
+    });
+  }
+  for (int i = 0; i < 20; ++i) {
+    f.lock.acquire(f.user(1), Arrival::computing);
+    f.lock.release();
+    usleep(100);
+  }
+  stop = true;
+  for (auto& thread : threads) thread.join();
+}
+
 TEST(InterpreterLock, BothComputingAndReturningThreadsMakeProgress) {
   Fixture f;
   std::atomic<bool> stop = false;
