@@ -30,6 +30,8 @@ PyStatus read_command_line(PyConfig* config);
 PyStatus read_environment(PyConfig* config);
 // prefix, exec_prefix, module_search_paths, executable, ...; capi/path_config.cpp.
 PyStatus compute_paths(PyConfig* config);
+// On sys.stderr; capi/path_dump.cpp.
+void dump_path_configuration(const PyConfig* config);
 
 // A failure that names the step, as the published messages do.
 PyStatus error_in(const char* function, const char* message);

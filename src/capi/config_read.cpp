@@ -363,7 +363,6 @@ PyStatus read_environment(PyConfig* config) {
     CHECK(set_environment_text(config, &config->pycache_prefix, "PYTHONPYCACHEPREFIX"));
   }
   CHECK(read_hash_seed(config));
-  CHECK(set_environment_text(config, &config->home, "PYTHONHOME"));
   CHECK(set_environment_text(config, &config->pythonpath_env, "PYTHONPATH"));
   CHECK(set_environment_text(config, &config->platlibdir, "PYTHONPLATLIBDIR"));
   if (!config->platlibdir) CHECK(PyConfig_SetString(config, &config->platlibdir, L"lib"));

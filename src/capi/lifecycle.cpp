@@ -119,8 +119,8 @@ Status name_codec(wchar_t** field) {
 PyStatus name_encodings(Interpreter* interpreter) {
   PyConfig* config = &interpreter->config;
   Ref<> encodings = steal(PyImport_ImportModule("encodings"));
-  if (!encodings) return error_in("init_fs_encoding", "failed to get the Python codec of the filesystem encoding");
-  if (name_codec(&config->filesystem_encoding) == Status::error) {
+  if (!encodings || name_codec(&config->filesystem_encoding) == Status::error) {
+    dump_path_configuration(config);
     return error_in("init_fs_encoding", "failed to get the Python codec of the filesystem encoding");
   }
   return interpreter == g_runtime.main_interpreter ? publish_file_system_encoding(config) : PyStatus_Ok();

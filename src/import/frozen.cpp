@@ -27,6 +27,8 @@ struct Frozen {
   bool essential;      // used whatever the options say
 };
 
+constexpr const wchar_t kSystemLibrary[] = L"/usr/lib/python3.11";
+
 constexpr Frozen kFrozen[] = {
     {"_frozen_importlib", "importlib._bootstrap", "/importlib", "_bootstrap", "<frozen importlib._bootstrap>", false, true},
     {"_frozen_importlib_external", "importlib._bootstrap_external", "/importlib", "_bootstrap_external", "<frozen importlib._bootstrap_external>", false, true},
@@ -133,22 +135,35 @@ void rename_code(PyCodeObject* code, PyObject* shown) {
 
 Ref<> compile(const char* source, PyObject* shown) { return steal(Py_CompileStringObject(source, shown, Py_file_input, nullptr, 0)); }
 
-Ref<> load(const Frozen& frozen) {
-  Ref<> shown = TRY(steal(PyUnicode_InternFromString(frozen.shown)));
-  if (!frozen.file) return compile(frozen.origin ? "" : "initialized = True\nprint(\"Hello world!\")\n", shown.get());
-  const wchar_t* library = _Py_GetConfig()->stdlib_dir;
-  if (!library) return raise(PyExc_ImportError, "no standard library");
+// From a library's folder; null, without an exception, when the module is not there.
+Ref<> load_from(const wchar_t* library, const Frozen& frozen, PyObject* shown) {
+  char* folder = Py_EncodeLocale(library, nullptr);
+  if (!folder) return nullptr;
   char path[4096];
-  std::snprintf(path, sizeof(path), "%ls%s/__pycache__/%s.cpython-311.pyc", library, frozen.directory, frozen.file);
+  std::snprintf(path, sizeof(path), "%s%s/__pycache__/%s.cpython-311.pyc", folder, frozen.directory, frozen.file);
   Ref<> code;
   if (Ref<> bytes = read_file(path)) code = code_from_pyc(bytes.get());
   if (!code) {
     PyErr_Clear();
-    std::snprintf(path, sizeof(path), "%ls%s/%s.py", library, frozen.directory, frozen.file);
-    Ref<> source = read_file(path);
-    if (!source) return raise(PyExc_ImportError, "cannot read %s", path);
-    code = TRY(compile(PyBytes_AS_STRING(source.get()), shown.get()));
+    std::snprintf(path, sizeof(path), "%s%s/%s.py", folder, frozen.directory, frozen.file);
+    if (Ref<> source = read_file(path)) code = compile(PyBytes_AS_STRING(source.get()), shown);
   }
+  PyMem_Free(folder);
+  return code;
+}
+
+// As these modules are to be there whatever is said about paths, the system's library stands in for one that lacks them.
+Ref<> load(const Frozen& frozen) {
+  Ref<> shown = TRY(steal(PyUnicode_InternFromString(frozen.shown)));
+  if (!frozen.file) return compile(frozen.origin ? "" : "initialized = True\nprint(\"Hello world!\")\n", shown.get());
+  const PyConfig* config = _Py_GetConfig();
+  Ref<> code;
+  if (config->stdlib_dir) code = load_from(config->stdlib_dir, frozen, shown.get());
+  const PyWideStringList& paths = config->module_search_paths;
+  for (Py_ssize_t i = 0; !code && !PyErr_Occurred() && i < paths.length; ++i) code = load_from(paths.items[i], frozen, shown.get());
+  if (!code && !PyErr_Occurred()) code = load_from(kSystemLibrary, frozen, shown.get());
+  if (!code && !PyErr_Occurred()) PyErr_Format(PyExc_ImportError, "no standard library has the module '%s'", frozen.module);
+  if (!code) return nullptr;
   if (PyCode_Check(code.get())) rename_code(reinterpret_cast<PyCodeObject*>(code.get()), shown.get());
   return code;
 }

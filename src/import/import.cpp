@@ -119,6 +119,8 @@ void hide_importlib_frames() {
       link = next;
     }
   }
+  // A `with` of importlib's may have noted the whole of it.
+  if (value && PyExceptionInstance_Check(value)) PyException_SetTraceback(value, traceback ? traceback : Py_None);
   PyErr_Restore(type, value, traceback);
 }
 
