@@ -285,11 +285,24 @@ def write_known(options, reference, known, runs):
             of_file = known.get(file, set())
             keep = failed if "*" in of_file else failed & of_file
         result[file] = {"*"} if keep and keep == expected and len(keep) > 1 else keep
-    with open(options.known, "w", encoding="utf-8") as out:
-        out.write("# Cases that the reference passes and gill does not yet: file, case (or * for the whole file). May only shrink.\n")
-        for file in sorted(result):
-            for case in sorted(result[file]):
-                out.write(f"{file}\t{case}\n")
+    options.known.write_text("\n".join(known_lines(options, result)) + "\n", encoding="utf-8")
+
+
+def known_lines(options, cases):
+    """The list's lines for file -> set of cases: those that were there in their order, with the comments on what is left."""
+    lines = ["# Cases that the reference passes and gill does not yet: file, case (or * for the whole file). May only shrink."]
+    left = {(file, case) for file in cases for case in cases[file]}
+    comment = None
+    if not options.record and options.known.exists():
+        for line in options.known.read_text(encoding="utf-8").splitlines()[1:]:
+            entry = tuple(line.split("\t"))
+            if line.startswith("#"):
+                comment = line
+            elif entry in left:
+                left.remove(entry)
+                lines += [comment, line] if comment else [line]
+                comment = None
+    return lines + ["\t".join(entry) for entry in sorted(left)]
 
 
 if __name__ == "__main__":

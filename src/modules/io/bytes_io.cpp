@@ -11,7 +11,6 @@ struct BytesIO : IoBase {
   PyObject* buffer;  // exact bytes; null when closed. Its size is the capacity.
   Py_ssize_t position;
   Py_ssize_t length;
-  Py_ssize_t exports;
 
   using Fields = OwnedFields<&BytesIO::dict, &BytesIO::buffer>;
 };

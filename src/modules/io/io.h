@@ -13,6 +13,7 @@ struct IoBase {
   PyObject* weakrefs;
   bool base_closed;  // what `closed` of a bare _IOBase tells
   bool finalizing;   // close() runs from the finalizer: errors there are not the caller's
+  int exports;       // views of the contents that are out: BytesIO's, here for the room that is left
 };
 
 inline constexpr Py_ssize_t kDefaultBufferSize = 8192;
