@@ -47,7 +47,8 @@ InstanceValues* grow_values(PyObject* self, InstanceValues* old, Py_ssize_t inde
 // The slot of a name in the shared keys of the type, which learn it; -1 when they cannot, or with an error set.
 Py_ssize_t slot_for(PyTypeObject* type, PyObject* name, Py_hash_t hash) {
   auto* heap_type = reinterpret_cast<PyHeapTypeObject*>(type);
-  DictKeys* keys = heap_type->ht_cached_keys;
+  DictKeys* keys = shared_keys(type);
+  if (!keys) return -1;
   Py_ssize_t index = find_str(keys, name, hash);
   if (index >= 0) return index;
   if (keys->entries >= kMostSharedKeys) return -1;

@@ -33,6 +33,7 @@ struct InstancePrefix {
 };
 inline InstancePrefix* prefix_of(PyObject* self) { return reinterpret_cast<InstancePrefix*>(self) - 1; }
 
+// Null for types that an extension filled in and made ready itself: their instances have only dictionaries.
 inline DictKeys* shared_keys(PyTypeObject* type) { return reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys; }
 
 }  // namespace gill

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "objects/instance.h"
+#include "objects/instance_values.h"
 #include "objects/object.h"
 #include "objects/type.h"
 #include "objects/type_slots.h"
@@ -290,7 +291,9 @@ Ref<PyTypeObject> make_class(ClassPlan& plan) {
   TRY(set_classcell(type, dict));
   TRY(status_of(PyType_Ready(type)));
   fill_slots_from_dict(type);
-  if (has_managed_dict(type)) TRY(instance_prepare_type(heap_part(type)));
+  // Under a base that keeps to dictionaries its subclasses do too: its functions ask for them, even while the collector looks.
+  bool dictionaries_only = has_managed_dict(type->tp_base) && !shared_keys(type->tp_base);
+  if (has_managed_dict(type) && !dictionaries_only) TRY(instance_prepare_type(heap_part(type)));
   TRY(call_set_name(type));
   TRY(call_init_subclass(type, plan.kwargs));
   return made;

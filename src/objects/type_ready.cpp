@@ -277,6 +277,9 @@ Status check_flags(PyTypeObject* type) {
   if (has(type, Py_TPFLAGS_HAVE_VECTORCALL) && type->tp_vectorcall_offset <= 0) {
     return raise(PyExc_SystemError, "type %s has the Py_TPFLAGS_HAVE_VECTORCALL flag but has no vectorcall offset", type->tp_name);
   }
+  if (has(type, Py_TPFLAGS_MANAGED_DICT) && !(has(type, Py_TPFLAGS_HAVE_GC) && is_heap_type(type))) {
+    return raise(PyExc_SystemError, "type %s has the Py_TPFLAGS_MANAGED_DICT flag but is not a collectable heap type", type->tp_name);
+  }
   return Status::ok;
 }
 
@@ -290,6 +293,8 @@ Status remember_in_bases(PyTypeObject* type) {
 
 Status make_ready(PyTypeObject* type) {
   TRY(check_flags(type));
+  // Extensions ask for a managed dictionary by the flag alone.
+  if (has(type, Py_TPFLAGS_MANAGED_DICT) && !type->tp_dictoffset) type->tp_dictoffset = -1;
   TRY(ready_base(type));
   if (!type->tp_dict) type->tp_dict = TRY(steal(PyDict_New())).release();
   TRY(ready_bases(type));

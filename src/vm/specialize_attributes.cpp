@@ -355,7 +355,7 @@ void specialize_load_method(CodeUnit* next, PyObject* owner, PyObject* attribute
   if (!PyUnicode_CheckExact(attribute)) return found_nothing(next);
   if (prefix_of(owner)->dict) return specialized_to(next, Op::LOAD_METHOD_WITH_DICT);
   DictKeys* keys = shared_keys(type);
-  if (find_str(keys, attribute, str_hash(attribute)) >= 0) return found_nothing(next);
+  if (!keys || find_str(keys, attribute, str_hash(attribute)) >= 0) return found_nothing(next);
   uint32_t names_version = keys_version(keys);
   if (!names_version) return found_nothing(next);
   write32(next + 4, names_version);

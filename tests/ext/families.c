@@ -293,7 +293,54 @@ static PyObject *raise_errors(PyObject *module, PyObject *args) {
     Py_RETURN_NOTIMPLEMENTED;
 }
 
+/* ---- a heap type filled in by hand, which asks for a dictionary by the flag alone, as pybind11 does ------------------------ */
+
+static int open_traverse(PyObject *self, visitproc visit, void *arg) {
+    PyObject **dict = _PyObject_GetDictPtr(self);
+    Py_VISIT(*dict);
+    Py_VISIT(Py_TYPE(self));
+    return 0;
+}
+static int open_clear(PyObject *self) {
+    PyObject **dict = _PyObject_GetDictPtr(self);
+    Py_CLEAR(*dict);
+    return 0;
+}
+static void open_dealloc(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    open_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+static PyObject *open_method(PyObject *self, PyObject *unused) { return PyLong_FromLong(7); }
+static PyMethodDef open_methods[] = {{"seven", open_method, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
+static PyGetSetDef open_attributes[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL}};
+
+static PyObject *make_open_type(PyObject *module, PyObject *name) {
+    PyHeapTypeObject *heap = (PyHeapTypeObject *)PyType_Type.tp_alloc(&PyType_Type, 0);
+    if (heap == NULL)
+        return NULL;
+    heap->ht_name = Py_NewRef(name);
+    heap->ht_qualname = Py_NewRef(name);
+    PyTypeObject *type = &heap->ht_type;
+    type->tp_name = "families.Open";
+    type->tp_base = (PyTypeObject *)Py_NewRef((PyObject *)&PyBaseObject_Type);
+    type->tp_basicsize = sizeof(PyObject) + sizeof(void *);
+    type->tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_MANAGED_DICT;
+    type->tp_new = PyType_GenericNew;
+    type->tp_dealloc = open_dealloc;
+    type->tp_traverse = open_traverse;
+    type->tp_clear = open_clear;
+    type->tp_methods = open_methods;
+    type->tp_getset = open_attributes;
+    if (PyType_Ready(type) < 0)
+        return NULL;
+    return (PyObject *)type;
+}
+
 static PyMethodDef methods[] = {
+    {"make_open_type", make_open_type, METH_O, NULL},
     {"trace_events", trace_events, METH_O, NULL},
     {"profile_events", profile_events, METH_O, NULL},
     {"set_extra", set_extra, METH_VARARGS, NULL},

@@ -122,6 +122,53 @@ class Allocators(unittest.TestCase):
         self.assertGreaterEqual(freed, 1000)
 
 
+class OpenTypes(unittest.TestCase):
+    """A heap type filled in by hand, with a managed dictionary."""
+
+    def use(self, cls):
+        objects = [cls() for _ in range(50)]
+        for i, one in enumerate(objects):
+            self.assertEqual(one.seven(), 7)
+            one.number = i
+            one.itself = one
+            one.other = objects[i - 1]
+            setattr(one, f"name{i}", None)
+            self.assertEqual((one.number, one.seven()), (i, 7))
+        self.assertEqual(list(vars(objects[3])), ["number", "itself", "other", "name3"])
+        del objects[0].number
+        self.assertFalse(hasattr(objects[0], "number"))
+        objects[1].__dict__ = {"seven": lambda: 8}
+        self.assertEqual(objects[1].seven(), 8)
+        return objects
+
+    def check_collected(self, cls):
+        gc.collect()
+        self.assertEqual([each for each in gc.get_objects() if type(each) is cls], [])
+
+    def test_instances(self):
+        cls = families.make_open_type("Open")
+        self.assertEqual(cls.__name__, "Open")
+        alive = self.use(cls)
+        del alive
+        self.check_collected(cls)
+
+    def test_subclasses(self):
+        base = families.make_open_type("Open")
+
+        class Plain(base):
+            def seven(self):
+                return super().seven()
+
+        class Slotted(Plain):
+            __slots__ = ("extra",)
+        for cls in (Plain, Slotted):
+            alive = self.use(cls)
+            alive[0].extra = alive
+            del alive
+            if "Gill" in sys.version:  # the reference visits these dictionaries twice, and keeps what they hold
+                self.check_collected(cls)
+
+
 class Others(unittest.TestCase):
     def test_writer(self):
         for text in "plain", "", "caf\xe9", "\u20ac\u20ac", "\U0001f600!":
