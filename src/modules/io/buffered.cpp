@@ -19,12 +19,15 @@ struct Buffered : IoBase {
   Py_ssize_t size;
   Py_ssize_t read_pos, read_end;
   Py_ssize_t pending;
+  long long raw_at;  // where the raw stream stands, or kUnknown
   PyThread_type_lock lock;
   unsigned long owner;
   bool ok, detached, readable, writable;
 
   using Fields = OwnedFields<&Buffered::dict, &Buffered::raw>;
 };
+
+inline constexpr long long kUnknown = -1;
 
 // A transfer on the raw stream: a count, or "would block".
 inline constexpr Py_ssize_t kWouldBlock = -2;
@@ -106,27 +109,32 @@ Maybe<Py_ssize_t> raw_transfer(Buffered* self, PyObject* method, char* data, Py_
   return n;
 }
 Maybe<Py_ssize_t> raw_read(Buffered* self, char* data, Py_ssize_t size) {
-  return raw_transfer(self, name<"readinto">, data, size, PyBUF_WRITE, "readinto");
+  long long before = std::exchange(self->raw_at, kUnknown);
+  Py_ssize_t n = TRY(raw_transfer(self, name<"readinto">, data, size, PyBUF_WRITE, "readinto"));
+  if (n >= 0 && before != kUnknown) self->raw_at = before + n;
+  return n;
 }
 Maybe<Py_ssize_t> raw_write(Buffered* self, const char* data, Py_ssize_t size) {
+  self->raw_at = kUnknown;  // appending would move it to the end first
   return raw_transfer(self, name<"write">, const_cast<char*>(data), size, PyBUF_READ, "write");
 }
 
-Maybe<long long> raw_position(Buffered* self, PyObject* result) {
-  Ref<> number = steal(PyNumber_Index(result));
-  if (!number) return failure;
+Maybe<long long> note_raw_position(Buffered* self, PyObject* result) {
+  self->raw_at = kUnknown;
+  Ref<> number = TRY(steal(PyNumber_Index(result)));
   long long n = TRY(checked(PyLong_AsLongLong(number.get())));
   if (n < 0) return raise(PyExc_OSError, "Raw stream returned invalid position %lld", n);
-  (void)self;
+  self->raw_at = n;
   return n;
 }
 Maybe<long long> raw_tell(Buffered* self) {
   Ref<> result = TRY(call(self->raw, name<"tell">));
-  return raw_position(self, result.get());
+  return note_raw_position(self, result.get());
 }
 Maybe<long long> raw_seek(Buffered* self, long long target, int whence) {
+  self->raw_at = kUnknown;
   Ref<> result = TRY(steal(PyObject_CallMethod(self->raw, "seek", "Li", target, whence)));
-  return raw_position(self, result.get());
+  return note_raw_position(self, result.get());
 }
 
 Failure would_block(Py_ssize_t written) {
@@ -195,6 +203,7 @@ Status initialize(Buffered* self, PyObject* raw, Py_ssize_t size, bool readable,
   if (writable) TRY(check_writable(raw));
   if (size <= 0) return raise(PyExc_ValueError, "buffer size must be strictly positive");
   set_field(self->raw, borrow(raw));
+  self->raw_at = kUnknown;
   PyMem_Free(std::exchange(self->buffer, nullptr));
   self->buffer = static_cast<char*>(PyMem_Malloc(static_cast<size_t>(size)));
   if (!self->lock) self->lock = PyThread_allocate_lock();
@@ -334,6 +343,7 @@ Ref<> read_all(Buffered* self) {
   if (self->pending) TRY(write_pending(self));
   Ref<> ahead = read_ahead(self) ? TRY(take(self, read_ahead(self))) : Ref<>();
   forget_read_ahead(self);
+  self->raw_at = kUnknown;
   PyObject* found;
   TRY(truth_of(_PyObject_LookupAttr(self->raw, name<"readall">, &found)));
   if (Ref<> readall = steal(found)) {
@@ -594,7 +604,7 @@ Ref<> buffered_seek(Buffered* self, PyObject* target, int whence) {
   TRY(guard.status());
   // Inside what was read ahead no system call moves anything.
   if (self->readable && !self->pending && whence <= 1 && read_ahead(self)) {
-    long long raw_now = TRY(raw_tell(self));
+    long long raw_now = self->raw_at == kUnknown ? TRY(raw_tell(self)) : self->raw_at;
     long long now = raw_now - read_ahead(self);
     long long delta = whence == 0 ? offset - now : offset;
     if (delta >= -self->read_pos && delta <= read_ahead(self)) {
@@ -616,6 +626,7 @@ Ref<> buffered_truncate(Buffered* self, PyObject* size) {
   Guard guard(self);
   TRY(guard.status());
   TRY(flush_and_rewind(self));
+  self->raw_at = kUnknown;
   return call(self->raw, name<"truncate">, size);
 }
 

@@ -383,7 +383,7 @@ extern "C" PyTypeObject BytesIO_Type = {
     .ob_base = GILL_STATIC_TYPE_HEAD,
     .tp_name = "_io.BytesIO",
     .tp_basicsize = sizeof(BytesIO),
-    .tp_dealloc = slot<dealloc<BytesIO, bytes_destroy>>,
+    .tp_dealloc = slot<dealloc<BytesIO, bytes_destroy, Finalizes::in_subclasses>>,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "BytesIO(initial_bytes=b'')\n--\n\nBuffered I/O implementation using an in-memory bytes buffer.",
     .tp_traverse = BytesIO::Fields::traverse,

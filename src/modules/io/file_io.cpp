@@ -263,6 +263,12 @@ Maybe<bool> file_seekable(FileIO* self) {
   return self->seekable == 1;
 }
 
+}  // namespace
+
+Maybe<bool> file_is_seekable(PyObject* file) { return file_seekable(reinterpret_cast<FileIO*>(file)); }
+
+namespace {
+
 Ref<> file_seek(FileIO* self, PyObject* position, int whence) {
   if (self->fd < 0) return closed_error();
   if (PyFloat_Check(position)) return raise(PyExc_TypeError, "an integer is required");

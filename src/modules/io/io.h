@@ -22,6 +22,7 @@ inline constexpr Py_ssize_t kDefaultBufferSize = 8192;
 Maybe<bool> stream_closed(PyObject* stream);
 // The state of an exact FileIO, and the raw stream of an exact buffered object that is ready (else null).
 bool file_is_closed(PyObject* file);
+Maybe<bool> file_is_seekable(PyObject* file);
 PyObject* raw_of(PyObject* buffered);
 // ValueError "I/O operation on closed file." when self.closed is true.
 Status check_closed(PyObject* self, const char* message = "I/O operation on closed file.");
@@ -47,10 +48,12 @@ Ref<> call(PyObject* self, PyObject* method, PyObject* argument);
 
 // Deallocation that every class of the module shares: finalizer, weak references, fields, memory.
 // T::Fields lists what it owns; `destroy(T*)` frees the rest.
-template <class T, auto Destroy>
+// In memory nothing needs to be closed, so that only subclasses, which free themselves, have a finalizer that shows.
+enum class Finalizes { always, in_subclasses };
+template <class T, auto Destroy, Finalizes When = Finalizes::always>
 void dealloc(T* self) {
   PyObject* object = as_object(self);
-  if (PyObject_CallFinalizerFromDealloc(object) < 0) return;
+  if (When == Finalizes::always && PyObject_CallFinalizerFromDealloc(object) < 0) return;
   PyObject_GC_UnTrack(object);
   if (self->weakrefs) PyObject_ClearWeakRefs(object);
   Destroy(self);

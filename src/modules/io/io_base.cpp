@@ -71,7 +71,10 @@ Status check_closed(PyObject* self, const char* message) {
 }
 Status check_readable(PyObject* self) { return check_ability(self, name<"readable">, "File or stream is not readable."); }
 Status check_writable(PyObject* self) { return check_ability(self, name<"writable">, "File or stream is not writable."); }
-Status check_seekable(PyObject* self) { return check_ability(self, name<"seekable">, "File or stream is not seekable."); }
+Status check_seekable(PyObject* self) {
+  if (Py_TYPE(self) == &FileIO_Type && TRY(file_is_seekable(self))) return Status::ok;
+  return check_ability(self, name<"seekable">, "File or stream is not seekable.");
+}
 
 Ref<> get_dict(IoBase* self) { return steal(PyObject_GenericGetDict(as_object(self), nullptr)); }
 

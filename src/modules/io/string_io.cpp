@@ -306,7 +306,7 @@ extern "C" PyTypeObject StringIO_Type = {
     .ob_base = GILL_STATIC_TYPE_HEAD,
     .tp_name = "_io.StringIO",
     .tp_basicsize = sizeof(StringIO),
-    .tp_dealloc = slot<dealloc<StringIO, string_destroy>>,
+    .tp_dealloc = slot<dealloc<StringIO, string_destroy, Finalizes::in_subclasses>>,
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "StringIO(initial_value='', newline='\\n')\n--\n\nText I/O implementation using an in-memory buffer.",
     .tp_traverse = StringIO::Fields::traverse,
