@@ -4,6 +4,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "objects/list.h"
 #include "objects/type.h"
 
 #include <cstring>
@@ -76,15 +77,31 @@ Ref<> builtin_round(PyObject*, PyObject* number, PyObject* ndigits) {
   return call_special(method, number, ndigits);
 }
 
-// The keywords are for list.sort() to judge.
+struct SortOptions {
+  PyObject* key = nullptr;
+  bool reverse = false;
+
+  // False for keywords and values that list.sort() itself must judge.
+  bool read(PyObject* keywords, PyObject* const* values) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(keywords); ++i) {
+      PyObject* keyword = PyTuple_GET_ITEM(keywords, i);
+      if (keyword == name<"key">) key = values[i] == Py_None ? nullptr : values[i];
+      else if (keyword == name<"reverse"> && PyBool_Check(values[i])) reverse = values[i] == Py_True;
+      else return false;
+    }
+    return true;
+  }
+};
+
 PyObject* builtin_sorted(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   if (!_PyArg_CheckPositional("sorted", count, 1, 1)) return nullptr;
   Ref<> list = TRY(steal(PySequence_List(args[0])));
-  if (keywords && PyTuple_GET_SIZE(keywords)) {
+  SortOptions options;
+  if (!keywords || options.read(keywords, args + 1)) {
+    TRY(list_sort(reinterpret_cast<PyListObject*>(list.get()), options.key, options.reverse));
+  } else {
     Ref<> sort = TRY(steal(PyObject_GetAttr(list.get(), name<"sort">)));
     (void)TRY(steal(PyObject_Vectorcall(sort.get(), args + 1, 0, keywords)));
-  } else {
-    TRY(status_of(PyList_Sort(list.get())));
   }
   return list.release();
 }

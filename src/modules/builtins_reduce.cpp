@@ -9,6 +9,13 @@ namespace {
 
 // Whether some item's truth value is `wanted`.
 Maybe<bool> any_item(PyObject* iterable, bool wanted) {
+  if (PyList_CheckExact(iterable)) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(iterable); ++i) {
+      Ref<> item = borrow(PyList_GET_ITEM(iterable, i));
+      if (TRY(truth_of(PyObject_IsTrue(item.get()))) == wanted) return true;
+    }
+    return false;
+  }
   Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
   iternextfunc next = Py_TYPE(iterator.get())->tp_iternext;
   while (Ref<> item = steal(next(iterator.get()))) {
@@ -118,43 +125,92 @@ Ref<> builtin_sum(PyObject*, PyObject* iterable, PyObject* start) {
 
 // ---- min, max -----------------------------------------------------------------------------------
 
-PyObject* extreme(PyObject* args, PyObject* kwargs, const char* function, int comparison) {
-  Py_ssize_t count = PyTuple_GET_SIZE(args);
-  if (count == 0) return raise(PyExc_TypeError, "%s expected at least 1 argument, got 0", function);
-  PyObject *key = nullptr, *fallback = nullptr;
-  if (kwargs && PyDict_GET_SIZE(kwargs)) {
+struct ExtremeOptions {
+  PyObject* key = nullptr;
+  PyObject* fallback = nullptr;
+
+  Status read(PyObject* keywords, PyObject* const* values, const char* format) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(keywords); ++i) {
+      PyObject* keyword = PyTuple_GET_ITEM(keywords, i);
+      if (keyword == name<"key">) key = values[i];
+      else if (keyword == name<"default">) fallback = values[i];
+      else return read_all(keywords, values, format);
+    }
+    if (key == Py_None) key = nullptr;
+    return Status::ok;
+  }
+
+ private:
+  // Keywords that are not interned, or wrong.
+  Status read_all(PyObject* keywords, PyObject* const* values, const char* format) {
     static const char* const names[] = {"key", "default", nullptr};
     Ref<> empty = TRY(steal(PyTuple_New(0)));
-    const char* format = comparison == Py_LT ? "|$OO:min" : "|$OO:max";
-    if (!PyArg_ParseTupleAndKeywords(empty.get(), kwargs, format, const_cast<char**>(names), &key, &fallback)) return nullptr;
+    Ref<> given = TRY(steal(PyDict_New()));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(keywords); ++i) TRY(status_of(PyDict_SetItem(given.get(), PyTuple_GET_ITEM(keywords, i), values[i])));
+    if (!PyArg_ParseTupleAndKeywords(empty.get(), given.get(), format, const_cast<char**>(names), &key, &fallback)) return Status::error;
+    if (key == Py_None) key = nullptr;
+    return Status::ok;
   }
-  if (key == Py_None) key = nullptr;
-  bool several = count > 1;
-  if (several && fallback) {
-    return raise(PyExc_TypeError, "Cannot specify a default for %s() with multiple positional arguments", function);
+};
+
+// The extreme item seen so far, and its key.
+class Extreme {
+ public:
+  Extreme(PyObject* key, int comparison) : key_(key), comparison_(comparison) {}
+
+  Status add(Ref<> item) {
+    Ref<> key;
+    if (key_) key = TRY(steal(PyObject_CallOneArg(key_, item.get())));
+    if (best_) {
+      PyObject* best = key_ ? best_key_.get() : best_.get();
+      int better = PyObject_RichCompareBool(key_ ? key.get() : item.get(), best, comparison_);
+      if (better <= 0) return status_of(better);
+    }
+    best_ = std::move(item);
+    best_key_ = std::move(key);
+    return Status::ok;
   }
-  Ref<> iterator = TRY(steal(PyObject_GetIter(several ? args : PyTuple_GET_ITEM(args, 0))));
-  Ref<> best, best_key;
-  while (Ref<> item = steal(PyIter_Next(iterator.get()))) {
-    Ref<> item_key = TRY(key ? steal(PyObject_CallOneArg(key, item.get())) : item.new_ref());
-    if (best && !TRY(truth_of(PyObject_RichCompareBool(item_key.get(), best_key.get(), comparison)))) continue;
-    best = std::move(item);
-    best_key = std::move(item_key);
+  Status add_all(PyObject* iterable) {
+    if (PyList_CheckExact(iterable)) {
+      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(iterable); ++i) TRY(add(borrow(PyList_GET_ITEM(iterable, i))));
+      return Status::ok;
+    }
+    Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
+    while (Ref<> item = steal(PyIter_Next(iterator.get()))) TRY(add(std::move(item)));
+    return PyErr_Occurred() ? Status::error : Status::ok;
   }
-  if (PyErr_Occurred()) return nullptr;
-  if (best) return best.release();
-  if (fallback) return borrow(fallback).release();
+  Ref<> take() { return std::move(best_); }
+
+ private:
+  PyObject* key_;
+  int comparison_;
+  Ref<> best_, best_key_;
+};
+
+PyObject* extreme(PyObject* const* args, Py_ssize_t count, PyObject* keywords, const char* function, int comparison) {
+  if (count == 0) return raise(PyExc_TypeError, "%s expected at least 1 argument, got 0", function);
+  ExtremeOptions options;
+  if (keywords) TRY(options.read(keywords, args + count, comparison == Py_LT ? "|$OO:min" : "|$OO:max"));
+  Extreme found(options.key, comparison);
+  if (count == 1) {
+    TRY(found.add_all(args[0]));
+  } else {
+    if (options.fallback) return raise(PyExc_TypeError, "Cannot specify a default for %s() with multiple positional arguments", function);
+    for (Py_ssize_t i = 0; i < count; ++i) TRY(found.add(borrow(args[i])));
+  }
+  if (Ref<> best = found.take()) return best.release();
+  if (options.fallback) return borrow(options.fallback).release();
   return raise(PyExc_ValueError, "%s() arg is an empty sequence", function);
 }
-PyObject* builtin_min(PyObject*, PyObject* args, PyObject* kwargs) { return extreme(args, kwargs, "min", Py_LT); }
-PyObject* builtin_max(PyObject*, PyObject* args, PyObject* kwargs) { return extreme(args, kwargs, "max", Py_GT); }
+PyObject* builtin_min(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* keywords) { return extreme(args, count, keywords, "min", Py_LT); }
+PyObject* builtin_max(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* keywords) { return extreme(args, count, keywords, "max", Py_GT); }
 
 const PyMethodDef kMethods[] = {
     METHOD("all($module, iterable, /)", builtin_all, "Return True if bool(x) is True for all values x in the iterable."),
     METHOD("any($module, iterable, /)", builtin_any, "Return True if bool(x) is True for any x in the iterable."),
-    {"max", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_max)), METH_VARARGS | METH_KEYWORDS,
+    {"max", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_max)), METH_FASTCALL | METH_KEYWORDS,
      "max(iterable, *[, default=obj, key=func]) -> value\nmax(arg1, arg2, *args, *[, key=func]) -> value\n\nThe biggest item or argument."},
-    {"min", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_min)), METH_VARARGS | METH_KEYWORDS,
+    {"min", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_min)), METH_FASTCALL | METH_KEYWORDS,
      "min(iterable, *[, default=obj, key=func]) -> value\nmin(arg1, arg2, *args, *[, key=func]) -> value\n\nThe smallest item or argument."},
     METHOD("sum($module, iterable, /, start=0)", builtin_sum, "Return the sum of a 'start' value (default: 0) plus an iterable of numbers"),
     kEndOfMethods,

@@ -83,22 +83,25 @@ int less_tuple(PyObject* a, PyObject* b) {
 
 enum class Prefix { none, integer, real, latin };
 
-uint64_t prefix_of(Prefix how, PyObject* key) {
-  constexpr uint64_t kSign = uint64_t{1} << 63;
-  switch (how) {
-    case Prefix::integer: return static_cast<uint64_t>(word_value(key)) ^ kSign;
-    case Prefix::real: {
-      auto bits = std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(key) + 0.0);  // -0.0 becomes 0.0
-      return bits & kSign ? ~bits : bits ^ kSign;
-    }
-    case Prefix::latin: {
-      uint64_t characters = 0;
-      std::memcpy(&characters, PyUnicode_DATA(key), std::min<size_t>(sizeof characters, static_cast<size_t>(PyUnicode_GET_LENGTH(key))));
-      return std::byteswap(characters);
-    }
-    default: return 0;
-  }
+constexpr uint64_t kSign = uint64_t{1} << 63;
+
+uint64_t integer_prefix(PyObject* key) { return static_cast<uint64_t>(word_value(key)) ^ kSign; }
+uint64_t real_prefix(PyObject* key) {
+  auto bits = std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(key) + 0.0);  // -0.0 becomes 0.0
+  return bits & kSign ? ~bits : bits ^ kSign;
 }
+uint64_t latin_prefix(PyObject* key) {
+  uint64_t characters = 0;
+  Py_ssize_t n = PyUnicode_GET_LENGTH(key);
+  const Py_UCS1* text = PyUnicode_1BYTE_DATA(key);
+  if (n >= 8) {
+    std::memcpy(&characters, text, sizeof characters);
+    return std::byteswap(characters);
+  }
+  for (Py_ssize_t i = 0; i < n; ++i) characters |= static_cast<uint64_t>(text[i]) << (56 - 8 * i);
+  return characters;
+}
+uint64_t no_prefix(PyObject*) { return 0; }
 
 // How keys are compared: by prefix, then, unless that is the whole key, by `less`.
 struct Order {
@@ -116,13 +119,19 @@ Prefix common_prefix(PyObject** keys, Py_ssize_t n, Get get, PyTypeObject** comm
   PyTypeObject* type = Py_TYPE(get(keys[0]));
   *common = nullptr;
   bool fits = true;
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    PyObject* key = get(keys[i]);
-    if (Py_TYPE(key) != type) return Prefix::none;
-    if (type == &PyLong_Type) fits = fits && is_word(key);
-    else if (type == &PyUnicode_Type) fits = fits && is_latin(key);
-    else if (type == &PyFloat_Type) fits = fits && !std::isnan(PyFloat_AS_DOUBLE(key));
-  }
+  auto all_fit = [&](auto fit) {
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      PyObject* key = get(keys[i]);
+      if (Py_TYPE(key) != type) return false;
+      fits = fits && fit(key);
+    }
+    return true;
+  };
+  bool same = type == &PyLong_Type      ? all_fit(is_word)
+              : type == &PyUnicode_Type ? all_fit(is_latin)
+              : type == &PyFloat_Type   ? all_fit([](PyObject* key) { return !std::isnan(PyFloat_AS_DOUBLE(key)); })
+                                        : all_fit([](PyObject*) { return true; });
+  if (!same) return Prefix::none;
   *common = type;
   if (!fits) return Prefix::none;
   if (type == &PyLong_Type || type == &PyBool_Type) return Prefix::integer;
@@ -465,23 +474,38 @@ Status radix_sort(Record* records, Py_ssize_t n) {
 
 // Puts the items in the order of their keys. `keys` may be `items`.
 Status sort_items(PyObject** items, PyObject** keys, Py_ssize_t n, bool reverse) {
-  auto* records = PyMem_New(Record, n);
+  Record few[kShortRun];
+  Record* records = n <= kShortRun ? few : PyMem_New(Record, n);
   if (!records) return no_memory();
   Order order = choose_order(keys, n);
   // Reversing before and after keeps equal items in their order.
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    Py_ssize_t index = reverse ? n - 1 - i : i;
-    records[i] = {prefix_of(order.prefix, order.prefixed(keys[index])), index};
+  auto place_of = [&](Py_ssize_t i) { return reverse ? n - 1 - i : i; };
+  auto fill = [&](auto prefix_of) {
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      Py_ssize_t index = place_of(i);
+      records[i] = {prefix_of(order.prefixed(keys[index])), index};
+    }
+  };
+  switch (order.prefix) {
+    case Prefix::integer: fill(integer_prefix); break;
+    case Prefix::real: fill(real_prefix); break;
+    case Prefix::latin: fill(latin_prefix); break;
+    case Prefix::none: fill(no_prefix); break;
   }
   Status status;
   if (!order.prefix_is_all()) status = Sorter(records, n, LessKey{keys, order.less}).sort();
   else if (is_shuffled(records, n)) status = radix_sort(records, n);
   else status = Sorter(records, n, LessPrefix()).sort();
-  if (status == Status::ok) {
+  auto is_unchanged = [&] {
+    Py_ssize_t i = 0;
+    while (i < n && records[i].index == place_of(i)) ++i;
+    return i == n;
+  };
+  if (status == Status::ok && !is_unchanged()) {
     for (Py_ssize_t i = 0; i < n; ++i) records[i].prefix = reinterpret_cast<uint64_t>(items[records[i].index]);
-    for (Py_ssize_t i = 0; i < n; ++i) items[reverse ? n - 1 - i : i] = reinterpret_cast<PyObject*>(records[i].prefix);
+    for (Py_ssize_t i = 0; i < n; ++i) items[place_of(i)] = reinterpret_cast<PyObject*>(records[i].prefix);
   }
-  PyMem_Free(records);
+  if (records != few) PyMem_Free(records);
   return status;
 }
 
