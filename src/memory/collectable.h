@@ -28,4 +28,12 @@ namespace gill {
   if (page->young_list != kYoungest) [[unlikely]] page->heap->list_as(page, kYoungest);
 }
 
+// Frees an object of one of our own types that are collectable and have nothing in front of them.
+[[gnu::always_inline]] inline void free_collectable(void* object) {
+  Page* page = Page::of(object);
+  collector_note_release(page, object);
+  if (g_allocators_replaced) [[unlikely]] return free_hooked(object);
+  Heap::free_in(page, object);
+}
+
 }  // namespace gill

@@ -2,8 +2,10 @@
 // layout are in byte_text.cpp.
 #include "objects/byte_methods.h"
 
+#include "objects/int.h"
 #include "objects/list_builder.h"
 #include "objects/search.h"
+#include "objects/tuple.h"
 
 namespace gill {
 namespace {
@@ -108,16 +110,13 @@ Maybe<bool> tail_method(PyObject* self, PyObject* piece, PyObject* start, PyObje
 
 // ---- splitting ----------------------------------------------------------------------------------------
 
-Py_ssize_t expected_pieces(Py_ssize_t most) { return most >= ListBuilder::kFirst ? ListBuilder::kFirst : most + 1; }
-
 Ref<> piece_of(PyObject* self, Bytes text, Py_ssize_t start, Py_ssize_t end) {
   if (start == 0 && end == size_of(text)) return same_as(self);
   return make_like(self, part(text, start, end));
 }
 
 Ref<> split_whitespace(PyObject* self, Bytes text, Py_ssize_t most) {
-  ListBuilder list(expected_pieces(most));
-  if (!list.ok()) return failure;
+  ListBuilder list;
   const Byte* p = start_of(text);
   Py_ssize_t n = size_of(text);
   Py_ssize_t i = 0;
@@ -133,8 +132,7 @@ Ref<> split_whitespace(PyObject* self, Bytes text, Py_ssize_t most) {
 }
 
 Ref<> rsplit_whitespace(PyObject* self, Bytes text, Py_ssize_t most) {
-  ListBuilder list(expected_pieces(most));
-  if (!list.ok()) return failure;
+  ListBuilder list;
   const Byte* p = start_of(text);
   Py_ssize_t i = size_of(text);
   while (true) {
@@ -145,8 +143,7 @@ Ref<> rsplit_whitespace(PyObject* self, Bytes text, Py_ssize_t most) {
     TRY(list.add(piece_of(self, text, i, end)));
   }
   if (i > 0) TRY(list.add(piece_of(self, text, 0, i)));
-  TRY(list.reverse());
-  return list.finish();
+  return list.finish_reversed();
 }
 
 Ref<> split_method(PyObject* self, PyObject* sep, Py_ssize_t most, bool backward) {
@@ -158,8 +155,7 @@ Ref<> split_method(PyObject* self, PyObject* sep, Py_ssize_t most, bool backward
   if (sep == Py_None) return backward ? rsplit_whitespace(self, text, most) : split_whitespace(self, text, most);
   Bytes mark = separator.text();
   if (mark.empty()) return raise(PyExc_ValueError, "empty separator");
-  ListBuilder list(expected_pieces(most));
-  if (!list.ok()) return failure;
+  ListBuilder list;
   if (!backward) {
     Py_ssize_t start = 0;
     while (most-- > 0) {
@@ -179,17 +175,13 @@ Ref<> split_method(PyObject* self, PyObject* sep, Py_ssize_t most, bool backward
     end = at;
   }
   TRY(list.add(piece_of(self, text, 0, end)));
-  TRY(list.reverse());
-  return list.finish();
+  return list.finish_reversed();
 }
 
 Ref<> three(Ref<> a, Ref<> b, Ref<> c) {
   if (!a || !b || !c) return failure;
-  Ref<> result = TRY(steal(PyTuple_New(3)));
-  PyTuple_SET_ITEM(result.get(), 0, a.release());
-  PyTuple_SET_ITEM(result.get(), 1, b.release());
-  PyTuple_SET_ITEM(result.get(), 2, c.release());
-  return result;
+  PyObject* parts[] = {a.release(), b.release(), c.release()};
+  return tuple_steal_items(parts, 3);
 }
 
 Ref<> partition_method(PyObject* self, PyObject* sep, bool backward) {
@@ -211,25 +203,27 @@ Ref<> partition_method(PyObject* self, PyObject* sep, bool backward) {
 
 enum Sides { kLeft = 1, kRight = 2, kBoth = 3 };
 
-Ref<> strip_method(PyObject* self, PyObject* chars, int sides) {
-  bool in_set[256] = {};
-  ByteArgument set;
-  if (chars == Py_None || !chars) {
-    for (int c = 0; c < 256; ++c) in_set[c] = is_byte_space(static_cast<unsigned char>(c));
-  } else {
-    TRY(set.read(chars));
-    for (char c : set.text()) in_set[static_cast<Byte>(c)] = true;
-  }
+template <class Goes>
+Ref<> strip_if(PyObject* self, int sides, Goes goes) {
   Bytes text = contents(self);
   size_t start = 0, end = text.size();
   if (sides & kLeft) {
-    while (start < end && in_set[static_cast<Byte>(text[start])]) ++start;
+    while (start < end && goes(static_cast<Byte>(text[start]))) ++start;
   }
   if (sides & kRight) {
-    while (end > start && in_set[static_cast<Byte>(text[end - 1])]) --end;
+    while (end > start && goes(static_cast<Byte>(text[end - 1]))) --end;
   }
   if (start == 0 && end == text.size()) return same_as(self);
   return make_like(self, text.substr(start, end - start));
+}
+
+Ref<> strip_method(PyObject* self, PyObject* chars, int sides) {
+  if (chars == Py_None || !chars) return strip_if(self, sides, is_byte_space);
+  ByteArgument set;
+  TRY(set.read(chars));
+  uint64_t in_set[4] = {};
+  for (char c : set.text()) in_set[static_cast<Byte>(c) >> 6] |= uint64_t{1} << (c & 63);
+  return strip_if(self, sides, [&](Byte c) { return (in_set[c >> 6] >> (c & 63) & 1) != 0; });
 }
 
 }  // namespace
@@ -245,7 +239,7 @@ Ref<> same_as(PyObject* self) {
 }
 
 Maybe<int> byte_value(PyObject* object, const char* message) {
-  Py_ssize_t value = PyNumber_AsSsize_t(object, nullptr);
+  Py_ssize_t value = PyLong_CheckExact(object) && is_one_digit(object) ? one_digit_value(object) : PyNumber_AsSsize_t(object, nullptr);
   if (value == -1 && PyErr_Occurred()) return failure;
   if (value < 0 || value > 255) return raise(PyExc_ValueError, message);
   return static_cast<int>(value);
@@ -321,8 +315,7 @@ Ref<> bytes_rstrip(PyObject* self, PyObject* chars) { return strip_method(self, 
 Ref<> bytes_splitlines(PyObject* self, int keepends) {
   Pin pin(self);
   Bytes text = contents(self);
-  ListBuilder list(ListBuilder::kFirst);
-  if (!list.ok()) return failure;
+  ListBuilder list;
   Py_ssize_t n = size_of(text);
   for (Py_ssize_t i = 0; i < n;) {
     Py_ssize_t start = i;

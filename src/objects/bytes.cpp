@@ -81,6 +81,7 @@ Ref<> from_buffer(PyObject* object) {
 Ref<> from_iterable(PyObject* object) {
   BytesBuilder out;
   if (PyList_CheckExact(object) || PyTuple_CheckExact(object)) {
+    TRY(out.reserve(PySequence_Fast_GET_SIZE(object)));
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object); ++i) {
       Ref<> item = borrow(PySequence_Fast_GET_ITEM(object, i));
       TRY(out.put(static_cast<char>(TRY(byte_value(item.get(), "bytes must be in range(0, 256)")))));

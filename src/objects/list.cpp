@@ -82,14 +82,51 @@ Ref<PyListObject> new_list(Py_ssize_t size) {
   return list;
 }
 
+// Copies references: every `step`-th of the source.
+void retain_items(PyObject** to, PyObject* const* from, Py_ssize_t n, Py_ssize_t step = 1) {
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* item = from[i * step];
+    retain(item);
+    to[i] = item;
+  }
+}
+
+// Fills the places after the first `n` of `items` with copies of those, until each stands there `times` times.
+void repeat_items(PyObject** items, Py_ssize_t n, Py_ssize_t times) {
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    if (!is_immortal(items[i])) items[i]->ob_refcnt += times - 1;
+  }
+  if (n == 1) {
+    std::fill_n(items + 1, times - 1, items[0]);
+    return;
+  }
+  Py_ssize_t done = n, all = n * times;
+  while (done < all) {
+    Py_ssize_t count = std::min(done, all - done);
+    std::memcpy(items + done, items, static_cast<size_t>(count) * sizeof(PyObject*));
+    done += count;
+  }
+}
+
+}  // namespace
+
+Ref<> list_steal_items(PyObject** items, Py_ssize_t count) {
+  Ref<PyListObject> list = untracked_list(count);
+  if (!list) {
+    for (Py_ssize_t i = 0; i < count; ++i) gill::release(items[i]);
+    return failure;
+  }
+  for (Py_ssize_t i = 0; i < count; ++i) list->ob_item[i] = items[i];
+  start_tracking(list.get());
+  return list;
+}
+
+namespace {
+
 // A list of `size` borrowed items: every `step`-th.
 Ref<PyListObject> list_of_items(PyObject* const* items, Py_ssize_t size, Py_ssize_t step = 1) {
   Ref<PyListObject> list = TRY(untracked_list(size));
-  PyObject** to = list->ob_item;
-  for (Py_ssize_t i = 0; i < size; ++i) {
-    retain(items[i * step]);
-    to[i] = items[i * step];
-  }
+  retain_items(list->ob_item, items, size, step);
   start_tracking(list.get());
   return list;
 }
@@ -167,7 +204,7 @@ Status assign_slice(PyListObject* self, Py_ssize_t low, Py_ssize_t high, PyObjec
     }
   }
   if (status == Status::ok) {
-    for (Py_ssize_t i = 0; i < count; ++i) self->ob_item[low + i] = borrow(new_items[i]).release();
+    retain_items(self->ob_item + low, new_items, count);
     for (Py_ssize_t i = old_count; --i >= 0;) gill::release(old_items[i]);
   }
   if (old_items && old_items != few) PyMem_Free(old_items);
@@ -196,7 +233,7 @@ Status extend(PyListObject* self, PyObject* iterable) {
     TRY(list_resize(self, m + n));
     // The items' address is read after the resize: the list may extend itself.
     PyObject** items = PySequence_Fast_ITEMS(source.get());
-    for (Py_ssize_t i = 0; i < n; ++i) self->ob_item[m + i] = borrow(items[i]).release();
+    retain_items(self->ob_item + m, items, n);
     return Status::ok;
   }
   Ref<> iterator = TRY(steal(PyObject_GetIter(iterable)));
@@ -308,9 +345,10 @@ Ref<> list_concat(PyListObject* self, PyObject* other) {
     PyErr_NoMemory();
     return failure;
   }
-  Ref<PyListObject> result = TRY(new_list(n + m));
-  for (Py_ssize_t i = 0; i < n; ++i) result->ob_item[i] = borrow(self->ob_item[i]).release();
-  for (Py_ssize_t i = 0; i < m; ++i) result->ob_item[n + i] = borrow(as_list(other)->ob_item[i]).release();
+  Ref<PyListObject> result = TRY(untracked_list(n + m));
+  retain_items(result->ob_item, self->ob_item, n);
+  retain_items(result->ob_item + n, as_list(other)->ob_item, m);
+  start_tracking(result.get());
   return result;
 }
 Ref<> list_repeat(PyListObject* self, Py_ssize_t times) {
@@ -320,8 +358,10 @@ Ref<> list_repeat(PyListObject* self, Py_ssize_t times) {
     PyErr_NoMemory();
     return failure;
   }
-  Ref<PyListObject> result = TRY(new_list(n * times));
-  for (Py_ssize_t i = 0; i < n * times; ++i) result->ob_item[i] = borrow(self->ob_item[i % n]).release();
+  Ref<PyListObject> result = TRY(untracked_list(n * times));
+  retain_items(result->ob_item, self->ob_item, n);
+  repeat_items(result->ob_item, n, times);
+  start_tracking(result.get());
   return result;
 }
 Ref<> list_inplace_concat(PyListObject* self, PyObject* other) {
@@ -340,7 +380,7 @@ Ref<> list_inplace_repeat(PyListObject* self, Py_ssize_t times) {
     return failure;
   }
   TRY(list_resize(self, n * times));
-  for (Py_ssize_t i = n; i < n * times; ++i) self->ob_item[i] = borrow(self->ob_item[i - n]).release();
+  repeat_items(self->ob_item, n, times);
   return borrow(as_object(self));
 }
 
@@ -424,6 +464,7 @@ Ref<> list_compare(PyObject* a, PyObject* b, int op) {
   if (!PyList_Check(a) || !PyList_Check(b)) return borrow(Py_NotImplemented);
   if (Py_SIZE(a) != Py_SIZE(b) && (op == Py_EQ || op == Py_NE)) return py_bool(op == Py_NE);
   Py_ssize_t i = 0;
+  for (Py_ssize_t n = std::min(Py_SIZE(a), Py_SIZE(b)); i < n && as_list(a)->ob_item[i] == as_list(b)->ob_item[i];) ++i;
   for (; i < Py_SIZE(a) && i < Py_SIZE(b); ++i) {
     Ref<> x = borrow(as_list(a)->ob_item[i]), y = borrow(as_list(b)->ob_item[i]);
     if (x.get() == y.get()) continue;
@@ -458,10 +499,16 @@ PyObject* list_vectorcall(PyObject* type, PyObject* const* args, size_t nargsf, 
 }
 
 void list_dealloc(PyObject* self) {
+  PyListObject* list = as_list(self);
+  list->ob_base.ob_size = release_survivors(list->ob_item, list->ob_base.ob_size);
+  if (list->ob_base.ob_size == 0 && PyList_CheckExact(self)) {
+    PyMem_Free(list->ob_item);
+    return free_collectable(self);
+  }
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, list_dealloc);
-  clear_items(as_list(self));
-  if (PyList_CheckExact(self)) free_object(self);
+  clear_items(list);
+  if (PyList_CheckExact(self)) free_collectable(self);
   else Py_TYPE(self)->tp_free(self);
   Py_TRASHCAN_END;
 }

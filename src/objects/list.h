@@ -21,6 +21,9 @@ inline Status list_append_steal(PyListObject* list, PyObject* item) {
   return Status::ok;
 }
 
+// A list that takes over the items: `count` owned references, given up in any case.
+Ref<> list_steal_items(PyObject** items, Py_ssize_t count);
+
 // list.sort(): stable, in place. `key` may be null.
 Status list_sort(PyListObject* list, PyObject* key, bool reverse);
 void reverse_items(PyObject** items, Py_ssize_t n);

@@ -1,43 +1,54 @@
-// Collects the pieces of a split: a list whose first items go into slots allocated up front.
+// Collects the pieces of a split. The first are kept aside, so that the list of a few is made once their number is known.
 #pragma once
 
 #include "base/ref.h"
 #include "base/result.h"
+#include "objects/list.h"
 
 namespace gill {
 
 class ListBuilder {
  public:
-  static constexpr Py_ssize_t kFirst = 12;
-  explicit ListBuilder(Py_ssize_t expected) : list_(steal(PyList_New(expected < kFirst ? expected : kFirst))) {
-    slots_ = list_ ? PyList_GET_SIZE(list_.get()) : 0;
+  ListBuilder() = default;
+  ListBuilder(const ListBuilder&) = delete;
+  ListBuilder& operator=(const ListBuilder&) = delete;
+  ~ListBuilder() {
+    while (count_ > 0) gill::release(few_[--count_]);
   }
-  bool ok() const { return static_cast<bool>(list_); }
   Status add(Ref<> item) {
     if (!item) return Status::error;
-    if (count_ < slots_) {
-      PyList_SET_ITEM(list_.get(), count_++, item.release());
-      return Status::ok;
-    }
-    ++count_;
-    return status_of(PyList_Append(list_.get(), item.get()));
-  }
-  Status reverse() {
-    trim();
-    return status_of(PyList_Reverse(list_.get()));
+    if (count_ == kFew) TRY(spill());
+    few_[count_++] = item.release();
+    return Status::ok;
   }
   Ref<> finish() {
-    trim();
+    if (!list_) return list_steal_items(few_, std::exchange(count_, 0));
+    TRY(spill());
     return std::move(list_);
+  }
+  Ref<> finish_reversed() {
+    Ref<> list = TRY(finish());
+    TRY(status_of(PyList_Reverse(list.get())));
+    return list;
   }
 
  private:
-  void trim() {
-    if (count_ < slots_) Py_SET_SIZE(reinterpret_cast<PyVarObject*>(list_.get()), count_);
+  static constexpr Py_ssize_t kFew = 12;
+
+  Status spill() {
+    if (!list_) list_ = TRY(steal(PyList_New(0)));
+    auto* list = reinterpret_cast<PyListObject*>(list_.get());
+    for (Py_ssize_t i = 0, n = std::exchange(count_, 0); i < n; ++i) {
+      if (list_append_steal(list, few_[i]) == Status::ok) continue;
+      while (++i < n) gill::release(few_[i]);
+      return Status::error;
+    }
+    return Status::ok;
   }
-  Ref<> list_;
-  Py_ssize_t slots_ = 0;
+
+  PyObject* few_[kFew];
   Py_ssize_t count_ = 0;
+  Ref<> list_;
 };
 
 }  // namespace gill

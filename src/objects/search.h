@@ -125,6 +125,15 @@ inline Py_ssize_t two_way(const T& text, Py_ssize_t n, const T& needle, Py_ssize
   return -1;
 }
 
+// Equality of texts that are mostly so short that a call of memcmp would be the larger part.
+inline bool same(const unsigned char* a, const unsigned char* b, Py_ssize_t n) {
+  if (n > 8) return std::memcmp(a, b, static_cast<size_t>(n)) == 0;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
+}
+
 // Position of the first occurrence, or -1. The needle may be empty.
 template <class C>
 inline Py_ssize_t find(const C* text, Py_ssize_t n, const C* needle, Py_ssize_t m) {
@@ -138,7 +147,7 @@ inline Py_ssize_t find(const C* text, Py_ssize_t n, const C* needle, Py_ssize_t 
       Py_ssize_t step = find_character(text + i, last - i + 1, needle[0]);
       if (step < 0) return -1;
       i += step;
-      if (text[i + m - 1] == needle[m - 1] && std::memcmp(text + i + 1, needle + 1, static_cast<size_t>(m) - 1) == 0) return i;
+      if (text[i + m - 1] == needle[m - 1] && same(text + i + 1, needle + 1, m - 2)) return i;
       ++i;
     }
     const void* hit = memmem(text + i, static_cast<size_t>(n - i), needle, static_cast<size_t>(m));

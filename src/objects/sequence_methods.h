@@ -32,6 +32,17 @@ inline Ref<> compare_lengths(Py_ssize_t n, Py_ssize_t m, int op) {
   }
 }
 
+// Releases the items from the last to the first until one would die, which can run code, and says how many are left then.
+inline Py_ssize_t release_survivors(PyObject* const* items, Py_ssize_t n) {
+  for (; n > 0; --n) {
+    PyObject* item = items[n - 1];
+    if (!item || is_immortal(item)) continue;
+    if (item->ob_refcnt == 1) break;
+    --item->ob_refcnt;
+  }
+  return n;
+}
+
 // "(a, b, c" and the closing text. `owner` may change while the items' __repr__ run: its size is read again.
 Ref<> sequence_repr(PyObject* owner, char open, const char* close);
 

@@ -2,6 +2,8 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "memory/collectable.h"
+#include "objects/int.h"
+#include "objects/sequence_methods.h"
 
 #include <structmember.h>
 
@@ -46,10 +48,13 @@ Ref<> slice_compare(PyObject* a, PyObject* b, int op) {
   return steal(PyObject_RichCompare(x.get(), y.get(), op));
 }
 void slice_dealloc(PySliceObject* self) {
+  PyObject** bounds = &self->start;
+  Py_ssize_t left = release_survivors(bounds, 3);
+  if (left == 0) return free_collectable(self);
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, slot<slice_dealloc>);
-  Fields::clear_all(self);
-  free_object(self);
+  while (--left >= 0) gill::release(bounds[left]);
+  free_collectable(self);
   Py_TRASHCAN_END;
 }
 Ref<> slice_reduce(PySliceObject* self) {
@@ -118,6 +123,10 @@ const PyMemberDef kMembers[] = {
 
 // An index as Py_ssize_t, clipped; 0 with an exception.
 int slice_index(PyObject* value, Py_ssize_t* out, const char* message) {
+  if (PyLong_CheckExact(value) && is_one_digit(value)) [[likely]] {
+    *out = one_digit_value(value);
+    return 1;
+  }
   if (!PyIndex_Check(value)) {
     PyErr_SetString(PyExc_TypeError, message);
     return 0;

@@ -153,6 +153,13 @@ inline bool is_linebreak(U4 c) {
   return c < 128 ? (c >= 0x0a && c <= 0x0d) || (c >= 0x1c && c <= 0x1e) : _PyUnicode_IsLinebreak(c) != 0;
 }
 
+// Room for a short ASCII string that a writer fills before it asks for memory. An immortal object, so that no release frees it.
+struct InlineStr {
+  static constexpr Py_ssize_t kSize = 240;
+  PyASCIIObject head;
+  char text[kSize + 1];
+};
+
 // Builds a string whose characters arrive bit by bit; widens as needed. Wraps _PyUnicodeWriter.
 class StrWriter {
  public:
@@ -160,6 +167,7 @@ class StrWriter {
     _PyUnicodeWriter_Init(&writer_);
     writer_.overallocate = 1;
     writer_.min_length = expected;
+    if (expected <= InlineStr::kSize) write_inline();
   }
   ~StrWriter() { _PyUnicodeWriter_Dealloc(&writer_); }
   StrWriter(const StrWriter&) = delete;
@@ -179,12 +187,23 @@ class StrWriter {
     return status_of(_PyUnicodeWriter_WriteSubstring(&writer_, s, start, end));
   }
   Status reserve(Py_ssize_t n, U4 max) { return status_of(_PyUnicodeWriter_Prepare(&writer_, n, max)); }
+  Status fill(U4 c, Py_ssize_t n) {
+    if (n <= 0) return Status::ok;
+    TRY(reserve(n, c));
+    for (Py_ssize_t end = writer_.pos + n; writer_.pos < end; ++writer_.pos) PyUnicode_WRITE(writer_.kind, writer_.data, writer_.pos, c);
+    return Status::ok;
+  }
+  // What comes now needs no room behind it; a str that is all there is comes back as it is.
+  void expect_last() { writer_.overallocate = 0; }
   Ref<> finish() { return steal(_PyUnicodeWriter_Finish(&writer_)); }
   Py_ssize_t length() const { return writer_.pos; }
   _PyUnicodeWriter* raw() { return &writer_; }
 
  private:
+  void write_inline();
+
   _PyUnicodeWriter writer_;
+  InlineStr inline_;
 };
 
 }  // namespace gill

@@ -250,9 +250,25 @@ Ref<> str_maketrans(PyObject*, PyObject* x, PyObject* y, PyObject* z) {
 
 // ---- repr ---------------------------------------------------------------------------------------------
 
+// Whether an ASCII text stands between single quotes as it is.
+bool is_plain(const U1* text, Py_ssize_t n) {
+  U1 special = 0;
+  for (Py_ssize_t i = 0; i < n; ++i) special |= static_cast<U1>((text[i] < ' ') | (text[i] == 0x7f) | (text[i] == '\'') | (text[i] == '\\'));
+  return !special;
+}
+
+Ref<> quoted(const StrView& text) {
+  Ref<> result = TRY(new_str(text.length + 2, 127));
+  char* to = static_cast<char*>(PyUnicode_DATA(result.get()));
+  to[0] = to[text.length + 1] = '\'';
+  std::memcpy(to + 1, text.data, static_cast<size_t>(text.length));
+  return result;
+}
+
 Ref<> str_repr(PyObject* self) {
   TRY(ensure_ready(self));
   StrView text(self);
+  if (text.ascii && text.length < PY_SSIZE_T_MAX - 2 && is_plain(text.as<U1>(), text.length)) return quoted(text);
   Py_ssize_t size = 2, single = 0, both = 0;
   U4 max = 127;
   bool changes = false;

@@ -1,5 +1,10 @@
 // `%` formatting of str, and the text of numbers that bytes formatting shares.
 #include "objects/percent.h"
+
+#include <charconv>
+
+#include "objects/float_text.h"
+#include "objects/int.h"
 #include "objects/str_methods.h"
 
 namespace gill {
@@ -8,12 +13,9 @@ Ref<> percent_number(PyObject* value, const PercentSpec& spec) {
   if (is_percent_float(spec.code)) {
     double x = PyFloat_AsDouble(value);
     if (x == -1.0 && PyErr_Occurred()) return failure;
-    char* text = PyOS_double_to_string(x, static_cast<char>(spec.code), spec.precision < 0 ? 6 : spec.precision,
-                                       spec.alternate ? Py_DTSF_ALT : 0, nullptr);
-    if (!text) return failure;
-    Ref<> result = str_from_ascii(text, static_cast<Py_ssize_t>(std::strlen(text)));
-    PyMem_Free(text);
-    return result;
+    DoubleText text;
+    TRY(text.write(x, static_cast<char>(spec.code), spec.precision < 0 ? 6 : spec.precision, spec.alternate ? Py_DTSF_ALT : 0));
+    return str_from_ascii({text.text(), text.length()});
   }
   bool radix = spec.code == 'o' || spec.code == 'x' || spec.code == 'X';
   auto wrong = [&] {
@@ -53,23 +55,24 @@ PercentLayout percent_layout(std::string_view number, const PercentSpec& spec) {
 
 namespace {
 
-Status fill(StrWriter& out, U4 c, Py_ssize_t n) {
-  if (n <= 0) return Status::ok;
-  TRY(out.reserve(n, c));
-  _PyUnicodeWriter* w = out.raw();
-  for (Py_ssize_t i = 0; i < n; ++i) PyUnicode_WRITE(w->kind, w->data, w->pos + i, c);
-  w->pos += n;
-  return Status::ok;
-}
-
 Status put_text(StrWriter& out, PyObject* text, const PercentSpec& spec, bool cut) {
   Py_ssize_t n = PyUnicode_GET_LENGTH(text);
   if (cut && spec.precision >= 0 && n > spec.precision) n = spec.precision;
   Py_ssize_t padding = spec.width > n ? spec.width - n : 0;
-  if (!spec.left) TRY(fill(out, ' ', padding));
+  if (!spec.left) TRY(out.fill(' ', padding));
   TRY(out.put(text, 0, n));
-  if (spec.left) TRY(fill(out, ' ', padding));
+  if (spec.left) TRY(out.fill(' ', padding));
   return Status::ok;
+}
+
+// Ints of one digit without any layout: their decimal digits need no object.
+bool is_plain_decimal(PyObject* value, const PercentSpec& spec) {
+  return PyLong_CheckExact(value) && is_one_digit(value) && (spec.code == 'd' || spec.code == 's') && spec.width < 0 && spec.precision < 0 && !spec.sign && !spec.blank;
+}
+Status put_decimal(StrWriter& out, int64_t value) {
+  char digits[24];
+  char* end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  return out.put({digits, static_cast<size_t>(end - digits)});
 }
 
 Ref<> character(PyObject* value) {
@@ -91,6 +94,7 @@ Ref<> character(PyObject* value) {
 }
 
 Status put_conversion(StrWriter& out, const PercentSpec& spec, PyObject* value) {
+  if (is_plain_decimal(value, spec)) return put_decimal(out, one_digit_value(value));
   switch (spec.code) {
     case 's':
     case 'r':
@@ -116,12 +120,12 @@ Status put_conversion(StrWriter& out, const PercentSpec& spec, PyObject* value) 
   Ref<> number = TRY(percent_number(value, spec));
   StrView view(number.get());
   PercentLayout layout = percent_layout({view.as<char>(), static_cast<size_t>(view.length)}, spec);
-  TRY(fill(out, ' ', layout.spaces_before));
+  TRY(out.fill(' ', layout.spaces_before));
   if (layout.sign) TRY(out.put(static_cast<U4>(layout.sign)));
   TRY(out.put(layout.prefix));
-  TRY(fill(out, '0', layout.zeros));
+  TRY(out.fill('0', layout.zeros));
   TRY(out.put(layout.digits));
-  return fill(out, ' ', layout.spaces_after);
+  return out.fill(' ', layout.spaces_after);
 }
 
 }  // namespace
@@ -134,7 +138,7 @@ Ref<> str_percent(PyObject* format, PyObject* operand) {
   for (Py_ssize_t i = 0; i < text.length;) {
     Py_ssize_t at = PyUnicode_FindChar(format, '%', i, text.length, 1);
     Py_ssize_t end = at < 0 ? text.length : at;
-    if (at < 0) out.raw()->overallocate = 0;
+    if (at < 0) out.expect_last();
     if (end > i) TRY(out.put(format, i, end));
     if (at < 0) break;
     i = at + 1;
@@ -146,8 +150,7 @@ Ref<> str_percent(PyObject* format, PyObject* operand) {
       continue;
     }
     PyObject* value = TRY(args.next());
-    // The last piece needs no room behind it; a str that is all there is comes back as it is.
-    if (i >= text.length) out.raw()->overallocate = 0;
+    if (i >= text.length) out.expect_last();
     TRY(put_conversion(out, spec, value));
   }
   if (!args.all_used()) return raise(PyExc_TypeError, "not all arguments converted during string formatting");

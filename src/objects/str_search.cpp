@@ -156,12 +156,32 @@ void replace_characters(C* to, Py_ssize_t n, C from, C with, Py_ssize_t most) {
   }
 }
 
+// Where a needle occurs: counts all, and remembers the first few so that they need not be found again.
+template <class C>
+struct Occurrences {
+  static constexpr Py_ssize_t kKnown = 8;
+  Py_ssize_t count = 0;
+  Py_ssize_t known[kKnown];  // distances from the end of the one before
+
+  Occurrences(const C* text, Py_ssize_t n, const C* needle, Py_ssize_t m, Py_ssize_t most) {
+    while (m > 0 && count < most && count < kKnown) {
+      Py_ssize_t at = search::find(text, n, needle, m);
+      if (at < 0) return;
+      known[count++] = at;
+      text += at + m;
+      n -= at + m;
+    }
+    count += search::count(text, n, needle, m, most - count);
+  }
+};
+
 // All three strings in characters of one width; the result has the class `max`.
 template <class C>
 Ref<> replace_in(PyObject* self, const StrView& text, const StrView& old, const StrView& with, Py_ssize_t most, U4 max) {
   Widened<C> source(text), needle(old), insert(with);
   if (!source.data() || !needle.data() || !insert.data()) return failure;
-  Py_ssize_t hits = search::count(source.data(), text.length, needle.data(), old.length, most);
+  Occurrences<C> occurrences(source.data(), text.length, needle.data(), old.length, most);
+  Py_ssize_t hits = occurrences.count;
   if (hits == 0) return exact_str(self);
   Py_ssize_t delta = with.length - old.length;
   if (delta > 0 && delta > (PY_SSIZE_T_MAX - text.length) / hits) {
@@ -187,7 +207,7 @@ Ref<> replace_in(PyObject* self, const StrView& text, const StrView& old, const 
     }
   } else {
     for (Py_ssize_t i = 0; i < hits; ++i) {
-      Py_ssize_t at = search::find(from, left, needle.data(), old.length);
+      Py_ssize_t at = i < Occurrences<C>::kKnown ? occurrences.known[i] : search::find(from, left, needle.data(), old.length);
       put(from, at);
       put(insert.data(), with.length);
       from += at + old.length;

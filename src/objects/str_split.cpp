@@ -2,6 +2,7 @@
 #include "objects/list_builder.h"
 #include "objects/search.h"
 #include "objects/str_methods.h"
+#include "objects/tuple.h"
 
 namespace gill {
 namespace {
@@ -16,12 +17,9 @@ Ref<> piece(PyObject* self, const StrView& text, Py_ssize_t start, Py_ssize_t en
   return str_from(text.as<C>() + start, end - start);
 }
 
-Py_ssize_t expected_pieces(Py_ssize_t most) { return most >= ListBuilder::kFirst ? ListBuilder::kFirst : most + 1; }
-
 template <class C>
 Ref<> split_whitespace(PyObject* self, const StrView& text, Py_ssize_t most) {
-  ListBuilder list(expected_pieces(most));
-  if (!list.ok()) return failure;
+  ListBuilder list;
   const C* p = text.as<C>();
   Py_ssize_t n = text.length;
   Py_ssize_t i = 0;
@@ -38,8 +36,7 @@ Ref<> split_whitespace(PyObject* self, const StrView& text, Py_ssize_t most) {
 
 template <class C>
 Ref<> rsplit_whitespace(PyObject* self, const StrView& text, Py_ssize_t most) {
-  ListBuilder list(expected_pieces(most));
-  if (!list.ok()) return failure;
+  ListBuilder list;
   const C* p = text.as<C>();
   Py_ssize_t i = text.length;
   while (true) {
@@ -50,8 +47,7 @@ Ref<> rsplit_whitespace(PyObject* self, const StrView& text, Py_ssize_t most) {
     TRY(list.add(piece<C>(self, text, i, end)));
   }
   if (i > 0) TRY(list.add(piece<C>(self, text, 0, i)));
-  TRY(list.reverse());
-  return list.finish();
+  return list.finish_reversed();
 }
 
 // The separator in the text's character width; it is not wider.
@@ -81,8 +77,8 @@ struct Separator {
 template <class C>
 Ref<> split_at(PyObject* self, const StrView& text, const StrView& separator, Py_ssize_t most) {
   Separator<C> sep(separator);
-  ListBuilder list(expected_pieces(most));
-  if (!list.ok() || !sep.data) return failure;
+  ListBuilder list;
+  if (!sep.data) return failure;
   const C* p = text.as<C>();
   Py_ssize_t start = 0;
   while (most-- > 0) {
@@ -98,8 +94,8 @@ Ref<> split_at(PyObject* self, const StrView& text, const StrView& separator, Py
 template <class C>
 Ref<> rsplit_at(PyObject* self, const StrView& text, const StrView& separator, Py_ssize_t most) {
   Separator<C> sep(separator);
-  ListBuilder list(expected_pieces(most));
-  if (!list.ok() || !sep.data) return failure;
+  ListBuilder list;
+  if (!sep.data) return failure;
   const C* p = text.as<C>();
   Py_ssize_t end = text.length;
   while (most-- > 0) {
@@ -109,13 +105,11 @@ Ref<> rsplit_at(PyObject* self, const StrView& text, const StrView& separator, P
     end = at;
   }
   TRY(list.add(piece<C>(self, text, 0, end)));
-  TRY(list.reverse());
-  return list.finish();
+  return list.finish_reversed();
 }
 
 Ref<> whole(PyObject* self) {
-  ListBuilder list(1);
-  if (!list.ok()) return failure;
+  ListBuilder list;
   TRY(list.add(exact_str(self)));
   return list.finish();
 }
@@ -147,9 +141,8 @@ Ref<> split_method(PyObject* self, PyObject* sep, Py_ssize_t most, bool backward
 Ref<> splitlines(PyObject* self, bool keepends) {
   StrView text(self);
   return dispatch(text.kind, [&]<class C>(C*) -> Ref<> {
-    ListBuilder list(ListBuilder::kFirst);
-    if (!list.ok()) return failure;
-    const C* p = text.as<C>();
+    ListBuilder list;
+      const C* p = text.as<C>();
     Py_ssize_t n = text.length;
     for (Py_ssize_t i = 0; i < n;) {
       Py_ssize_t start = i;
@@ -167,11 +160,8 @@ Ref<> splitlines(PyObject* self, bool keepends) {
 
 Ref<> three(Ref<> a, Ref<> b, Ref<> c) {
   if (!a || !b || !c) return failure;
-  Ref<> result = TRY(steal(PyTuple_New(3)));
-  PyTuple_SET_ITEM(result.get(), 0, a.release());
-  PyTuple_SET_ITEM(result.get(), 1, b.release());
-  PyTuple_SET_ITEM(result.get(), 2, c.release());
-  return result;
+  PyObject* parts[] = {a.release(), b.release(), c.release()};
+  return tuple_steal_items(parts, 3);
 }
 
 Ref<> partition(PyObject* self, PyObject* sep, bool backward) {

@@ -22,6 +22,19 @@ void refresh(_PyUnicodeWriter* w) {
   }
 }
 
+// The buffer is the InlineStr of a StrWriter. It can be left, but not resized or handed out.
+bool is_inline(const _PyUnicodeWriter* w) { return w->buffer && !w->readonly && is_immortal(w->buffer); }
+
+// A single piece is shared instead of copied.
+bool may_share(const _PyUnicodeWriter* w) { return w->pos == 0 && !w->overallocate && (!w->buffer || is_inline(w)); }
+int share(_PyUnicodeWriter* w, PyObject* s) {
+  w->readonly = 1;
+  w->buffer = s;
+  w->pos = PyUnicode_GET_LENGTH(s);
+  refresh(w);
+  return 0;
+}
+
 template <class C>
 int write_latin1(_PyUnicodeWriter* w, const C* text, Py_ssize_t n) {
   dispatch(w->kind, [&]<class To>(To*) { convert_characters(text, static_cast<To*>(w->data) + w->pos, n); });
@@ -30,6 +43,13 @@ int write_latin1(_PyUnicodeWriter* w, const C* text, Py_ssize_t n) {
 }
 
 }  // namespace
+
+void StrWriter::write_inline() {
+  inline_.head = {.ob_base = {kImmortalCount, &PyUnicode_Type}, .length = InlineStr::kSize, .hash = -1, .state = {.kind = PyUnicode_1BYTE_KIND, .compact = 1, .ascii = 1, .ready = 1}, .wstr = nullptr};
+  writer_.buffer = as_object(&inline_.head);
+  refresh(&writer_);
+}
+
 }  // namespace gill
 
 using namespace gill;
@@ -59,7 +79,7 @@ int _PyUnicodeWriter_PrepareInternal(_PyUnicodeWriter* w, Py_ssize_t length, Py_
     if (!w->buffer) return -1;
   } else if (needed > w->size || w->readonly) {
     Py_ssize_t size = Py_MAX(grown(needed), w->min_length);
-    if (maxchar > w->maxchar || w->readonly) {
+    if (maxchar > w->maxchar || w->readonly || is_inline(w)) {
       PyObject* wider = PyUnicode_New(size, Py_MAX(maxchar, w->maxchar));
       if (!wider) return -1;
       copy_characters(PyUnicode_KIND(wider), PyUnicode_DATA(wider), 0, StrView(w->buffer), 0, w->pos);
@@ -101,15 +121,8 @@ int _PyUnicodeWriter_WriteStr(_PyUnicodeWriter* w, PyObject* s) {
   if (ensure_ready(s) != Status::ok) return -1;
   StrView view(s);
   if (view.length == 0) return 0;
+  if (may_share(w)) return share(w, borrow(s).release());
   if (view.max_class() > w->maxchar || view.length > w->size - w->pos) {
-    if (!w->buffer && !w->overallocate) {
-      // A single piece is shared instead of copied.
-      w->readonly = 1;
-      w->buffer = borrow(s).release();
-      refresh(w);
-      w->pos += view.length;
-      return 0;
-    }
     if (_PyUnicodeWriter_PrepareInternal(w, view.length, view.max_class()) < 0) return -1;
   }
   copy_characters(w->kind, w->data, w->pos, view, 0, view.length);
@@ -132,14 +145,9 @@ int _PyUnicodeWriter_WriteSubstring(_PyUnicodeWriter* w, PyObject* s, Py_ssize_t
 int _PyUnicodeWriter_WriteASCIIString(_PyUnicodeWriter* w, const char* text, Py_ssize_t n) {
   if (n == -1) n = static_cast<Py_ssize_t>(std::strlen(text));
   if (n == 0) return 0;
-  if (!w->buffer && !w->overallocate) {
+  if (may_share(w)) {
     PyObject* s = str_from_ascii(text, n).release();
-    if (!s) return -1;
-    w->readonly = 1;
-    w->buffer = s;
-    refresh(w);
-    w->pos += n;
-    return 0;
+    return s ? share(w, s) : -1;
   }
   if (_PyUnicodeWriter_Prepare(w, n, 127) < 0) return -1;
   return write_latin1(w, reinterpret_cast<const U1*>(text), n);
@@ -152,8 +160,10 @@ int _PyUnicodeWriter_WriteLatin1String(_PyUnicodeWriter* w, const char* text, Py
 }
 
 PyObject* _PyUnicodeWriter_Finish(_PyUnicodeWriter* w) {
+  bool from_inline = is_inline(w);
   PyObject* s = w->buffer;
   w->buffer = nullptr;
+  if (from_inline) return str_from_ascii(static_cast<const char*>(w->data), w->pos).release();
   if (w->pos == 0) {
     if (s) release(s);
     return empty_str().release();

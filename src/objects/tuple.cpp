@@ -61,6 +61,14 @@ Ref<> tuple_steal_items(PyObject** items, Py_ssize_t count) {
   return tuple;
 }
 
+Ref<> tuple_of(Ref<> first, Ref<> second) {
+  Ref<PyTupleObject> tuple = TRY(raw_tuple(2));
+  tuple->ob_item[0] = first.release();
+  tuple->ob_item[1] = second.release();
+  start_tracking(tuple.get());
+  return tuple;
+}
+
 Ref<> tuple_from_array(PyObject* const* items, Py_ssize_t n) {
   if (n == 0) return empty_tuple();
   Ref<PyTupleObject> tuple = TRY(raw_tuple(n));
@@ -76,13 +84,15 @@ namespace {
 
 void tuple_dealloc(PyObject* self) {
   if (self == as_object(&g_empty_tuple)) return;
+  PyObject** items = items_of(self);
+  Py_ssize_t left = release_survivors(items, Py_SIZE(self));
+  if (left == 0 && PyTuple_CheckExact(self)) return free_collectable(self);
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, tuple_dealloc);
-  PyObject** items = items_of(self);
-  for (Py_ssize_t i = Py_SIZE(self); --i >= 0;) {
-    if (items[i]) gill::release(items[i]);
+  while (--left >= 0) {
+    if (items[left]) gill::release(items[left]);
   }
-  if (PyTuple_CheckExact(self)) free_object(self);
+  if (PyTuple_CheckExact(self)) free_collectable(self);
   else Py_TYPE(self)->tp_free(self);
   Py_TRASHCAN_END;
 }
@@ -342,7 +352,7 @@ PyObject* PyTuple_GetSlice(PyObject* tuple, Py_ssize_t low, Py_ssize_t high) {
 }
 PyObject* PyTuple_Pack(Py_ssize_t n, ...) {
   if (n == 0) return empty_tuple().release();
-  Ref<PyTupleObject> tuple = new_untracked_tuple(n);
+  Ref<PyTupleObject> tuple = raw_tuple(n);
   if (!tuple) return nullptr;
   va_list arguments;
   va_start(arguments, n);

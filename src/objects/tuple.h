@@ -12,5 +12,6 @@ Ref<PyTupleObject> new_untracked_tuple(Py_ssize_t n);
 Ref<> tuple_from_array(PyObject* const* items, Py_ssize_t n);
 // A tuple that takes over the items: `count` owned references, given up in any case.
 Ref<> tuple_steal_items(PyObject** items, Py_ssize_t count);
+Ref<> tuple_of(Ref<> first, Ref<> second);
 
 }  // namespace gill
