@@ -3,6 +3,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "objects/sequence_methods.h"
+#include "objects/tuple.h"
 
 namespace gill {
 namespace {
@@ -60,7 +61,7 @@ Ref<> reuse_pair(PyObject* pair, Ref<> first, Ref<> second) {
     if (!PyObject_GC_IsTracked(pair)) PyObject_GC_Track(pair);
     return result;
   }
-  return steal(PyTuple_Pack(2, first.get(), second.get()));
+  return tuple_of(std::move(first), std::move(second));
 }
 
 // ---- enumerate ------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include "base/names.h"
 #include "objects/dict.h"
 #include "objects/dict_table.h"
+#include "objects/tuple.h"
 
 namespace gill {
 namespace {
@@ -106,10 +107,7 @@ Ref<> item_next(DictIterator* self) {
     if (!PyObject_GC_IsTracked(pair)) PyObject_GC_Track(pair);
     return result;
   }
-  Ref<> fresh = TRY(steal(PyTuple_New(2)));
-  PyTuple_SET_ITEM(fresh.get(), 0, own_key.release());
-  PyTuple_SET_ITEM(fresh.get(), 1, own_value.release());
-  return fresh;
+  return tuple_of(std::move(own_key), std::move(own_value));
 }
 
 Maybe<Py_ssize_t> iterator_length_hint(DictIterator* self) {

@@ -8,6 +8,7 @@
 #include "objects/float_text.h"
 #include "objects/int.h"
 #include "objects/number_memory.h"
+#include "objects/tuple.h"
 
 namespace gill {
 namespace {
@@ -215,7 +216,7 @@ Ref<> float_as_integer_ratio(PyObject* self) {
   Ref<> denominator = TRY(int_from(1));
   if (exponent > 0) numerator = TRY(int_shift(numerator.get(), exponent, true));
   else denominator = TRY(int_shift(denominator.get(), -exponent, true));
-  return steal(PyTuple_Pack(2, numerator.get(), denominator.get()));
+  return tuple_of(std::move(numerator), std::move(denominator));
 }
 
 Ref<> float_hex_method(PyObject* self) { return hex_text(value_of(self)); }

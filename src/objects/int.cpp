@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "memory/heap.h"
 #include "objects/number_memory.h"
+#include "objects/tuple.h"
 
 namespace gill {
 
@@ -224,10 +225,7 @@ Ref<> modulo(PyObject* a, PyObject* b) {
 Ref<> divmod_pair(PyObject* a, PyObject* b) {
   Ref<> q, r;
   TRY(int_divmod(a, b, &q, &r));
-  Ref<> pair = TRY(steal(PyTuple_New(2)));
-  PyTuple_SET_ITEM(pair.get(), 0, q.release());
-  PyTuple_SET_ITEM(pair.get(), 1, r.release());
-  return pair;
+  return tuple_of(std::move(q), std::move(r));
 }
 
 // The quotient as the nearest double. 55 bits and a sticky one decide the rounding.

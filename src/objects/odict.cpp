@@ -7,6 +7,7 @@
 #include "base/names.h"
 #include "objects/dict.h"
 #include "objects/dict_table.h"
+#include "objects/tuple.h"
 
 namespace gill {
 namespace {
@@ -241,7 +242,7 @@ Ref<> odict_popitem(PyObject* object, bool last) {
   Ref<> value = borrow(value_at(self->dict.ma_keys, i));
   if (!key) return gone();
   TRY(delete_item(object, key.get()));
-  return steal(PyTuple_Pack(2, key.get(), value.get()));
+  return tuple_of(std::move(key), std::move(value));
 }
 
 Ref<> odict_pop(PyObject* object, PyObject* key, PyObject* fallback) {
@@ -436,7 +437,7 @@ Ref<> iterator_next(OrderedIterator* self) {
   if (!(self->yields & kValues)) return key;
   Ref<> value = is_exact(as_object(dict)) ? borrow(value_at(dict->dict.ma_keys, i)) : TRY(steal(PyObject_GetItem(as_object(dict), key.get())));
   if (!(self->yields & kKeys)) return value;
-  return steal(PyTuple_Pack(2, key.get(), value.get()));
+  return tuple_of(std::move(key), std::move(value));
 }
 Ref<> iterator_reduce(OrderedIterator* self) {
   Ref<OrderedIterator> copy = TRY(Ref<OrderedIterator>::steal(PyObject_GC_New(OrderedIterator, &PyODictIter_Type)));

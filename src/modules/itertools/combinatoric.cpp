@@ -4,6 +4,8 @@
 // changed in place when nobody else holds it, so that a loop that unpacks the tuples allocates nothing.
 #include "modules/itertools/itertools.h"
 
+#include "objects/tuple.h"
+
 namespace gill::itertools {
 namespace {
 
@@ -22,6 +24,8 @@ struct Choice : Selection {
 struct Permutations : Choice {
   Py_ssize_t* cycles;
 };
+
+PyObject** items_of(PyObject* tuple) { return reinterpret_cast<PyTupleObject*>(tuple)->ob_item; }
 
 template <class T>
 void selection_dealloc(T* self) {
@@ -52,7 +56,7 @@ Ref<T> new_selection(PyTypeObject* type, Ref<> pool, Py_ssize_t index_count) {
 // Makes `result` ours alone. Its items are replaced one by one afterwards.
 Status own_result(Selection* self) {
   if (Py_REFCNT(self->result) > 1) {
-    set_field(self->result, TRY(copy_of(self->result)));
+    set_field(self->result, TRY(tuple_from_array(items_of(self->result), PyTuple_GET_SIZE(self->result))));
   } else if (!PyObject_GC_IsTracked(self->result)) {
     // The collector stopped tracking it while it held only atoms; what comes in may be anything.
     PyObject_GC_Track(self->result);

@@ -39,14 +39,6 @@ inline Ref<> empty_iterator() {
   return iter(empty.get());
 }
 
-// Copies a tuple into a new one of our own, for results that are changed in place.
-inline Ref<> copy_of(PyObject* tuple) {
-  Py_ssize_t n = PyTuple_GET_SIZE(tuple);
-  Ref<> copy = TRY(steal(PyTuple_New(n)));
-  for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(copy.get(), i, borrow(PyTuple_GET_ITEM(tuple, i)).release());
-  return copy;
-}
-
 template <class T>
 constexpr PyTypeObject iterator_type(const char* name, const char* doc, newfunc construct, iternextfunc next_item,
                                      PyMethodDef* methods) {

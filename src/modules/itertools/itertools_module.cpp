@@ -1,6 +1,8 @@
 // groupby, tee, and the module itself.
 #include "modules/itertools/itertools.h"
 
+#include "objects/tuple.h"
+
 namespace gill::itertools {
 namespace {
 
@@ -73,7 +75,7 @@ Ref<> groupby_next(GroupBy* self) {
   }
   set_field(self->target_key, borrow(self->current_key));
   Ref<> grouper = TRY(new_grouper(self, self->target_key));
-  return steal(PyTuple_Pack(2, self->current_key, grouper.get()));
+  return tuple_of(borrow(self->current_key), std::move(grouper));
 }
 
 Ref<> groupby_reduce(GroupBy* self) {

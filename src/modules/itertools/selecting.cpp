@@ -2,6 +2,8 @@
 // dropwhile, filterfalse, islice, pairwise, starmap, takewhile, zip_longest.
 #include "modules/itertools/itertools.h"
 
+#include "objects/tuple.h"
+
 namespace gill::itertools {
 namespace {
 
@@ -369,9 +371,8 @@ Ref<> pairwise_next(Pairwise* self) {
     clear_field(self->previous);
     return nullptr;
   }
-  Ref<> pair = TRY(steal(PyTuple_Pack(2, previous.get(), item.get())));
-  set_field(self->previous, std::move(item));
-  return pair;
+  set_field(self->previous, item.new_ref());
+  return tuple_of(std::move(previous), std::move(item));
 }
 
 // ---- zip_longest ------------------------------------------------------------------------------------
