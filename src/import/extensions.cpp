@@ -92,10 +92,9 @@ Ref<> load_extension(PyObject* spec, PyObject*) {
 
   const char* short_name = PyBytes_AS_STRING(encoded.bytes.get());
   const char* full_name = TRY(PyUnicode_AsUTF8(module_name.get()));
-  ImportState* state = current_interpreter()->imports;
-  const char* outer = std::exchange(state->package_context, full_name);
+  const char* outer = std::exchange(_Py_PackageContext, full_name);
   Ref<> made = steal(init());
-  state->package_context = outer;
+  _Py_PackageContext = outer;
   if (!made) {
     if (!PyErr_Occurred()) PyErr_Format(PyExc_SystemError, "initialization of %s failed without raising an exception", short_name);
     return failure;

@@ -16,7 +16,6 @@ struct ImportState {
   int dlopen_flags = 0;
   int frozen_override = 0;         // by tests: above zero, frozen modules are used; below, they are not
   PyObject* find_and_load = nullptr;  // importlib._bootstrap._find_and_load
-  const char* package_context = nullptr;
   // -X importtime: how deep the imports are nested, and the time that was spent below the one that runs.
   int time_depth = 0;
   int64_t time_below = 0;

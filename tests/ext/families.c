@@ -366,6 +366,9 @@ PyMODINIT_FUNC PyInit_families(void) {
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)
         return NULL;
+    /* Makers of submodules go by the name that the module has now. */
+    if (PyModule_AddStringConstant(module, "name_at_creation", PyModule_GetName(module)) < 0)
+        return NULL;
     if (static_pair_type.tp_name == NULL && PyStructSequence_InitType2(&static_pair_type, &pair_description) < 0)
         return NULL;
     return module;

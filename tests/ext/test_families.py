@@ -1,7 +1,11 @@
 """Tests of the compiled extension families (C); run under gill and under the reference."""
 import contextvars
 import gc
+import pathlib
+import shutil
+import subprocess
 import sys
+import tempfile
 import unittest
 import warnings
 
@@ -167,6 +171,19 @@ class OpenTypes(unittest.TestCase):
             del alive
             if "Gill" in sys.version:  # the reference visits these dictionaries twice, and keeps what they hold
                 self.check_collected(cls)
+
+
+class Packages(unittest.TestCase):
+    def test_name_within_a_package(self):
+        self.assertEqual(families.name_at_creation, "families")
+        program = "import package.families as f; print(f.name_at_creation, f.__name__, f.__package__)"
+        with tempfile.TemporaryDirectory() as folder:
+            package = pathlib.Path(folder, "package")
+            package.mkdir()
+            package.joinpath("__init__.py").touch()
+            shutil.copy(families.__file__, package)
+            done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout.split(), ["package.families", "package.families", "package"])
 
 
 class Others(unittest.TestCase):
