@@ -43,8 +43,8 @@ def load_reference():
     return outcomes, seconds
 
 
-def load_known(path):
-    """Known failures: file -> set of cases; `*` stands for all of a file."""
+def load_cases(path):
+    """file -> set of cases; in the list of known failures `*` stands for all of a file."""
     known = {}
     if path.exists():
         for line in path.read_text().splitlines():
@@ -72,7 +72,7 @@ class FileRun:
     def run(self):
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
-            finished = set()
+            finished = load_cases(DATA / "not_run.txt").get(self.file, set())
             for attempt in range(MAX_RESTARTS):
                 done, culprit, end = self._attempt(pathlib.Path(folder), attempt, finished)
                 if done:
@@ -163,7 +163,7 @@ def main():
     unknown = [file for file in files if file not in reference]
     if unknown:
         parser.error("not a file of the recorded suite: " + " ".join(unknown))
-    known = load_known(options.known)
+    known = load_cases(options.known)
     # The longest first, so that the last minutes keep every processor busy.
     files.sort(key=lambda file: -seconds.get(file, 0))
     print(f"== {len(files)} test files under {options.gill}", flush=True)
