@@ -38,24 +38,87 @@ HeapDebug heap_debug_from_environment() {
 
 namespace {
 
-size_t report_page(void* first, void* heap) {
-  auto* page = static_cast<Page*>(first);
-  if (page->heap != heap) return page->run_pages;
+// Objects that a static type leads to get the bit that says "tracked", which nobody needs any more.
+int mark(PyObject* object, void* heap);
+
+void mark_what_type_holds(PyTypeObject* type, void* heap) {
+  PyObject* held[] = {type->tp_dict, type->tp_bases, type->tp_mro, type->tp_cache};
+  for (PyObject* object : held) {
+    if (object) mark(object, heap);
+  }
+}
+
+// False where there is nothing to mark: plain objects refer to nothing.
+bool is_markable(PyObject* object, void* heap) {
+  if (!g_heap_range.contains(object)) return false;
+  Page* page = Page::of(object);
+  return page->heap == heap && page->kind != Kind::plain;
+}
+
+int mark(PyObject* object, void* heap) {
+  if (!is_markable(object, heap)) return 0;
+  Page* page = Page::of(object);
+  size_t index = page->index_of(object);
+  if (page->get(kTracked, index)) return 0;
+  page->set(kTracked, index);
+  return Py_TYPE(object)->tp_traverse(object, mark, heap);
+}
+
+int mark_if_static_type(PyObject* object, void* heap) {
+  if (!g_heap_range.contains(object) && PyType_Check(object)) mark_what_type_holds(reinterpret_cast<PyTypeObject*>(object), heap);
+  return 0;
+}
+
+template <class Visit>
+void for_each_object(Page* page, Visit visit) {
+  if (page->kind == Kind::plain) return;
   for (size_t i = 0; i < page->slot_count; ++i) {
-    if (page->get(kFree, i)) continue;
-    if (page->kind == Kind::plain) {
-      std::fprintf(stderr, "heap: %u bytes left\n", page->slot_size);
-      continue;
+    if (!page->get(kFree, i)) visit(reinterpret_cast<PyObject*>(page->slot(i) + prefix_of(page->kind)), i);
+  }
+}
+
+// Every static type is in an MRO, which its heap holds: all are met.
+size_t mark_from_page(void* first, void* heap) {
+  auto* page = static_cast<Page*>(first);
+  if (page->heap == heap) {
+    for_each_object(page, [&](PyObject* object, size_t) { Py_TYPE(object)->tp_traverse(object, mark_if_static_type, heap); });
+  }
+  return page->run_pages;
+}
+
+struct Leaks {
+  const Heap* heap;
+  size_t held_by_types, blocks, block_bytes;
+};
+
+size_t report_page(void* first, void* context) {
+  auto* page = static_cast<Page*>(first);
+  auto* leaks = static_cast<Leaks*>(context);
+  if (page->heap != leaks->heap) return page->run_pages;
+  if (page->kind == Kind::plain) {
+    size_t taken = size_t{page->slot_count} - page->free_count;
+    leaks->blocks += taken;
+    leaks->block_bytes += taken * page->slot_size;
+  }
+  for_each_object(page, [&](PyObject* object, size_t index) {
+    if (page->get(kTracked, index)) {
+      page->clear(kTracked, index);
+      ++leaks->held_by_types;
+      return;
     }
-    auto* object = reinterpret_cast<PyObject*>(page->slot(i) + prefix_of(page->kind));
     const char* own_name = PyType_Check(object) ? reinterpret_cast<PyTypeObject*>(object)->tp_name : "";
     std::fprintf(stderr, "heap: object left: %s %s %p, %zd references\n", Py_TYPE(object)->tp_name, own_name, static_cast<void*>(object), Py_REFCNT(object));
-  }
+  });
   return page->run_pages;
 }
 
 }  // namespace
 
-void report_leaks(const Heap* heap) { for_each_taken_run(report_page, const_cast<Heap*>(heap)); }
+void report_leaks(Heap* heap) {
+  for_each_taken_run(mark_from_page, heap);
+  Leaks leaks = {heap, 0, 0, 0};
+  for_each_taken_run(report_page, &leaks);
+  std::fprintf(stderr, "heap: static types hold %zu objects; %zu plain blocks of %zu bytes are left\n", leaks.held_by_types, leaks.blocks, leaks.block_bytes);
+}
 
 }  // namespace gill

@@ -1,7 +1,7 @@
 // Switches that stress the users of the heap, in builds with debug checks: the environment variable GILL_HEAP holds, separated
 // by commas, `collect=N` (collect the youngest generation at every N-th allocation), `fail=N` (the N-th allocation from start-up on
-// fails, once) `poison` (fresh memory is filled with 0xCD, freed memory with 0xDD) and `leaks` (what is in
-// the heap when it is deleted is listed on stderr).
+// fails, once) `poison` (fresh memory is filled with 0xCD, freed memory with 0xDD) and `leaks` (the collectable
+// objects in the heap when it is deleted are listed on stderr, but for what static types hold).
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,9 @@ HeapDebug parse_heap_debug(const char* switches);
 // From the environment; all off in a build without debug checks.
 HeapDebug heap_debug_from_environment();
 
-// Lists the blocks that the heap has not got back, on stderr.
+// Lists on stderr the collectable objects that nobody gave back and no static type leads to, and counts the other blocks. No object of
+// the heap is tracked then.
 class Heap;
-void report_leaks(const Heap* heap);
+void report_leaks(Heap* heap);
 
 }  // namespace gill
