@@ -3,6 +3,7 @@
 // malloc. Which of the two a block came from shows in its address, so freeing always finds the right one.
 #include <Python.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -64,9 +65,16 @@ void* heap_realloc(void*, void* p, size_t size) {
 constexpr PyMemAllocatorEx kRaw = {nullptr, raw_malloc, raw_calloc, raw_realloc, raw_free};
 constexpr PyMemAllocatorEx kHeap = {nullptr, heap_malloc, heap_calloc, heap_realloc, heap_free};
 
-// PyMem_SetAllocator replaces these; they belong to the process, as the published interface has them.
+struct KnownAllocator {
+  PyMemAllocatorEx functions;
+  KnownAllocator* next;
+};
+
+// PyMem_SetAllocator replaces these; they belong to the process, as the published interface has them. A thread without the
+// interpreter's lock may be about to call the raw domain's, so what was one once is never changed.
 struct Allocators {
-  PyMemAllocatorEx domains[3] = {kRaw, kHeap, kHeap};
+  std::atomic<const PyMemAllocatorEx*> domains[3] = {&kRaw, &kHeap, &kHeap};
+  KnownAllocator* known = nullptr;  // those that came from outside
   PyObjectArenaAllocator arena = {};
   CheckedAllocator checked[3] = {};
   // The object domain's allocator has memory of its own, where the collector could not find objects: collectable ones go past it.
@@ -75,27 +83,46 @@ struct Allocators {
 };
 constinit Allocators g_allocators;
 
+bool are_same(const PyMemAllocatorEx& a, const PyMemAllocatorEx& b) {
+  return a.ctx == b.ctx && a.malloc == b.malloc && a.calloc == b.calloc && a.realloc == b.realloc && a.free == b.free;
+}
+
+// A copy that stays; equal ones share it.
+const PyMemAllocatorEx* keep(const PyMemAllocatorEx& allocator) {
+  for (const PyMemAllocatorEx* own : {&kRaw, &kHeap}) {
+    if (are_same(*own, allocator)) return own;
+  }
+  for (KnownAllocator* known = g_allocators.known; known; known = known->next) {
+    if (are_same(known->functions, allocator)) return &known->functions;
+  }
+  auto* added = static_cast<KnownAllocator*>(std::malloc(sizeof(KnownAllocator)));
+  if (!added) Py_FatalError("no memory for another allocator");
+  *added = {allocator, g_allocators.known};
+  g_allocators.known = added;
+  return &added->functions;
+}
+
 inline constexpr size_t kMost = static_cast<size_t>(PY_SSIZE_T_MAX);
 
 bool too_large(size_t count, size_t size) { return size != 0 && count > kMost / size; }
 
 void* malloc_in(PyMemAllocatorDomain domain, size_t size) {
   if (size > kMost) return nullptr;
-  const PyMemAllocatorEx& a = g_allocators.domains[domain];
+  const PyMemAllocatorEx& a = *allocator_of(domain);
   return a.malloc(a.ctx, size);
 }
 void* calloc_in(PyMemAllocatorDomain domain, size_t count, size_t size) {
   if (too_large(count, size)) return nullptr;
-  const PyMemAllocatorEx& a = g_allocators.domains[domain];
+  const PyMemAllocatorEx& a = *allocator_of(domain);
   return a.calloc(a.ctx, count, size);
 }
 void* realloc_in(PyMemAllocatorDomain domain, void* p, size_t size) {
   if (size > kMost) return nullptr;
-  const PyMemAllocatorEx& a = g_allocators.domains[domain];
+  const PyMemAllocatorEx& a = *allocator_of(domain);
   return a.realloc(a.ctx, p, size);
 }
 void free_in(PyMemAllocatorDomain domain, void* p) {
-  const PyMemAllocatorEx& a = g_allocators.domains[domain];
+  const PyMemAllocatorEx& a = *allocator_of(domain);
   a.free(a.ctx, p);
 }
 
@@ -110,6 +137,8 @@ void free_in(PyMemAllocatorDomain domain, void* p) {
 }
 
 }  // namespace
+
+const PyMemAllocatorEx* allocator_of(PyMemAllocatorDomain domain) { return g_allocators.domains[domain].load(std::memory_order_acquire); }
 
 void* allocate_plain_object(size_t size) {
   if (size <= kLargestClass && !g_allocators_replaced && t_heap) [[likely]] return t_heap->allocate(Kind::plain, size);
@@ -172,13 +201,14 @@ void PyObject_Free(void* p) {
 }
 
 void PyMem_GetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* out) {
-  *out = domain <= PYMEM_DOMAIN_OBJ ? g_allocators.domains[domain] : PyMemAllocatorEx{};
+  *out = domain <= PYMEM_DOMAIN_OBJ ? *allocator_of(domain) : PyMemAllocatorEx{};
 }
 void PyMem_SetAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* allocator) {
   if (domain > PYMEM_DOMAIN_OBJ) return;
-  g_allocators.domains[domain] = *allocator;
-  if (g_allocators.domains[PYMEM_DOMAIN_OBJ].malloc == heap_malloc) g_allocators.has_own_memory = false;
-  g_allocators_replaced = g_allocators.domains[PYMEM_DOMAIN_MEM].malloc != heap_malloc || g_allocators.domains[PYMEM_DOMAIN_OBJ].malloc != heap_malloc;
+  g_allocators.domains[domain].store(keep(*allocator), std::memory_order_release);
+  bool objects_replaced = allocator_of(PYMEM_DOMAIN_OBJ)->malloc != heap_malloc;
+  if (!objects_replaced) g_allocators.has_own_memory = false;
+  g_allocators_replaced = objects_replaced || allocator_of(PYMEM_DOMAIN_MEM)->malloc != heap_malloc;
 }
 [[gnu::visibility("default")]] int _PyMem_SetDefaultAllocator(PyMemAllocatorDomain domain, PyMemAllocatorEx* old) {
   if (old) PyMem_GetAllocator(domain, old);
@@ -207,7 +237,7 @@ constexpr AllocatorName kAllocatorNames[] = {
 // Whether all domains have our own allocators, with checks or without.
 bool own_allocators(bool checks) {
   for (PyMemAllocatorDomain domain : {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ}) {
-    const PyMemAllocatorEx& used = g_allocators.domains[domain];
+    const PyMemAllocatorEx& used = *allocator_of(domain);
     if (has_checks(used) != checks) return false;
     const PyMemAllocatorEx& original = checks ? g_allocators.checked[domain].original : used;
     if (original.malloc != (domain == PYMEM_DOMAIN_RAW ? raw_malloc : heap_malloc)) return false;
@@ -225,7 +255,7 @@ const char* _PyMem_GetCurrentAllocatorName(void) {
 void PyMem_SetupDebugHooks(void) {
   constexpr char kLetters[] = {'r', 'm', 'o'};
   for (PyMemAllocatorDomain domain : {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ}) {
-    const PyMemAllocatorEx& used = g_allocators.domains[domain];
+    const PyMemAllocatorEx& used = *allocator_of(domain);
     if (has_checks(used)) continue;
     PyMemAllocatorEx checked = with_checks(used, kLetters[domain], &g_allocators.checked[domain]);
     PyMem_SetAllocator(domain, &checked);

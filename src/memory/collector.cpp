@@ -592,7 +592,7 @@ void collect_if_due(Collector* collector) {
 
 void collect_if_stressed(Collector* collector) {
   HeapDebug& debug = collector->heap->debug;
-  if (!debug.collect_every || collector->collecting || --debug.until_collection) return;
+  if (!debug.collect_every || !collector->enabled || collector->collecting || --debug.until_collection) return;
   debug.until_collection = debug.collect_every;
   collect(collector, 0);
 }

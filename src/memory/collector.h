@@ -43,6 +43,19 @@ Py_ssize_t collect(Collector* collector, int generation);
 // Collects what the thresholds say is due. Called at allocation and at safe points.
 void collect_if_due(Collector* collector);
 
+// Keeps collections, and the code that they run, away as long as it lives.
+class NoCollection {
+ public:
+  NoCollection() : collects_(PyGC_Disable()) {}
+  NoCollection(const NoCollection&) = delete;
+  ~NoCollection() {
+    if (collects_) PyGC_Enable();
+  }
+
+ private:
+  bool collects_;
+};
+
 // When the heap's debug switches ask for a collection at this allocation.
 void collect_if_stressed(Collector* collector);
 

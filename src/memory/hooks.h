@@ -16,4 +16,7 @@ bool is_allocating_collectable();
 void* allocate_hooked(Kind kind, size_t size);
 void free_hooked(void* slot);
 
+// What a domain's functions call. It never changes nor goes, so that it can be called later, without the interpreter's lock too.
+const PyMemAllocatorEx* allocator_of(PyMemAllocatorDomain domain);
+
 }  // namespace gill

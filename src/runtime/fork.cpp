@@ -1,7 +1,8 @@
 // Forking: the functions that are to be called around it, and making the child whole.
 //
 // Only the forking thread exists in the child. What other threads may have held at that moment is held by the forking thread during
-// the fork: the import lock, the lists of threads, the pages of the heap, the inside of the interpreter lock.
+// the fork: the import lock, the lists of threads, the tables of tracemalloc, the pages of the heap, the inside of the interpreter
+// lock. Only the terminal may be another thread's, which can read from it for long.
 #include <Python.h>
 #include <pthread.h>
 
@@ -52,6 +53,7 @@ void forget_signals() {
 void let_go(bool in_child) {
   g_runtime.lock->let_go_after_fork(in_child);
   let_pages_go_after_fork();
+  pthread_mutex_unlock(&g_runtime.tracemalloc_mutex);
   pthread_mutex_unlock(&g_runtime.pending.mutex);
   pthread_mutex_unlock(&g_runtime.list_mutex);
 }
@@ -77,6 +79,7 @@ void PyOS_BeforeFork(void) {
   _PyImport_AcquireLock();
   pthread_mutex_lock(&g_runtime.list_mutex);
   pthread_mutex_lock(&g_runtime.pending.mutex);
+  pthread_mutex_lock(&g_runtime.tracemalloc_mutex);
   hold_pages_for_fork();
   g_runtime.lock->hold_for_fork();
 }
@@ -91,6 +94,8 @@ void PyOS_AfterFork_Child(void) {
   ThreadState* thread = current_thread();
   Interpreter* interpreter = thread->interpreter();
   let_go(true);
+  // Who read from the terminal is not here.
+  g_runtime.readline_mutex = PTHREAD_MUTEX_INITIALIZER;
   g_runtime.main_thread = PyThread_get_thread_ident();
   thread->native_thread_id = PyThread_get_thread_native_id();
   forget_signals();

@@ -69,7 +69,9 @@ struct Runtime {
   PendingCalls pending;
   Signals signals;
   Faulthandler* faulthandler = nullptr;  // modules/faulthandler: for its signal handlers
-  Tracemalloc* tracemalloc = nullptr;    // modules/tracemalloc
+  // modules/tracemalloc, whose tables have a mutex of their own: nothing else is locked with it held.
+  std::atomic<Tracemalloc*> tracemalloc = nullptr;
+  pthread_mutex_t tracemalloc_mutex = PTHREAD_MUTEX_INITIALIZER;
   CrossInterpreterClass* cross_interpreter_classes = nullptr;  // capi/cross_interpreter, guarded by list_mutex
 
   // Of types and of dicts' keys; 0: used up. They are not the interpreters', because these share static types and the modules of

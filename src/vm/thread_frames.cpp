@@ -1,4 +1,5 @@
 // The frames and handled exceptions of all threads.
+#include "memory/collector.h"
 #include "runtime/runtime.h"
 #include "vm/interpreter.h"
 
@@ -11,11 +12,8 @@ namespace {
 // Holds the list of threads still. A collection could run code that wants the list.
 class ThreadList {
  public:
-  ThreadList() : collects_(PyGC_Disable()) { pthread_mutex_lock(&g_runtime.list_mutex); }
-  ~ThreadList() {
-    pthread_mutex_unlock(&g_runtime.list_mutex);
-    if (collects_) PyGC_Enable();
-  }
+  ThreadList() { pthread_mutex_lock(&g_runtime.list_mutex); }
+  ~ThreadList() { pthread_mutex_unlock(&g_runtime.list_mutex); }
   // Calls `each(thread)` until it fails.
   template <class Each>
   Status visit(Each each) {
@@ -26,7 +24,7 @@ class ThreadList {
   }
 
  private:
-  int collects_;
+  NoCollection no_collection_;
 };
 
 Frame* frame_of_thread(PyThreadState* thread) { return thread->cframe ? complete_frame(thread->cframe->current_frame) : nullptr; }

@@ -1,6 +1,7 @@
 // The tables of traced blocks: block to trace, and one copy of each traceback.
 //
-// Their memory comes from malloc, which is not traced. Tracebacks and the file names that they hold live until all is cleared.
+// Their memory comes from malloc, which is not traced. Tracebacks and the file names that they hold live until all is cleared,
+// which any Python code can do.
 #pragma once
 
 #include <Python.h>
@@ -8,6 +9,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <utility>
 
 namespace gill::tracemalloc {
 
@@ -88,6 +90,11 @@ class Table {
     for (size_t i = 0; i < capacity_; ++i) {
       if (!entries_[i].is_empty()) visit(entries_[i]);
     }
+  }
+  void swap(Table& other) {
+    std::swap(entries_, other.entries_);
+    std::swap(capacity_, other.capacity_);
+    std::swap(count_, other.count_);
   }
   void clear() {
     std::free(entries_);

@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <new>
 
 #include "base/names.h"
+#include "memory/collector.h"
+#include "memory/hooks.h"
 #include "objects/frame.h"
 #include "runtime/runtime.h"
 
@@ -31,11 +34,11 @@ void _Py_DumpDecimal(int fd, size_t value);
 
 namespace gill {
 
+// Guarded by g_runtime.tracemalloc_mutex, but for what needs the interpreter's lock.
 struct Tracemalloc {
-  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-  bool tracing = false;
+  std::atomic<bool> tracing = false;
   int frame_limit = 1;
-  PyMemAllocatorEx raw = {}, mem = {}, object = {};  // what stood there before
+  const PyMemAllocatorEx* originals[3] = {};  // what stood there before, by domain; needs the interpreter's lock
   tracemalloc::Totals totals;
   tracemalloc::Table<tracemalloc::Block> blocks;
   tracemalloc::Table<tracemalloc::TracebackEntry> tracebacks;
@@ -58,11 +61,9 @@ class InHook {
 
 class Guard {
  public:
-  explicit Guard(Tracemalloc* self) : self_(self) { pthread_mutex_lock(&self->mutex); }
-  ~Guard() { pthread_mutex_unlock(&self_->mutex); }
-
- private:
-  Tracemalloc* self_;
+  Guard() { pthread_mutex_lock(&g_runtime.tracemalloc_mutex); }
+  Guard(const Guard&) = delete;
+  ~Guard() { pthread_mutex_unlock(&g_runtime.tracemalloc_mutex); }
 };
 
 Tracemalloc* active() {
@@ -176,13 +177,13 @@ void remove(Tracemalloc* self, unsigned domain, uintptr_t address) {
 bool note(Tracemalloc* self, void* p, size_t size) {
   ThreadState* own = current_thread();
   if (own || !PyGILState_GetThisThreadState()) {
-    Guard guard(self);
+    Guard guard;
     return !self->tracing || add(self, kDefaultDomain, reinterpret_cast<uintptr_t>(p), size, own);
   }
   PyGILState_STATE lock = PyGILState_Ensure();
   bool ok;
   {
-    Guard guard(self);
+    Guard guard;
     ok = !self->tracing || add(self, kDefaultDomain, reinterpret_cast<uintptr_t>(p), size, current_thread());
   }
   PyGILState_Release(lock);
@@ -199,7 +200,7 @@ thread_local constinit LeavingBlock t_leaving = {0, nullptr};
 void forget(void* p) {
   Tracemalloc* self = active();
   if (!self || !p) return;
-  Guard guard(self);
+  Guard guard;
   Block* block = find_block(self, kDefaultDomain, reinterpret_cast<uintptr_t>(p));
   if (!block || !block->used) return;
   t_leaving = {block->address, block->trace.traceback};
@@ -231,7 +232,7 @@ void* hooked_realloc(void* context, void* p, size_t size) {
   Block before;
   if (p && self) {
     // Before the address can be another thread's.
-    Guard guard(self);
+    Guard guard;
     if (Block* block = find_block(self, kDefaultDomain, reinterpret_cast<uintptr_t>(p)); block && block->used) {
       before = *block;
       remove(self, kDefaultDomain, before.address);
@@ -247,7 +248,7 @@ void* hooked_realloc(void* context, void* p, size_t size) {
     return moved;
   }
   if (!moved && before.used) {
-    Guard guard(self);
+    Guard guard;
     if (self->tracing && self->blocks.reserve()) {
       *find_block(self, kDefaultDomain, before.address) = before;
       self->blocks.note_added();
@@ -263,10 +264,20 @@ void hooked_free(void* context, void* p) {
   t_leaving = {0, nullptr};
 }
 
-void install(PyMemAllocatorDomain domain, PyMemAllocatorEx* original) {
-  PyMem_GetAllocator(domain, original);
-  PyMemAllocatorEx hooks = {original, hooked_malloc, hooked_calloc, hooked_realloc, hooked_free};
-  PyMem_SetAllocator(domain, &hooks);
+constexpr PyMemAllocatorDomain kDomains[] = {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ};
+
+void install_hooks(Tracemalloc* self) {
+  for (PyMemAllocatorDomain domain : kDomains) {
+    const PyMemAllocatorEx* original = self->originals[domain] = allocator_of(domain);
+    PyMemAllocatorEx hooks = {const_cast<PyMemAllocatorEx*>(original), hooked_malloc, hooked_calloc, hooked_realloc, hooked_free};
+    PyMem_SetAllocator(domain, &hooks);
+  }
+}
+void remove_hooks(Tracemalloc* self) {
+  for (PyMemAllocatorDomain domain : kDomains) {
+    PyMemAllocatorEx original = *self->originals[domain];
+    PyMem_SetAllocator(domain, &original);
+  }
 }
 
 }  // namespace
@@ -274,7 +285,10 @@ void install(PyMemAllocatorDomain domain, PyMemAllocatorEx* original) {
 // ---- control ----------------------------------------------------------------------------------------------
 
 bool is_tracing() { return active() != nullptr; }
-int frame_limit() { return g_runtime.tracemalloc ? g_runtime.tracemalloc->frame_limit : 1; }
+int frame_limit() {
+  Tracemalloc* self = g_runtime.tracemalloc;
+  return self ? self->frame_limit : 1;
+}
 
 Status start(int frames) {
   if (frames < 1 || frames > kMostFrames) return raise(PyExc_ValueError, "the number of frames must be in range [1; %i]", kMostFrames);
@@ -285,12 +299,13 @@ Status start(int frames) {
   }
   Tracemalloc* self = g_runtime.tracemalloc;
   if (self->tracing) return Status::ok;
-  self->frame_limit = frames;
-  self->tracing = true;
+  {
+    Guard guard;
+    self->frame_limit = frames;
+    self->tracing = true;
+  }
   _Py_tracemalloc_config = {_PyTraceMalloc_Config::initialized, 1, frames};
-  install(PYMEM_DOMAIN_RAW, &self->raw);
-  install(PYMEM_DOMAIN_MEM, &self->mem);
-  install(PYMEM_DOMAIN_OBJ, &self->object);
+  install_hooks(self);
   return Status::ok;
 }
 
@@ -298,17 +313,18 @@ void clear_traces() {
   Tracemalloc* self = g_runtime.tracemalloc;
   if (!self) return;
   {
-    Guard guard(self);
+    Guard guard;
     self->blocks.clear();
     self->tracebacks.for_each([](const TracebackEntry& entry) { std::free(entry.traceback); });
     self->tracebacks.clear();
     self->traceback_bytes = 0;
     self->totals = {};
   }
-  // Freeing a name goes through the hooks.
+  // Freeing a name goes through the hooks, and may run code.
   InHook in_hook;
-  self->file_names.for_each([](const FileName& entry) { release(entry.text); });
-  self->file_names.clear();
+  Table<FileName> names;
+  names.swap(self->file_names);
+  names.for_each([](const FileName& entry) { release(entry.text); });
 }
 
 void stop() {
@@ -316,23 +332,26 @@ void stop() {
   if (!self) return;
   self->tracing = false;
   _Py_tracemalloc_config.tracing = 0;
-  PyMem_SetAllocator(PYMEM_DOMAIN_RAW, &self->raw);
-  PyMem_SetAllocator(PYMEM_DOMAIN_MEM, &self->mem);
-  PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &self->object);
+  remove_hooks(self);
   clear_traces();
 }
 
-Totals totals() { return active() ? g_runtime.tracemalloc->totals : Totals{}; }
+Totals totals() {
+  Tracemalloc* self = active();
+  if (!self) return {};
+  Guard guard;
+  return self->totals;
+}
 void reset_peak() {
   Tracemalloc* self = active();
   if (!self) return;
-  Guard guard(self);
+  Guard guard;
   self->totals.peak = self->totals.current;
 }
 size_t own_memory() {
   Tracemalloc* self = g_runtime.tracemalloc;
   if (!self) return 0;
-  Guard guard(self);
+  Guard guard;
   return self->blocks.memory() + self->tracebacks.memory() + self->file_names.memory() + self->traceback_bytes;
 }
 
@@ -352,12 +371,13 @@ Ref<> traceback_tuple(const Traceback* traceback) {
 static const Traceback* traceback_at(unsigned domain, uintptr_t address) {
   Tracemalloc* self = active();
   if (!self) return nullptr;
-  Guard guard(self);
+  Guard guard;
   Block* block = find_block(self, domain, address);
   return block && block->used ? block->trace.traceback : nullptr;
 }
 
 Ref<> traceback_of(unsigned domain, uintptr_t address) {
+  NoCollection no_collection;
   const Traceback* traceback = traceback_at(domain, address);
   return traceback ? traceback_tuple(traceback) : none();
 }
@@ -381,7 +401,7 @@ void dump_traceback_of(int fd, uintptr_t address) {
 bool take_snapshot(Snapshot* out) {
   Tracemalloc* self = active();
   if (!self) return true;
-  Guard guard(self);
+  Guard guard;
   out->blocks = static_cast<Block*>(std::malloc((self->blocks.count() + 1) * sizeof(Block)));
   if (!out->blocks) return false;
   self->blocks.for_each([&](const Block& block) { out->blocks[out->count++] = block; });
@@ -406,7 +426,7 @@ int gill_track_memory(unsigned domain, uintptr_t address, size_t size) {
   tracemalloc::InHook in_hook;
   bool ok = true;
   if (Tracemalloc* self = tracemalloc::active()) {
-    tracemalloc::Guard guard(self);
+    tracemalloc::Guard guard;
     ok = tracemalloc::add(self, domain, address, size, current_thread());
   }
   PyGILState_Release(lock);
@@ -415,7 +435,7 @@ int gill_track_memory(unsigned domain, uintptr_t address, size_t size) {
 int gill_untrack_memory(unsigned domain, uintptr_t address) {
   Tracemalloc* self = tracemalloc::active();
   if (!self) return -2;
-  tracemalloc::Guard guard(self);
+  tracemalloc::Guard guard;
   tracemalloc::remove(self, domain, address);
   return 0;
 }
