@@ -169,7 +169,7 @@ Ref<> int_from_text(const char* text, const char** end, int base, bool* bad) {
   const char* start = p;
   size_t count = 0;
   bool after_digit = false;
-  uint64_t value = 0;
+  int64_t value = 0;
   bool fits = true;
   for (;; ++p) {
     if (*p == '_') {
@@ -180,10 +180,7 @@ Ref<> int_from_text(const char* text, const char** end, int base, bool* bad) {
     int d = digit_value(*p);
     if (d >= base) break;
     if (decimal_zero && d != 0) return refuse();
-    if (fits) {
-      fits = value <= (static_cast<uint64_t>(INT64_MAX) - static_cast<uint64_t>(d)) / static_cast<uint64_t>(base);
-      if (fits) value = value * static_cast<uint64_t>(base) + static_cast<uint64_t>(d);
-    }
+    fits = fits && !__builtin_mul_overflow(value, base, &value) && !__builtin_add_overflow(value, d, &value);
     ++count;
     after_digit = true;
   }
@@ -191,7 +188,7 @@ Ref<> int_from_text(const char* text, const char** end, int base, bool* bad) {
   const char* stop = p;
   while (*p && Py_ISSPACE(static_cast<unsigned char>(*p))) ++p;
   if (end) *end = p;
-  if (fits) return int_from(negative ? -static_cast<int64_t>(value) : static_cast<int64_t>(value));
+  if (fits) return int_from(negative ? -value : value);
   if (!is_power_of_two(base) && count > kLimitThreshold) {
     int limit = digit_limit();
     if (limit > 0 && count > static_cast<size_t>(limit)) {

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/names.h"
+#include "objects/int.h"
 #include "objects/object.h"
 #include "objects/type.h"
 
@@ -50,6 +51,11 @@ PyObject* binary(PyObject* left, PyObject* right, BinarySlot which, const char* 
   if (result != Py_NotImplemented) [[likely]] return result;
   release(result);
   return unsupported(left, right, operation);
+}
+
+// Ints of one digit each, the most frequent operands.
+bool are_digits(PyObject* left, PyObject* right) {
+  return PyLong_CheckExact(left) && PyLong_CheckExact(right) && is_one_digit(left) && is_one_digit(right);
 }
 
 PyObject* try_inplace(PyObject* left, PyObject* right, BinarySlot inplace, BinarySlot which) {
@@ -157,12 +163,16 @@ BINARY_OPERATOR(PyNumber_Or, nb_or, "|")
 BINARY_OPERATOR(PyNumber_Xor, nb_xor, "^")
 BINARY_OPERATOR(PyNumber_And, nb_and, "&")
 BINARY_OPERATOR(PyNumber_Lshift, nb_lshift, "<<")
-BINARY_OPERATOR(PyNumber_Subtract, nb_subtract, "-")
 BINARY_OPERATOR(PyNumber_Divmod, nb_divmod, "divmod()")
 BINARY_OPERATOR(PyNumber_MatrixMultiply, nb_matrix_multiply, "@")
 BINARY_OPERATOR(PyNumber_FloorDivide, nb_floor_divide, "//")
 BINARY_OPERATOR(PyNumber_TrueDivide, nb_true_divide, "/")
 BINARY_OPERATOR(PyNumber_Remainder, nb_remainder, "%")
+
+PyObject* PyNumber_Subtract(PyObject* left, PyObject* right) {
+  if (are_digits(left, right)) return int_from(one_digit_value(left) - one_digit_value(right)).release();
+  return binary(left, right, &PyNumberMethods::nb_subtract, "-");
+}
 
 PyObject* PyNumber_Rshift(PyObject* left, PyObject* right) {
   PyObject* result = try_binary(left, right, &PyNumberMethods::nb_rshift);
@@ -178,6 +188,7 @@ PyObject* PyNumber_Rshift(PyObject* left, PyObject* right) {
 }
 
 PyObject* PyNumber_Add(PyObject* left, PyObject* right) {
+  if (are_digits(left, right)) return int_from(one_digit_value(left) + one_digit_value(right)).release();
   PyObject* result = try_binary(left, right, &PyNumberMethods::nb_add);
   if (result != Py_NotImplemented) return result;
   release(result);
@@ -187,6 +198,7 @@ PyObject* PyNumber_Add(PyObject* left, PyObject* right) {
 }
 
 PyObject* PyNumber_Multiply(PyObject* left, PyObject* right) {
+  if (are_digits(left, right)) return int_from(one_digit_value(left) * one_digit_value(right)).release();
   PyObject* result = try_binary(left, right, &PyNumberMethods::nb_multiply);
   if (result != Py_NotImplemented) return result;
   release(result);

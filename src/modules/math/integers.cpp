@@ -170,9 +170,13 @@ Ref<> comb(PyObject*, PyObject* n, PyObject* k) {
   if (overflow > 0) return raise(PyExc_OverflowError, "min(n - k, k) must not exceed %lld", LLONG_MAX);
   if (count > kLargestFactorial) return no_memory();
   if (int64_t top; word_of(pair.n.get(), &top)) {
-    // Each product with the next factor divides evenly.
-    unsigned __int128 product = 1;
-    long long i = 0;
+    // Each product with the next factor divides evenly. Division of machine words is the quicker one.
+    uint64_t small = 1, next;
+    long long done = 0;
+    for (; done < count && !__builtin_mul_overflow(small, static_cast<uint64_t>(top - done), &next); ++done) small = next / static_cast<uint64_t>(done + 1);
+    if (done == count && small >> 63 == 0) return int_from(static_cast<int64_t>(small));
+    unsigned __int128 product = small;
+    long long i = done;
     for (; i < count && product >> 63 == 0; ++i) product = product * static_cast<uint64_t>(top - i) / static_cast<uint64_t>(i + 1);
     if (product >> 63 == 0) return int_from(static_cast<int64_t>(product));
   }
