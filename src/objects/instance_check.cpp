@@ -58,6 +58,7 @@ int instance_of(PyObject* object, PyObject* klass) {
     auto* type = reinterpret_cast<PyTypeObject*>(klass);
     if (PyObject_TypeCheck(object, type)) return 1;
     // A proxy may claim another class.
+    if (Py_TYPE(object)->tp_getattro == PyObject_GenericGetAttr && _PyType_Lookup(Py_TYPE(object), name<"__class__">) == _PyType_Lookup(&PyBaseObject_Type, name<"__class__">)) return 0;
     bool failed;
     Ref<> claimed = optional_attribute(object, name<"__class__">, &failed);
     if (failed) return -1;

@@ -5,6 +5,7 @@
 //   2. the instance's own attributes
 //   3. the non-data descriptor or plain value found on the type
 // Instances of Python classes keep their attributes behind objects/instance.h; other types that have a dict keep it at tp_dictoffset.
+#include "objects/dict_table.h"
 #include "objects/instance.h"
 #include "objects/object.h"
 #include "objects/type.h"
@@ -50,6 +51,10 @@ Ref<> own_attribute(PyObject* self, PyObject* attribute, PyObject* dict) {
     if (has_managed_dict(type)) return instance_lookup(self, attribute);
     dict = *unmanaged_dict_pointer(self);
     if (!dict) return nullptr;
+  }
+  if (keys_of(dict)->unicode && PyDict_CheckExact(dict) && PyUnicode_CheckExact(attribute)) {
+    Py_ssize_t i = find_str(keys_of(dict), attribute, str_hash(attribute));
+    return i < 0 ? Ref<>() : borrow(unicode_entries(keys_of(dict))[i].value);
   }
   Ref<> hold = borrow(dict);
   return borrow(PyDict_GetItemWithError(dict, attribute));

@@ -6,6 +6,7 @@
 #include "base/names.h"
 #include "objects/generic_alias.h"
 #include "objects/object.h"
+#include "objects/tuple.h"
 
 namespace gill {
 
@@ -30,36 +31,61 @@ void union_dealloc(PyObject* self) {
   PyObject_GC_Del(self);
 }
 
-// Members in order, each once.
-Status add_member(PyObject* list, PyObject* member) {
-  if (member == Py_None) member = as_object(&_PyNone_Type);
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
-    PyObject* known = PyList_GET_ITEM(list, i);
-    bool same = known == member;
-    // Aliases are made anew each time.
-    if (!same && is_alias(known) && is_alias(member)) same = TRY(truth_of(PyObject_RichCompareBool(known, member, Py_EQ)));
-    if (same) return Status::ok;
+Py_ssize_t member_count(PyObject* object) { return is_union(object) ? PyTuple_GET_SIZE(as_union(object)->args) : 1; }
+
+// The members of a union to be, in order and each once, borrowed from the operands.
+class Members {
+ public:
+  Members() = default;
+  Members(const Members&) = delete;
+  Members& operator=(const Members&) = delete;
+  ~Members() {
+    if (items_ != few_) PyMem_Free(items_);
   }
-  return status_of(PyList_Append(list, member));
-}
+  Status reserve(Py_ssize_t most) {
+    if (most <= kFew) return Status::ok;
+    items_ = PyMem_New(PyObject*, most);
+    if (items_) return Status::ok;
+    PyErr_NoMemory();
+    return Status::error;
+  }
+  Status add_all(PyObject* object) {
+    if (!is_union(object)) return add(object);
+    PyObject* args = as_union(object)->args;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); ++i) TRY(add(PyTuple_GET_ITEM(args, i)));
+    return Status::ok;
+  }
+  Ref<> make_union() const {
+    if (count_ == 1) return borrow(items_[0]);
+    Ref<> args = TRY(tuple_from_array(items_, count_));
+    auto* result = PyObject_GC_New(Union, &_PyUnion_Type);
+    if (!result) return nullptr;
+    result->args = args.release();
+    result->parameters = nullptr;
+    PyObject_GC_Track(result);
+    return steal(as_object(result));
+  }
 
-Status add_members(PyObject* list, PyObject* object) {
-  if (!is_union(object)) return add_member(list, object);
-  PyObject* args = as_union(object)->args;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); ++i) TRY(add_member(list, PyTuple_GET_ITEM(args, i)));
-  return Status::ok;
-}
+ private:
+  static constexpr Py_ssize_t kFew = 8;
 
-Ref<> make_union(PyObject* members) {
-  if (PyList_GET_SIZE(members) == 1) return borrow(PyList_GET_ITEM(members, 0));
-  Ref<> args = TRY(steal(PyList_AsTuple(members)));
-  auto* result = PyObject_GC_New(Union, &_PyUnion_Type);
-  if (!result) return nullptr;
-  result->args = args.release();
-  result->parameters = nullptr;
-  PyObject_GC_Track(result);
-  return steal(as_object(result));
-}
+  Status add(PyObject* member) {
+    if (member == Py_None) member = as_object(&_PyNone_Type);
+    for (Py_ssize_t i = 0; i < count_; ++i) {
+      PyObject* known = items_[i];
+      bool same = known == member;
+      // Aliases are made anew each time.
+      if (!same && is_alias(known) && is_alias(member)) same = TRY(truth_of(PyObject_RichCompareBool(known, member, Py_EQ)));
+      if (same) return Status::ok;
+    }
+    items_[count_++] = member;
+    return Status::ok;
+  }
+
+  PyObject* few_[kFew];
+  PyObject** items_ = few_;
+  Py_ssize_t count_ = 0;
+};
 
 Ref<> union_repr(Union* self) {
   _PyUnicodeWriter writer;
@@ -176,9 +202,11 @@ PyTypeObject _PyUnion_Type = {
 
 PyObject* _Py_union_type_or(PyObject* left, PyObject* right) {
   if (!may_be_member(left) || !may_be_member(right)) return borrow(Py_NotImplemented).release();
-  Ref<> members = steal(PyList_New(0));
-  if (!members || add_members(members.get(), left) == Status::error || add_members(members.get(), right) == Status::error) return nullptr;
-  return make_union(members.get()).release();
+  Members members;
+  TRY(members.reserve(member_count(left) + member_count(right)));
+  TRY(members.add_all(left));
+  TRY(members.add_all(right));
+  return members.make_union().release();
 }
 
 PyObject* _Py_union_args(PyObject* self) { return as_union(self)->args; }
