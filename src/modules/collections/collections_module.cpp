@@ -1,6 +1,8 @@
 // `_collections`: defaultdict, the field descriptor of named tuples, Counter's inner loop.
 #include "modules/collections/collections.h"
 
+#include "objects/int.h"
+
 #include <structmember.h>
 
 namespace gill::collections {
@@ -178,7 +180,9 @@ Ref<> count_elements(PyObject*, PyObject* mapping, PyObject* iterable) {
         if (PyErr_Occurred()) return failure;
         TRY(status_of(_PyDict_SetItem_KnownHash(mapping, key.get(), one.get(), hash)));
       } else {
-        Ref<> sum = TRY(steal(PyNumber_Add(old, one.get())));
+        int64_t count;
+        Ref<> sum = PyLong_CheckExact(old) && word_of(old, &count) ? int_from(count + 1) : steal(PyNumber_Add(old, one.get()));
+        if (!sum) return failure;
         TRY(status_of(_PyDict_SetItem_KnownHash(mapping, key.get(), sum.get(), hash)));
       }
     }

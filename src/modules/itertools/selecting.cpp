@@ -208,8 +208,9 @@ Ref<> accumulate_next(Accumulate* self) {
     self->total = item.new_ref().release();
     return item;
   }
-  Ref<> total = TRY(steal(self->function ? PyObject_CallFunctionObjArgs(self->function, self->total, item.get(), nullptr)
-                                         : PyNumber_Add(self->total, item.get())));
+  Ref<> before = borrow(self->total);
+  PyObject* operands[] = {before.get(), item.get()};
+  Ref<> total = TRY(steal(self->function ? PyObject_Vectorcall(self->function, operands, 2, nullptr) : PyNumber_Add(before.get(), item.get())));
   set_field(self->total, total.new_ref());
   return total;
 }

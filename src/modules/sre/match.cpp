@@ -3,6 +3,9 @@
 
 #include <structmember.h>
 
+#include "objects/int.h"
+#include "objects/tuple.h"
+
 namespace gill::sre {
 namespace {
 
@@ -76,7 +79,8 @@ Maybe<Py_ssize_t> match_end(Match* self, PyObject* group) { return edge(self, gr
 Ref<> match_span(Match* self, PyObject* group) {
   Py_ssize_t start = TRY(edge(self, group, 0));
   Py_ssize_t end = TRY(edge(self, group, 1));
-  return steal(Py_BuildValue("nn", start, end));
+  Ref<> first = TRY(int_from(start));
+  return tuple_of(std::move(first), TRY(int_from(end)));
 }
 
 Ref<> match_expand(Match* self, PyObject* replacement) {

@@ -178,16 +178,18 @@ class View {
     if (held_) PyBuffer_Release(&view_);
   }
   Status open(PyObject* object, int flags) {
+    if (PyBytes_CheckExact(object) && flags == PyBUF_SIMPLE) {
+      // Nobody can take its contents away while the caller holds it.
+      view_.buf = PyBytes_AS_STRING(object);
+      view_.len = PyBytes_GET_SIZE(object);
+      return Status::ok;
+    }
     TRY(status_of(PyObject_GetBuffer(object, &view_, flags)));
     held_ = true;
     return Status::ok;
   }
   char* data() const { return static_cast<char*>(view_.buf); }
   Py_ssize_t size() const { return view_.len; }
-  Py_buffer take() {
-    held_ = false;
-    return view_;
-  }
 
  private:
   Py_buffer view_;
@@ -263,12 +265,17 @@ Ref<> struct_iter_unpack(StructObject* self, PyObject* buffer) {
   TRY(require_ready(self));
   State& state = state_of_struct(self);
   if (self->size == 0) return raise(state.error, "cannot iteratively unpack with a struct of length 0");
-  View view;
-  TRY(view.open(buffer, PyBUF_SIMPLE));
-  if (view.size() % self->size) return raise(state.error, "iterative unpacking requires a buffer of a multiple of %zd bytes", self->size);
-  Ref<Iterator> iterator = TRY(steal(PyObject_GC_New(Iterator, state.iterator_type)));
+  Py_buffer view;
+  TRY(status_of(PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE)));
+  Ref<Iterator> iterator;
+  if (view.len % self->size) raise(state.error, "iterative unpacking requires a buffer of a multiple of %zd bytes", self->size);
+  else iterator = steal(PyObject_GC_New(Iterator, state.iterator_type));
+  if (!iterator) {
+    PyBuffer_Release(&view);
+    return failure;
+  }
   iterator->structure = borrow(as_object(self)).release();
-  iterator->view = view.take();
+  iterator->view = view;
   iterator->at = 0;
   PyObject_GC_Track(iterator.get());
   return iterator;
