@@ -177,6 +177,12 @@ Ref<> zip_next(Zip* self) {
   Py_ssize_t n = PyTuple_GET_SIZE(self->iterators);
   if (n == 0) return nullptr;
   bool reuse = Py_REFCNT(self->result) == 1;
+  if (!reuse && n == 2) {
+    Ref<> first = next(PyTuple_GET_ITEM(self->iterators, 0));
+    if (!first) return zip_end(self, 0);
+    Ref<> second = next(PyTuple_GET_ITEM(self->iterators, 1));
+    return second ? tuple_of(std::move(first), std::move(second)) : zip_end(self, 1);
+  }
   Ref<> result = reuse ? borrow(self->result) : TRY(steal(PyTuple_New(n)));
   for (Py_ssize_t i = 0; i < n; ++i) {
     Ref<> item = next(PyTuple_GET_ITEM(self->iterators, i));
@@ -272,8 +278,11 @@ Ref<> filter_next(Filter* self) {
   bool by_truth = self->function == Py_None || self->function == as_object(&PyBool_Type);
   for (;;) {
     Ref<> item = TRY(next(self->iterator));
-    Ref<> answer = by_truth ? item.new_ref() : TRY(steal(PyObject_CallOneArg(self->function, item.get())));
-    if (TRY(truth_of(PyObject_IsTrue(answer.get())))) return item;
+    Ref<> answer;
+    if (!by_truth) answer = TRY(steal(PyObject_CallOneArg(self->function, item.get())));
+    int truth = PyObject_IsTrue(by_truth ? item.get() : answer.get());
+    if (truth < 0) return failure;
+    if (truth) return item;
   }
 }
 Ref<> filter_reduce(Filter* self) { return steal(Py_BuildValue("O(OO)", type_of(self), self->function, self->iterator)); }

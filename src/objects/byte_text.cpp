@@ -244,22 +244,26 @@ Ref<> bytes_translate(PyObject* self, PyObject* table_object, PyObject* removed)
     TRY(table.read(table_object));
     if (table.text().size() != 256) return raise(PyExc_ValueError, "translation table must be 256 characters long");
   }
-  bool drop[256] = {};
-  if (removed) {
-    TRY(gone.read(removed));
-    for (char c : gone.text()) drop[static_cast<Byte>(c)] = true;
-  }
+  if (removed) TRY(gone.read(removed));
   Ref<> result = TRY(new_like(self, Py_SIZE(self)));
   Bytes text = contents(self);
   const char* map = table_object == Py_None ? nullptr : table.text().data();
   char* start = writable(result.get());
   char* to = start;
   bool changed = false;
-  for (char c : text) {
-    if (drop[static_cast<Byte>(c)]) continue;
+  auto put = [&](char c) {
     char mapped = map ? map[static_cast<Byte>(c)] : c;
     changed |= mapped != c;
     *to++ = mapped;
+  };
+  if (gone.text().empty()) {
+    for (char c : text) put(c);
+  } else {
+    bool drop[256] = {};
+    for (char c : gone.text()) drop[static_cast<Byte>(c)] = true;
+    for (char c : text) {
+      if (!drop[static_cast<Byte>(c)]) put(c);
+    }
   }
   Py_ssize_t n = to - start;
   if (PyByteArray_Check(self)) {

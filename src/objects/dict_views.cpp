@@ -44,9 +44,16 @@ void iterator_dealloc(DictIterator* self) {
   PyObject_GC_Del(self);
 }
 
+// The iterator is used up.
+[[gnu::noinline]] bool end(DictIterator* self) {
+  self->left = 0;
+  gill::release(as_object(std::exchange(self->dict, nullptr)));
+  return false;
+}
+
 // The next live entry in the iterator's direction; false at the end or with an error.
 template <bool Reverse>
-bool advance(DictIterator* self, PyObject** key, PyObject** value) {
+[[gnu::always_inline]] inline bool advance(DictIterator* self, PyObject** key, PyObject** value) {
   PyDictObject* dict = self->dict;
   if (!dict) return false;
   if (self->used != dict->ma_used) {
@@ -70,12 +77,7 @@ bool advance(DictIterator* self, PyObject** key, PyObject** value) {
       found = false;
     }
   }
-  if (!found) {
-    self->left = 0;
-    self->dict = nullptr;
-    gill::release(as_object(dict));
-    return false;
-  }
+  if (!found) return end(self);
   --self->left;
   return true;
 }

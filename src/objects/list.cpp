@@ -293,8 +293,7 @@ Ref<> list_index(PyListObject* self, PyObject* value, SliceBound start, SliceBou
   Py_ssize_t n = self->ob_base.ob_size;
   Py_ssize_t end = stop.from_start(n);
   for (Py_ssize_t i = start.from_start(n); i < end && i < self->ob_base.ob_size; ++i) {
-    Ref<> item = borrow(self->ob_item[i]);
-    if (TRY(truth_of(PyObject_RichCompareBool(item.get(), value, Py_EQ)))) return steal(PyLong_FromSsize_t(i));
+    if (TRY(item_equals(self->ob_item[i], value))) return steal(PyLong_FromSsize_t(i));
   }
   return raise(PyExc_ValueError, "%R is not in list", value);
 }
@@ -302,24 +301,21 @@ Ref<> list_index(PyListObject* self, PyObject* value, SliceBound start, SliceBou
 Maybe<Py_ssize_t> list_count(PyListObject* self, PyObject* value) {
   Py_ssize_t found = 0;
   for (Py_ssize_t i = 0; i < self->ob_base.ob_size; ++i) {
-    Ref<> item = borrow(self->ob_item[i]);
-    found += item.get() == value || TRY(truth_of(PyObject_RichCompareBool(item.get(), value, Py_EQ)));
+    found += TRY(item_equals(self->ob_item[i], value));
   }
   return found;
 }
 
 Status list_remove(PyListObject* self, PyObject* value) {
   for (Py_ssize_t i = 0; i < self->ob_base.ob_size; ++i) {
-    Ref<> item = borrow(self->ob_item[i]);
-    if (TRY(truth_of(PyObject_RichCompareBool(item.get(), value, Py_EQ)))) return assign_slice(self, i, i + 1, nullptr);
+    if (TRY(item_equals(self->ob_item[i], value))) return assign_slice(self, i, i + 1, nullptr);
   }
   return raise(PyExc_ValueError, "list.remove(x): x not in list");
 }
 
 Maybe<bool> list_contains(PyListObject* self, PyObject* value) {
   for (Py_ssize_t i = 0; i < self->ob_base.ob_size; ++i) {
-    Ref<> item = borrow(self->ob_item[i]);
-    if (TRY(truth_of(PyObject_RichCompareBool(item.get(), value, Py_EQ)))) return true;
+    if (TRY(item_equals(self->ob_item[i], value))) return true;
   }
   return false;
 }

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "memory/collectable.h"
+
 namespace gill {
 
 Ref<> sequence_repr(PyObject* owner, char open, const char* close) {
@@ -29,17 +31,23 @@ Ref<> sequence_repr(PyObject* owner, char open, const char* close) {
 }
 
 Ref<> new_sequence_iterator(PyTypeObject* type, PyObject* sequence, Py_ssize_t index) {
-  Ref<SequenceIterator> self = TRY(Ref<SequenceIterator>::steal(PyObject_GC_New(SequenceIterator, type)));
+  PyObject* object = allocate_collectable(type, sizeof(SequenceIterator));
+  if (!object) return failure;
+  object->ob_type = type;
+  object->ob_refcnt = 1;
+  Ref<SequenceIterator> self = Ref<SequenceIterator>::steal(object);
   self->index = index;
   self->sequence = borrow(sequence).release();
-  PyObject_GC_Track(self.object());
+  start_tracking(self.get());
   return self;
 }
 
 void sequence_iterator_dealloc(SequenceIterator* self) {
-  PyObject_GC_UnTrack(as_object(self));
-  SequenceIterator::Fields::clear_all(self);
-  PyObject_GC_Del(self);
+  if (release_survivors(&self->sequence, 1) > 0) {
+    PyObject_GC_UnTrack(as_object(self));
+    SequenceIterator::Fields::clear_all(self);
+  }
+  free_collectable(self);
 }
 
 namespace {

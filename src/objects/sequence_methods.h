@@ -3,6 +3,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "objects/int.h"
 
 namespace gill {
 
@@ -30,6 +31,15 @@ inline Ref<> compare_lengths(Py_ssize_t n, Py_ssize_t m, int op) {
     case Py_GT: return py_bool(n > m);
     default: return py_bool(n >= m);
   }
+}
+
+// Whether an item of a list or tuple equals a value.
+inline Maybe<bool> item_equals(PyObject* item, PyObject* value) {
+  if (item == value) return true;
+  if (PyLong_CheckExact(item) && PyLong_CheckExact(value) && is_one_digit(item) && is_one_digit(value)) return one_digit_value(item) == one_digit_value(value);
+  // Comparing may take it out of the list.
+  Ref<> hold = borrow(item);
+  return truth_of(PyObject_RichCompareBool(item, value, Py_EQ));
 }
 
 // Releases the items from the last to the first until one would die, which can run code, and says how many are left then.

@@ -5,6 +5,7 @@
 
 #include "objects/float_text.h"
 #include "objects/int.h"
+#include "objects/search.h"
 #include "objects/str_methods.h"
 
 namespace gill {
@@ -67,7 +68,7 @@ Status put_text(StrWriter& out, PyObject* text, const PercentSpec& spec, bool cu
 
 // Ints of one digit without any layout: their decimal digits need no object.
 bool is_plain_decimal(PyObject* value, const PercentSpec& spec) {
-  return PyLong_CheckExact(value) && is_one_digit(value) && (spec.code == 'd' || spec.code == 's') && spec.width < 0 && spec.precision < 0 && !spec.sign && !spec.blank;
+  return PyLong_CheckExact(value) && is_one_digit(value) && (spec.code == 'd' || spec.code == 's' || spec.code == 'r') && spec.width < 0 && spec.precision < 0 && !spec.sign && !spec.blank;
 }
 Status put_decimal(StrWriter& out, int64_t value) {
   char digits[24];
@@ -128,6 +129,14 @@ Status put_conversion(StrWriter& out, const PercentSpec& spec, PyObject* value) 
   return out.fill(' ', layout.spaces_after);
 }
 
+// The next `%` from `start` on, or the end.
+Py_ssize_t find_percent(const StrView& text, Py_ssize_t start) {
+  return dispatch(text.kind, [&]<class C>(C*) {
+    Py_ssize_t at = search::find_character(text.as<C>() + start, text.length - start, static_cast<C>('%'));
+    return at < 0 ? text.length : start + at;
+  });
+}
+
 }  // namespace
 
 Ref<> str_percent(PyObject* format, PyObject* operand) {
@@ -136,11 +145,10 @@ Ref<> str_percent(PyObject* format, PyObject* operand) {
   PercentArguments args(operand, !PyUnicode_Check(operand));
   StrWriter out(text.length + 100);
   for (Py_ssize_t i = 0; i < text.length;) {
-    Py_ssize_t at = PyUnicode_FindChar(format, '%', i, text.length, 1);
-    Py_ssize_t end = at < 0 ? text.length : at;
-    if (at < 0) out.expect_last();
-    if (end > i) TRY(out.put(format, i, end));
-    if (at < 0) break;
+    Py_ssize_t at = find_percent(text, i);
+    if (at == text.length) out.expect_last();
+    if (at > i) TRY(text.ascii && i > 0 ? out.put({text.as<char>() + i, static_cast<size_t>(at - i)}) : out.put(format, i, at));
+    if (at == text.length) break;
     i = at + 1;
     PercentSpec spec;
     TRY(read_percent_spec([&](Py_ssize_t k) { return text[k]; }, i, text.length, args, spec,

@@ -191,7 +191,7 @@ Ref<> tuple_repeat(PyObject* self, Py_ssize_t times) {
 
 Maybe<bool> tuple_contains(PyObject* self, PyObject* value) {
   for (Py_ssize_t i = 0; i < Py_SIZE(self); ++i) {
-    if (TRY(truth_of(PyObject_RichCompareBool(items_of(self)[i], value, Py_EQ)))) return true;
+    if (TRY(item_equals(items_of(self)[i], value))) return true;
   }
   return false;
 }
@@ -219,14 +219,14 @@ Ref<> tuple_index(PyObject* self, PyObject* value, SliceBound start, SliceBound 
   Py_ssize_t n = Py_SIZE(self);
   Py_ssize_t i = start.from_start(n), end = std::min(n, stop.from_start(n));
   for (; i < end; ++i) {
-    if (TRY(truth_of(PyObject_RichCompareBool(items_of(self)[i], value, Py_EQ)))) return steal(PyLong_FromSsize_t(i));
+    if (TRY(item_equals(items_of(self)[i], value))) return steal(PyLong_FromSsize_t(i));
   }
   return raise(PyExc_ValueError, "tuple.index(x): x not in tuple");
 }
 
 Maybe<Py_ssize_t> tuple_count(PyObject* self, PyObject* value) {
   Py_ssize_t found = 0;
-  for (Py_ssize_t i = 0; i < Py_SIZE(self); ++i) found += TRY(truth_of(PyObject_RichCompareBool(items_of(self)[i], value, Py_EQ)));
+  for (Py_ssize_t i = 0; i < Py_SIZE(self); ++i) found += TRY(item_equals(items_of(self)[i], value));
   return found;
 }
 
