@@ -4,7 +4,7 @@
 // objects that gc.freeze() took out). A collection of generation g looks at the candidates: tracked
 // objects of a generation up to g.
 //
-//   1. Each page with candidates gets notes: who takes part, who is reached, and counts, filled with the reference counts.
+//   1. Each page with candidates gets notes: who takes part, who of them is not reached yet, and counts, filled with the reference counts.
 //   2. Every reference from a candidate to a candidate takes one off. What stays above zero is
 //      referenced from outside: a root.
 //   3. From the roots everything reachable is marked. The rest is unreachable.
@@ -37,10 +37,11 @@ namespace {
 inline constexpr int kPermanent = 3;
 enum DebugFlag { kDebugStats = 1, kDebugCollectable = 2, kDebugUncollectable = 4, kDebugSaveAll = 32 };
 
-// A page's notes: for each word of a bitmap the slots that take part and those of them that are reached, then the counts.
+// A page's notes: for each word of a bitmap the slots that take part and those of them that are not reached, then the counts. Those
+// of slots that take no part mean nothing.
 uint64_t& part_of(Page* page, size_t word) { return page->scratch[2 * word]; }
-uint64_t& reached_of(Page* page, size_t word) { return page->scratch[2 * word + 1]; }
-Py_ssize_t& count_at(Page* page, size_t index) { return reinterpret_cast<Py_ssize_t*>(page->scratch + 2 * page->words)[index]; }
+uint64_t& left_of(Page* page, size_t word) { return page->scratch[2 * word + 1]; }
+uint64_t& count_at(Page* page, size_t index) { return page->scratch[2 * page->words + index]; }
 bool make_notes(Page* page) {
   size_t masks = 2 * size_t{page->words};
   page->scratch = static_cast<uint64_t*>(std::malloc((masks + page->slot_count) * sizeof(uint64_t)));
@@ -88,6 +89,18 @@ void for_each_bit(uint64_t bits, size_t word, Call call) {
 template <class Call>
 void for_each_member(Page* page, int most, Call call) {
   for (size_t word = 0; word < page->words; ++word) for_each_bit(members(page, word, most), word, call);
+}
+// Calls for the object and the count, in the page's notes, of each bit of a page's word.
+template <class Call>
+void for_each_noted(Page* page, size_t word, uint64_t bits, Call call) {
+  if (!bits) return;
+  char* first = reinterpret_cast<char*>(object_at(page, word * 64));
+  const size_t slot_size = page->slot_size;
+  uint64_t* counts = &count_at(page, word * 64);
+  for (; bits; bits &= bits - 1) {
+    auto bit = static_cast<size_t>(std::countr_zero(bits));
+    call(reinterpret_cast<PyObject*>(first + bit * slot_size), counts[bit]);
+  }
 }
 
 // A growing array of borrowed pointers, from malloc: the heap must not change under the collector.
@@ -159,59 +172,56 @@ class Trial {
         uint64_t bits = members(page, word, most);
         if (!bits) continue;
         if (!enter(page)) return false;
-        part_of(page, word) = bits;
-        for_each_bit(bits, word, [page](size_t index) { count_at(page, index) = Py_REFCNT(object_at(page, index)); });
+        part_of(page, word) = left_of(page, word) = bits;
+        for_each_noted(page, word, bits, [](PyObject* object, uint64_t& count) { count = count_of(object); });
       }
     }
     return true;
   }
   // These objects take part; `held` of the references to each are ours.
-  bool begin_list(ObjectList& list, Py_ssize_t held) {
+  bool begin_list(ObjectList& list, uint64_t held) {
     for (PyObject* object : list) {
       Page* page = Page::of(object);
       if (!enter(page)) return false;
       size_t index = page->index_of(object);
-      part_of(page, index / 64) |= uint64_t{1} << (index % 64);
-      count_at(page, index) = Py_REFCNT(object) - held;
+      part_of(page, index / 64) |= bit_of(index);
+      left_of(page, index / 64) |= bit_of(index);
+      count_at(page, index) = count_of(object) - held;
     }
     return true;
   }
 
-  // Where an object's notes are; `page` is null when it does not take part.
-  struct Place {
-    Page* page = nullptr;
-    size_t index = 0;
-    uint64_t bit() const { return uint64_t{1} << (index % 64); }
-    bool is_reached() const { return reached_of(page, index / 64) & bit(); }
-    Py_ssize_t& count() const { return count_at(page, index); }
-  };
-  [[gnu::always_inline]] static Place place_of(PyObject* object) {
-    if (!g_heap_range.contains(object)) return {};
-    Page* page = Page::of(object);
-    if (!page->scratch) return {};
-    Place place = {page, page->index_of(object)};
-    return part_of(page, place.index / 64) & place.bit() ? place : Place();
+  static bool takes_part(PyObject* object) {
+    Page* page = noted_page(object);
+    if (!page) return false;
+    size_t index = page->index_of(object);
+    return part_of(page, index / 64) & bit_of(index);
   }
-  static bool takes_part(PyObject* object) { return place_of(object).page != nullptr; }
-  static bool is_reached(PyObject* object) { return place_of(object).is_reached(); }
+  // Of an object that takes part.
+  static bool is_reached(PyObject* object) {
+    Page* page = Page::of(object);
+    size_t index = page->index_of(object);
+    return !(left_of(page, index / 64) & bit_of(index));
+  }
+  static bool is_root(PyObject* object) {
+    Page* page = Page::of(object);
+    return is_positive(count_at(page, page->index_of(object)));
+  }
+  static bool is_positive(uint64_t count) { return static_cast<int64_t>(count) > 0; }
 
   static void subtract_references_of(PyObject* object) {
     Py_TYPE(object)->tp_traverse(object, [](PyObject* target, void*) {
-      if (Place place = place_of(target); place.page) --place.count();
+      if (Page* page = noted_page(target)) --count_at(page, page->index_of(target));
       return 0;
     }, nullptr);
   }
 
   // Marks what `object`, a root that takes part, reaches. False when memory ran out.
   bool mark_from(PyObject* object) {
-    if (!mark(place_of(object), object)) return false;
+    if (mark(object)) return false;
     while (stack_.size()) {
       PyObject* next = stack_.pop();
-      int stop = Py_TYPE(next)->tp_traverse(next, [](PyObject* target, void* self) {
-        Place place = place_of(target);
-        return !place.page || static_cast<Trial*>(self)->mark(place, target) ? 0 : 1;
-      }, this);
-      if (stop) return false;
+      if (Py_TYPE(next)->tp_traverse(next, [](PyObject* target, void* self) { return static_cast<Trial*>(self)->mark(target); }, this)) return false;
     }
     return true;
   }
@@ -227,11 +237,23 @@ class Trial {
     std::free(std::exchange(page->scratch, nullptr));
     return false;
   }
-  [[gnu::always_inline]] bool mark(Place place, PyObject* object) {
-    uint64_t& reached = reached_of(place.page, place.index / 64);
-    if (reached & place.bit()) return true;
-    reached |= place.bit();
-    return stack_.push(object);
+  static uint64_t bit_of(size_t index) { return uint64_t{1} << (index % 64); }
+  static uint64_t count_of(PyObject* object) { return static_cast<uint64_t>(Py_REFCNT(object)); }
+  // The object's page if that has notes, else null.
+  [[gnu::always_inline]] static Page* noted_page(PyObject* object) {
+    if (!g_heap_range.contains(object)) return nullptr;
+    Page* page = Page::of(object);
+    return page->scratch ? page : nullptr;
+  }
+  // 1 when memory ran out.
+  [[gnu::always_inline]] int mark(PyObject* object) {
+    Page* page = noted_page(object);
+    if (!page) return 0;
+    size_t index = page->index_of(object);
+    uint64_t &left = left_of(page, index / 64), rest = left & ~bit_of(index);
+    if (rest == left) return 0;
+    left = rest;
+    return !stack_.push(object);
   }
 
   PageList entered_;  // have notes
@@ -247,20 +269,20 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
   if (!list_pages(heap, generation, pages) || !trial.begin_generation(pages, generation)) return false;
   for (Page* page : trial.pages()) {
     for (size_t word = 0; word < page->words; ++word) {
-      for_each_bit(part_of(page, word), word, [page](size_t index) { Trial::subtract_references_of(object_at(page, index)); });
+      for_each_noted(page, word, part_of(page, word), [](PyObject* object, uint64_t&) { Trial::subtract_references_of(object); });
     }
   }
   bool ok = true;
   for (Page* page : trial.pages()) {
     for (size_t word = 0; word < page->words; ++word) {
-      for_each_bit(part_of(page, word), word, [&](size_t index) {
-        if (ok && count_at(page, index) > 0) ok = trial.mark_from(object_at(page, index));
+      for_each_noted(page, word, left_of(page, word), [&](PyObject* object, uint64_t count) {
+        if (Trial::is_positive(count)) ok = ok && trial.mark_from(object);
       });
     }
   }
   for (Page* page : trial.pages()) {
     for (size_t word = 0; word < page->words; ++word) {
-      for_each_bit(part_of(page, word) & ~reached_of(page, word), word, [&](size_t index) { ok = ok && unreachable.push(object_at(page, index)); });
+      for_each_noted(page, word, left_of(page, word), [&](PyObject* object, uint64_t) { ok = ok && unreachable.push(object); });
     }
   }
   if (!ok) return false;
@@ -272,11 +294,10 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
   for (Page* page : pages) heap->list_as(page, generation == 0 ? kMiddle : kNotYoung);
   for (Page* page : trial.pages()) {
     for (size_t word = 0; word < page->words; ++word) {
-      uint64_t survivors = reached_of(page, word);
+      uint64_t survivors = part_of(page, word) & ~left_of(page, word);
       set_generations(page, word, survivors, target);
       promoted += std::popcount(survivors);
-      for_each_bit(survivors, word, [&](size_t index) {
-        PyObject* object = object_at(page, index);
+      for_each_noted(page, word, survivors, [full](PyObject* object, uint64_t) {
         if (PyTuple_CheckExact(object)) _PyTuple_MaybeUntrack(object);
         else if (full && PyDict_CheckExact(object)) _PyDict_MaybeUntrack(object);
       });
@@ -293,12 +314,12 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
 
 // Keeps of `list` what is unreachable still, and moves the others to `survivors` (with our references).
 // `held` references to each are ours.
-bool split_resurrected(ObjectList& list, Py_ssize_t held, ObjectList& survivors) {
+bool split_resurrected(ObjectList& list, uint64_t held, ObjectList& survivors) {
   Trial trial;
   if (!trial.begin_list(list, held)) return false;
   for (PyObject* object : list) Trial::subtract_references_of(object);
   for (PyObject* object : list) {
-    if (Trial::place_of(object).count() > 0 && !trial.mark_from(object)) return false;
+    if (Trial::is_root(object) && !trial.mark_from(object)) return false;
   }
   size_t kept = 0;
   for (PyObject* object : list) {

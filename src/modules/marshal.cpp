@@ -14,6 +14,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "objects/code.h"
+#include "objects/str.h"
 
 namespace gill {
 namespace {
@@ -139,6 +140,7 @@ class Reader {
 
   Ref<> text(Py_ssize_t n, bool ascii, bool intern) {
     const char* p = TRY(bytes(n));
+    if (ascii && intern && is_ascii(p, n)) return interned_ascii(p, n);
     PyObject* value = ascii ? PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, p, n) : PyUnicode_DecodeUTF8(p, n, "surrogatepass");
     if (value && intern) PyUnicode_InternInPlace(&value);
     return steal(value);

@@ -11,6 +11,7 @@
 #include "base/binding.h"
 #include "objects/method_call.h"
 #include "objects/object.h"
+#include "objects/str.h"
 #include "objects/type.h"
 
 namespace gill {
@@ -29,8 +30,7 @@ int descr_traverse(PyObject* self, visitproc visit, void* arg) {
   return 0;
 }
 
-PyDescrObject* new_descr(PyTypeObject* kind, PyTypeObject* type, const char* text) {
-  Ref<> descr_name = steal(PyUnicode_InternFromString(text));
+PyDescrObject* new_descr(PyTypeObject* kind, PyTypeObject* type, Ref<> descr_name) {
   if (!descr_name) return nullptr;
   auto* descr = reinterpret_cast<PyDescrObject*>(_PyObject_GC_New(kind));
   if (!descr) return nullptr;
@@ -331,7 +331,7 @@ PyTypeObject PyGetSetDescr_Type = {
 PyObject* PyDescr_NewMethod(PyTypeObject* type, PyMethodDef* definition) {
   vectorcallfunc function = method_vectorcall_for(definition->ml_flags);
   if (!function) return raise(PyExc_SystemError, "%s() method: bad call flags", definition->ml_name);
-  auto* descr = reinterpret_cast<PyMethodDescrObject*>(new_descr(&PyMethodDescr_Type, type, definition->ml_name));
+  auto* descr = reinterpret_cast<PyMethodDescrObject*>(new_descr(&PyMethodDescr_Type, type, interned(definition->ml_name)));
   if (!descr) return nullptr;
   descr->d_method = definition;
   descr->vectorcall = function;
@@ -339,7 +339,7 @@ PyObject* PyDescr_NewMethod(PyTypeObject* type, PyMethodDef* definition) {
 }
 
 PyObject* PyDescr_NewClassMethod(PyTypeObject* type, PyMethodDef* definition) {
-  auto* descr = reinterpret_cast<PyMethodDescrObject*>(new_descr(&PyClassMethodDescr_Type, type, definition->ml_name));
+  auto* descr = reinterpret_cast<PyMethodDescrObject*>(new_descr(&PyClassMethodDescr_Type, type, interned(definition->ml_name)));
   if (!descr) return nullptr;
   descr->d_method = definition;
   descr->vectorcall = nullptr;
@@ -347,13 +347,13 @@ PyObject* PyDescr_NewClassMethod(PyTypeObject* type, PyMethodDef* definition) {
 }
 
 PyObject* PyDescr_NewMember(PyTypeObject* type, PyMemberDef* definition) {
-  auto* descr = reinterpret_cast<PyMemberDescrObject*>(new_descr(&PyMemberDescr_Type, type, definition->name));
+  auto* descr = reinterpret_cast<PyMemberDescrObject*>(new_descr(&PyMemberDescr_Type, type, interned(definition->name)));
   if (descr) descr->d_member = definition;
   return as_object(descr);
 }
 
 PyObject* PyDescr_NewGetSet(PyTypeObject* type, PyGetSetDef* definition) {
-  auto* descr = reinterpret_cast<PyGetSetDescrObject*>(new_descr(&PyGetSetDescr_Type, type, definition->name));
+  auto* descr = reinterpret_cast<PyGetSetDescrObject*>(new_descr(&PyGetSetDescr_Type, type, interned(definition->name)));
   if (descr) descr->d_getset = definition;
   return as_object(descr);
 }

@@ -11,7 +11,8 @@ namespace gill {
 
 inline PyDescrObject* as_descr(PyObject* object) { return reinterpret_cast<PyDescrObject*>(object); }
 
-PyDescrObject* new_descr(PyTypeObject* kind, PyTypeObject* type, const char* text);
+// With an interned name; null with an exception, also when the name is null.
+PyDescrObject* new_descr(PyTypeObject* kind, PyTypeObject* type, Ref<> descr_name);
 void descr_dealloc(PyObject* self);
 int descr_traverse(PyObject* self, visitproc visit, void* arg);
 // False with TypeError when the object is not an instance of the descriptor's class.

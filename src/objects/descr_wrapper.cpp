@@ -6,6 +6,7 @@
 #include "base/binding.h"
 #include "objects/descr.h"
 #include "objects/object.h"
+#include "objects/str.h"
 #include "objects/type.h"
 #include "runtime/thread_state.h"
 
@@ -172,7 +173,9 @@ PyTypeObject _PyMethodWrapper_Type = {
 };
 
 PyObject* PyDescr_NewWrapper(PyTypeObject* type, wrapperbase* base, void* wrapped) {
-  auto* descr = reinterpret_cast<PyWrapperDescrObject*>(new_descr(&PyWrapperDescr_Type, type, base->name));
+  // Rows that are not of our own table may have no name object.
+  Ref<> method = base->name_strobj ? borrow(base->name_strobj) : interned(base->name);
+  auto* descr = reinterpret_cast<PyWrapperDescrObject*>(new_descr(&PyWrapperDescr_Type, type, std::move(method)));
   if (!descr) return nullptr;
   descr->d_base = base;
   descr->d_wrapped = wrapped;

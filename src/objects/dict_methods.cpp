@@ -226,12 +226,12 @@ Ref<> dict_getitem_method(PyDictObject* self, PyObject* key) { return dict_subsc
 
 int dict_traverse(PyObject* object, visitproc visit, void* arg) {
   DictKeys* keys = reinterpret_cast<PyDictObject*>(object)->ma_keys;
-  for (Py_ssize_t i = 0; i < keys->entries; ++i) {
-    if (keys->unicode) {
-      Py_VISIT(unicode_entries(keys)[i].value);
-    } else {
-      Py_VISIT(general_entries(keys)[i].value);
-      Py_VISIT(general_entries(keys)[i].key);
+  if (keys->unicode) {
+    for (UnicodeEntry *entry = unicode_entries(keys), *end = entry + keys->entries; entry < end; ++entry) Py_VISIT(entry->value);
+  } else {
+    for (GeneralEntry *entry = general_entries(keys), *end = entry + keys->entries; entry < end; ++entry) {
+      Py_VISIT(entry->value);
+      Py_VISIT(entry->key);
     }
   }
   return 0;

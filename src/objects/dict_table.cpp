@@ -45,10 +45,24 @@ uint8_t log2_for(Py_ssize_t capacity) {
   return log2_size;
 }
 
-size_t find_place_for(DictKeys* keys, Py_hash_t hash) {
-  Probe probe(keys, hash);
-  while (get_index(keys, probe.place) >= 0) probe.next();
-  return probe.place;
+// Calls with the index, whose type says how wide its entry numbers are, so that a loop over places asks once.
+template <class Call>
+[[gnu::always_inline]] inline auto with_index(DictKeys* keys, Call call) {
+  switch (keys->index_width) {
+    case 1: return call(reinterpret_cast<int8_t*>(keys->data));
+    case 2: return call(reinterpret_cast<int16_t*>(keys->data));
+    case 4: return call(reinterpret_cast<int32_t*>(keys->data));
+    default: return call(reinterpret_cast<int64_t*>(keys->data));
+  }
+}
+
+// Enters entry i, which the table does not have, at the first free place of its hash.
+void enter_index(DictKeys* keys, Py_hash_t hash, Py_ssize_t i) {
+  with_index(keys, [=](auto* index) {
+    Probe probe(keys, hash);
+    while (index[probe.place] >= 0) probe.next();
+    index[probe.place] = static_cast<std::remove_reference_t<decltype(*index)>>(i);
+  });
 }
 
 Py_hash_t hash_at(DictKeys* keys, Py_ssize_t i) {
@@ -78,9 +92,7 @@ Status rebuild(PyDictObject* dict, Py_ssize_t capacity, bool unicode) {
     }
     if (unicode) unicode_entries(fresh)[count] = {key, value};
     else general_entries(fresh)[count] = {key, value, hash};
-    Probe probe(fresh, hash);
-    while (get_index(fresh, probe.place) != kEmpty) probe.next();
-    set_index(fresh, probe.place, count++);
+    enter_index(fresh, hash, count++);
   }
   fresh->entries = count;
   fresh->usable -= count;
@@ -139,21 +151,55 @@ bool keys_append_name(DictKeys* keys, PyObject* name, Py_hash_t hash) {
   if (keys->usable <= 0) return false;
   Py_ssize_t i = keys->entries;
   unicode_entries(keys)[i] = {borrow(name).release(), nullptr};
-  set_index(keys, find_place_for(keys, hash), i);
+  enter_index(keys, hash, i);
   ++keys->entries;
   --keys->usable;
   keys->version = 0;
   return true;
 }
 
-Py_ssize_t dict_find(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject** value) {
+namespace {
+
+// Calls with the key of each entry in the places of the hash until that gives true: that entry, or kEmpty.
+template <class Call>
+[[gnu::always_inline]] inline Py_ssize_t probe_str(DictKeys* keys, Py_hash_t hash, Call call) {
+  return with_index(keys, [=](auto* index) -> Py_ssize_t {
+    const UnicodeEntry* entries = unicode_entries(keys);
+    for (Probe probe(keys, hash);; probe.next()) {
+      Py_ssize_t i = index[probe.place];
+      if (i >= 0) {
+        if (call(entries[i].key)) return i;
+      } else if (i == kEmpty) {
+        return kEmpty;
+      }
+    }
+  });
+}
+
+[[gnu::noinline]] Py_ssize_t find_equal_str(DictKeys* keys, PyObject* key, Py_hash_t hash) {
+  return probe_str(keys, hash, [=](PyObject* candidate) {
+    return candidate == key || (reinterpret_cast<PyASCIIObject*>(candidate)->hash == hash && same_str(candidate, key));
+  });
+}
+
+}  // namespace
+
+Py_ssize_t find_str(DictKeys* keys, PyObject* key, Py_hash_t hash) {
+  // Most keys are the very object in the table; a text is compared apart, so that this needs no native frame.
+  bool equal_hash = false;
+  Py_ssize_t i = probe_str(keys, hash, [&](PyObject* candidate) {
+    return candidate == key || (equal_hash = reinterpret_cast<PyASCIIObject*>(candidate)->hash == hash);
+  });
+  if (equal_hash) [[unlikely]] return find_equal_str(keys, key, hash);
+  return i;
+}
+
+namespace {
+
+[[gnu::noinline]] Py_ssize_t find_comparing(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject** value) {
 start:
   DictKeys* keys = dict->ma_keys;
-  if (keys->unicode && PyUnicode_CheckExact(key)) {
-    Py_ssize_t i = find_str(keys, key, hash);
-    *value = i >= 0 ? unicode_entries(keys)[i].value : nullptr;
-    return i;
-  }
+  if (keys->unicode && PyUnicode_CheckExact(key)) return dict_find(dict, key, hash, value);
   for (Probe probe(keys, hash);; probe.next()) {
     Py_ssize_t i = get_index(keys, probe.place);
     if (i == kEmpty) {
@@ -184,6 +230,16 @@ start:
       return i;
     }
   }
+}
+
+}  // namespace
+
+Py_ssize_t dict_find(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject** value) {
+  DictKeys* keys = dict->ma_keys;
+  if (!keys->unicode || !PyUnicode_CheckExact(key)) return find_comparing(dict, key, hash, value);
+  Py_ssize_t i = find_str(keys, key, hash);
+  *value = i >= 0 ? unicode_entries(keys)[i].value : nullptr;
+  return i;
 }
 
 namespace {
@@ -266,7 +322,7 @@ int dict_insert_absent(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObje
   retain(key);
   retain(value);
   Py_ssize_t i = keys->entries++;
-  set_index(keys, find_place_for(keys, hash), i);
+  enter_index(keys, hash, i);
   if (keys->unicode) unicode_entries(keys)[i] = {key, value};
   else general_entries(keys)[i] = {key, value, hash};
   --keys->usable;

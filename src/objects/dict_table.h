@@ -97,19 +97,7 @@ inline bool same_str(PyObject* a, PyObject* b) {
 }
 
 // The entry of an exact str in a unicode table, or kEmpty. Runs no Python code.
-inline Py_ssize_t find_str(DictKeys* keys, PyObject* key, Py_hash_t hash) {
-  UnicodeEntry* entries = unicode_entries(keys);
-  for (Probe probe(keys, hash);; probe.next()) {
-    Py_ssize_t i = get_index(keys, probe.place);
-    if (i >= 0) {
-      PyObject* candidate = entries[i].key;
-      if (candidate == key) return i;
-      if (reinterpret_cast<PyASCIIObject*>(candidate)->hash == hash && same_str(candidate, key)) return i;
-    } else if (i == kEmpty) {
-      return kEmpty;
-    }
-  }
-}
+Py_ssize_t find_str(DictKeys* keys, PyObject* key, Py_hash_t hash);
 
 inline DictKeys* keys_of(PyObject* dict) { return reinterpret_cast<PyDictObject*>(dict)->ma_keys; }
 

@@ -28,16 +28,10 @@ struct Separators {
   char grouping[kMostGroups] = {};  // as localeconv() has it; empty: none
 };
 
-bool is_ascii(const char* text) {
-  for (; *text; ++text) {
-    if (static_cast<unsigned char>(*text) > 127) return false;
-  }
-  return true;
-}
-
 // Text of localeconv() is in the encoding of the LC_NUMERIC locale, whatever LC_CTYPE is.
 Ref<> decode_numeric(const char* text) {
-  if (is_ascii(text)) return str_from_ascii(text, static_cast<Py_ssize_t>(std::strlen(text)));
+  auto n = static_cast<Py_ssize_t>(std::strlen(text));
+  if (is_ascii(text, n)) return str_from_ascii(text, n);
   locale_t numeric = newlocale(LC_CTYPE_MASK, std::setlocale(LC_NUMERIC, nullptr), nullptr);
   locale_t before = numeric ? uselocale(numeric) : nullptr;
   Ref<> result = steal(PyUnicode_DecodeLocale(text, nullptr));

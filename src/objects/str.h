@@ -73,6 +73,7 @@ inline U4 max_class_of(const C* text, Py_ssize_t n) {
   if (sizeof(C) == 1 || bits < 0x100) return 0xff;
   return sizeof(C) == 2 || bits < 0x10000 ? 0xffff : 0x10ffff;
 }
+inline bool is_ascii(const char* text, Py_ssize_t n) { return max_class_of(reinterpret_cast<const U1*>(text), n) < 0x80; }
 inline int kind_of_class(U4 max) { return max < 0x100 ? 1 : max < 0x10000 ? 2 : 4; }
 
 template <class From, class To>
@@ -141,6 +142,9 @@ Py_hash_t hash_of_str(PyObject* s);
 // when nobody asked before.
 Status init_text(Interpreter* interpreter);
 void finish_text(Interpreter* interpreter);
+// The interned string of ASCII text, or of UTF-8 up to a null byte, made when there is none yet.
+Ref<> interned_ascii(const char* text, Py_ssize_t n);
+inline Ref<> interned(const char* text) { return steal(PyUnicode_InternFromString(text)); }
 // An interned string dies.
 void forget_interned(PyObject* s);
 

@@ -35,8 +35,9 @@ namespace {
 
 PyObject* const kTombstone = reinterpret_cast<PyObject*>(sizeof(void*));
 
-// The entry of an equal string, or the place where it goes.
-InternEntry* look_up(TextState* state, PyObject* s, Py_hash_t hash) {
+// The entry of the string with this hash that `is_equal` knows, or the place where it goes.
+template <class IsEqual>
+InternEntry* look_up(TextState* state, Py_hash_t hash, IsEqual is_equal) {
   size_t mask = state->capacity - 1;
   InternEntry* free_place = nullptr;
   for (size_t i = static_cast<size_t>(hash);; ++i) {
@@ -44,11 +45,15 @@ InternEntry* look_up(TextState* state, PyObject* s, Py_hash_t hash) {
     if (!entry.text) return free_place ? free_place : &entry;
     if (entry.text == kTombstone) {
       if (!free_place) free_place = &entry;
-    } else if (entry.hash == hash && str_equal(entry.text, s)) {
+    } else if (entry.hash == hash && is_equal(entry.text)) {
       return &entry;
     }
   }
 }
+InternEntry* look_up(TextState* state, PyObject* s, Py_hash_t hash) {
+  return look_up(state, hash, [s](PyObject* other) { return str_equal(other, s); });
+}
+bool is_live(const InternEntry* entry) { return entry->text && entry->text != kTombstone; }
 
 Status rebuild(TextState* state, size_t capacity) {
   auto* entries = static_cast<InternEntry*>(PyMem_RawCalloc(capacity, sizeof(InternEntry)));
@@ -58,7 +63,7 @@ Status rebuild(TextState* state, size_t capacity) {
   }
   for (size_t i = 0; i < state->capacity; ++i) {
     const InternEntry& entry = state->entries[i];
-    if (!entry.text || entry.text == kTombstone) continue;
+    if (!is_live(&entry)) continue;
     size_t at = static_cast<size_t>(entry.hash) & (capacity - 1);
     while (entries[at].text) at = (at + 1) & (capacity - 1);
     entries[at] = entry;
@@ -70,17 +75,23 @@ Status rebuild(TextState* state, size_t capacity) {
   return Status::ok;
 }
 
-// The string that represents all equal ones: an older one, or `s` itself from now on.
-PyObject* intern(TextState* state, PyObject* s) {
-  if (state->used * 3 >= state->capacity * 2) {
-    if (rebuild(state, state->live * 3 >= state->capacity ? state->capacity * 2 : state->capacity) != Status::ok) return nullptr;
-  }
-  Py_hash_t hash = hash_of_str(s);
-  InternEntry* entry = look_up(state, s, hash);
-  if (entry->text && entry->text != kTombstone) return entry->text;
+Status make_room(TextState* state) {
+  if (state->used * 3 < state->capacity * 2) return Status::ok;
+  return rebuild(state, state->live * 3 >= state->capacity ? state->capacity * 2 : state->capacity);
+}
+void enter(TextState* state, InternEntry* entry, Py_hash_t hash, PyObject* s) {
   if (!entry->text) ++state->used;
   ++state->live;
   *entry = {hash, s};
+}
+
+// The string that represents all equal ones: an older one, or `s` itself from now on.
+PyObject* intern(TextState* state, PyObject* s) {
+  if (make_room(state) != Status::ok) return nullptr;
+  Py_hash_t hash = hash_of_str(s);
+  InternEntry* entry = look_up(state, s, hash);
+  if (is_live(entry)) return entry->text;
+  enter(state, entry, hash, s);
   return s;
 }
 
@@ -136,6 +147,21 @@ void finish_text(Interpreter* interpreter) {
   PyMem_RawFree(state);
 }
 
+Ref<> interned_ascii(const char* text, Py_ssize_t n) {
+  Interpreter* interpreter = current_interpreter();
+  TRY(init_text(interpreter));
+  TextState* state = interpreter->text;
+  TRY(make_room(state));
+  Py_hash_t hash = _Py_HashBytes(text, n);
+  InternEntry* entry = look_up(state, hash, [=](PyObject* other) { return str_equals_ascii(other, {text, static_cast<size_t>(n)}); });
+  if (is_live(entry)) return borrow(entry->text);
+  Ref<> made = TRY(str_from_ascii(text, n));
+  str_head(made.get())->hash = hash;
+  str_head(made.get())->state.interned = SSTATE_INTERNED_MORTAL;
+  enter(state, entry, hash, made.get());
+  return made;
+}
+
 void forget_interned(PyObject* s) {
   // Static destructors of extensions release strings after the end of the interpreter.
   ThreadState* thread = current_thread();
@@ -183,6 +209,8 @@ static void intern_forever(PyObject** place) {
 void PyUnicode_InternImmortal(PyObject** place) { intern_forever(place); }
 
 PyObject* PyUnicode_InternFromString(const char* text) {
+  auto n = static_cast<Py_ssize_t>(std::strlen(text));
+  if (is_ascii(text, n)) return interned_ascii(text, n).release();
   PyObject* s = PyUnicode_FromString(text);
   if (s) PyUnicode_InternInPlace(&s);
   return s;

@@ -28,6 +28,8 @@ namespace gill {
 // ---- look-up --------------------------------------------------------------------------------------
 
 PyObject* type_lookup_uncached(PyTypeObject* type, PyObject* name);
+// The same that neither asks nor fills the cache; on failure an exception is set.
+PyObject* find_in_mro(PyTypeObject* type, PyObject* name, bool* failed);
 
 // The attribute `name` along the type's MRO: borrowed from the type that holds it, null without an
 // exception when absent. Never calls descriptors.

@@ -18,6 +18,7 @@
 #include <cstring>
 #include <utility>
 
+#include "objects/dict_table.h"
 #include "runtime/runtime.h"
 
 namespace gill {
@@ -65,8 +66,6 @@ bool assign_version_tag(PyTypeObject* type) {
   return true;
 }
 
-namespace {
-
 PyObject* find_in_mro(PyTypeObject* type, PyObject* name, bool* failed) {
   *failed = false;
   Py_hash_t hash = PyUnicode_CheckExact(name) ? reinterpret_cast<PyASCIIObject*>(name)->hash : -1;
@@ -92,17 +91,11 @@ PyObject* find_in_mro(PyTypeObject* type, PyObject* name, bool* failed) {
   for (Py_ssize_t i = 0, n = PyTuple_GET_SIZE(mro); i < n; ++i) {
     PyObject* dict = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(mro, i))->tp_dict;
     if (!dict) continue;
-    found = _PyDict_GetItem_KnownHash(dict, name, hash);
-    if (found) break;
-    if (PyErr_Occurred()) {
-      *failed = true;
-      break;
-    }
+    *failed = dict_find(reinterpret_cast<PyDictObject*>(dict), name, hash, &found) == kLookupError;
+    if (found || *failed) break;
   }
   return found;
 }
-
-}  // namespace
 
 PyObject* type_lookup_uncached(PyTypeObject* type, PyObject* name) {
   // The caller's exception, if any, is none of our business: a look-up runs in the middle of everything.

@@ -9,6 +9,8 @@
 //                        sense together (getattr and getattro, hash and comparison, traverse and clear) go together
 //   subclasses           each base learns of its new subclass
 // A slot is "defined" by a class when it differs from the slot of the class's own base.
+#include "objects/descr.h"
+#include "objects/str.h"
 #include "objects/type_slots.h"
 
 #include <Python.h>
@@ -144,42 +146,43 @@ namespace {
 
 // Entries that exist already stay: a name in tp_methods that is also a slot's keeps the slot wrapper, unless
 // METH_COEXIST asks otherwise.
-Status put(PyTypeObject* type, const char* key, Ref<> descriptor, bool replace) {
-  if (!descriptor) return Status::error;
-  Ref<> text = TRY(steal(PyUnicode_InternFromString(key)));
-  if (replace) return status_of(PyDict_SetItem(type->tp_dict, text.get(), descriptor.get()));
-  return PyDict_SetDefault(type->tp_dict, text.get(), descriptor.get()) ? Status::ok : Status::error;
+Status put(PyTypeObject* type, PyObject* key, PyObject* descriptor, bool replace) {
+  if (replace) return status_of(PyDict_SetItem(type->tp_dict, key, descriptor));
+  return PyDict_SetDefault(type->tp_dict, key, descriptor) ? Status::ok : Status::error;
+}
+Status put(PyTypeObject* type, Ref<> descriptor, bool replace = false) {
+  return descriptor ? put(type, as_descr(descriptor.get())->d_name, descriptor.get(), replace) : Status::error;
 }
 
 }  // namespace
 
 Status add_methods(PyTypeObject* type, PyMethodDef* methods) {
   for (PyMethodDef* m = methods; m && m->ml_name; ++m) {
-    Ref<> descriptor;
+    bool replace = m->ml_flags & METH_COEXIST;
     if (m->ml_flags & METH_CLASS) {
       if (m->ml_flags & METH_STATIC) return raise(PyExc_ValueError, "method cannot be both class and static");
-      descriptor = steal(PyDescr_NewClassMethod(type, m));
+      TRY(put(type, steal(PyDescr_NewClassMethod(type, m)), replace));
     } else if (m->ml_flags & METH_STATIC) {
       Ref<> function = TRY(steal(PyCFunction_NewEx(m, as_object(type), nullptr)));
-      descriptor = steal(PyStaticMethod_New(function.get()));
+      Ref<> method = TRY(steal(PyStaticMethod_New(function.get())));
+      TRY(put(type, TRY(interned(m->ml_name)).get(), method.get(), replace));
     } else {
-      descriptor = steal(PyDescr_NewMethod(type, m));
+      TRY(put(type, steal(PyDescr_NewMethod(type, m)), replace));
     }
-    TRY(put(type, m->ml_name, std::move(descriptor), m->ml_flags & METH_COEXIST));
   }
   return Status::ok;
 }
 
 Status add_members(PyTypeObject* type, PyMemberDef* members) {
   for (PyMemberDef* m = members; m && m->name; ++m) {
-    TRY(put(type, m->name, steal(PyDescr_NewMember(type, m)), false));
+    TRY(put(type, steal(PyDescr_NewMember(type, m))));
   }
   return Status::ok;
 }
 
 Status add_getsets(PyTypeObject* type, PyGetSetDef* getsets) {
   for (PyGetSetDef* g = getsets; g && g->name; ++g) {
-    TRY(put(type, g->name, steal(PyDescr_NewGetSet(type, g)), false));
+    TRY(put(type, steal(PyDescr_NewGetSet(type, g))));
   }
   return Status::ok;
 }

@@ -15,14 +15,13 @@
 
 #include <bitset>
 #include <cstddef>
+#include <utility>
+
+#include "objects/type_state.h"
 
 namespace gill {
 
 namespace {
-
-struct Row {
-  wrapperbase base;
-};
 
 template <class F>
 constexpr void* pointer_to(F* function) { return (void*)function; }
@@ -131,6 +130,30 @@ const wrapperbase kRows[] = {
 };
 constexpr int kRowCount = sizeof(kRows) / sizeof(kRows[0]);
 
+uint8_t& first_row(SlotRowIndex& index, PyObject* method) {
+  return index.first[(reinterpret_cast<uintptr_t>(method) >> 4) % SlotRowIndex::kBuckets];
+}
+const SlotRowIndex& row_index() {
+  SlotRowIndex& index = type_state().slot_rows;
+  if (!index.built) {
+    static_assert(kRowCount < SlotRowIndex::kMostRows);
+    for (int row = kRowCount; row > 0; --row) {
+      uint8_t& first = first_row(index, kRows[row - 1].name_strobj);
+      index.next[row] = std::exchange(first, static_cast<uint8_t>(row));
+    }
+    index.built = true;
+  }
+  return index;
+}
+// Calls for the number of each row of an interned name, in the table's order.
+template <class Call>
+void for_each_row(PyObject* method, Call call) {
+  const SlotRowIndex& index = row_index();
+  for (unsigned row = first_row(const_cast<SlotRowIndex&>(index), method); row; row = index.next[row]) {
+    if (kRows[row - 1].name_strobj == method) call(row - 1);
+  }
+}
+
 // Where a type keeps the slot of an offset into PyHeapTypeObject; null when it lacks that group of slots.
 void** slot_pointer(PyTypeObject* type, int offset) {
   char* group;
@@ -153,18 +176,21 @@ void** slot_pointer(PyTypeObject* type, int offset) {
   return group ? reinterpret_cast<void**>(group + (offset - start)) : nullptr;
 }
 
+// The same of a class, which has all groups in itself.
+void*& class_slot(PyTypeObject* type, int offset) { return *reinterpret_cast<void**>(reinterpret_cast<char*>(type) + offset); }
+
 // `__getitem__` feeds mp_subscript and sq_item. Its dispatcher goes into the one that is filled already; with none
 // or both filled it goes into each.
 void** only_filled_slot(PyTypeObject* type, PyObject* method) {
   void** result = nullptr;
-  for (const wrapperbase& row : kRows) {
-    if (row.name_strobj != method) continue;
-    void** at = slot_pointer(type, row.offset);
-    if (!at || !*at) continue;
-    if (result && result != at) return nullptr;
+  bool several = false;
+  for_each_row(method, [&](size_t row) {
+    void** at = slot_pointer(type, kRows[row].offset);
+    if (!at || !*at) return;
+    several = several || (result && result != at);
     result = at;
-  }
-  return result;
+  });
+  return several ? nullptr : result;
 }
 
 // A method of a built-in type that does what its slot does.
@@ -183,7 +209,9 @@ void decide_slot(PyTypeObject* type, int first, int end) {
   bool iternext = at == reinterpret_cast<void**>(&type->tp_iternext);
   for (int i = first; i < end; ++i) {
     const wrapperbase& row = kRows[i];
-    PyObject* found = type_lookup(type, row.name_strobj);
+    bool failed;
+    PyObject* found = find_in_mro(type, row.name_strobj, &failed);
+    if (failed) PyErr_Clear();
     if (!found) {
       if (iternext) specific = pointer_to(_PyObject_NextNotImplemented);
       continue;
@@ -249,49 +277,62 @@ void update_tree(PyTypeObject* type, PyObject* method) {
   }
 }
 
-// The rows whose method a class has in its own dict.
-using RowSet = std::bitset<kRowCount>;
-void add_own_rows(PyTypeObject* type, RowSet* rows) {
+// A set of slots: those of these first rows.
+using SlotSet = std::bitset<kRowCount>;
+void add_slots_of(PyObject* method, SlotSet* slots) {
+  for_each_row(method, [slots](size_t row) {
+    while (row > 0 && kRows[row - 1].offset == kRows[row].offset) --row;
+    slots->set(row);
+  });
+}
+
+// Adds those that a class feeds from its own dict.
+void add_own_slots(PyTypeObject* type, SlotSet* slots) {
   PyObject *key, *value;
   for (Py_ssize_t position = 0; PyDict_Next(type->tp_dict, &position, &key, &value);) {
     if (!PyUnicode_CheckExact(key)) {
-      rows->set();
+      slots->set();
       return;
     }
     if (PyUnicode_GET_LENGTH(key) < 5 || PyUnicode_READ_CHAR(key, 0) != '_' || PyUnicode_READ_CHAR(key, 1) != '_') continue;
-    bool interned = PyUnicode_CHECK_INTERNED(key);
-    for (int i = 0; i < kRowCount; ++i) {
-      PyObject* method = kRows[i].name_strobj;
-      if (method == key || (!interned && PyUnicode_Compare(method, key) == 0)) rows->set(static_cast<size_t>(i));
+    if (!PyUnicode_CHECK_INTERNED(key)) {
+      slots->set();
+      return;
     }
+    add_slots_of(key, slots);
   }
 }
 
-// Whether slots that a class does nothing about are as its only base's, which has them from the class statement as well.
-bool takes_slots_from_base(PyTypeObject* type) {
+// The class that has in each slot what `type` has there, but for the slots in `own`.
+PyTypeObject* slots_model(PyTypeObject* type, SlotSet* own) {
+  // Classes differ from `object` in tp_iternext, a base without `__new__` may have no tp_new, and calls look at more than the slot.
+  for (PyObject* method : {name<"__next__">, name<"__new__">, name<"__call__">}) add_slots_of(method, own);
   PyTypeObject* base = type->tp_base;
-  return PyTuple_GET_SIZE(type->tp_bases) == 1 && (base == &PyBaseObject_Type || PyType_HasFeature(base, Py_TPFLAGS_MANAGED_DICT));
+  if (PyTuple_GET_SIZE(type->tp_bases) == 1 && (base == &PyBaseObject_Type || PyType_HasFeature(base, Py_TPFLAGS_MANAGED_DICT))) {
+    // A class statement made the only base too.
+    add_own_slots(type, own);
+    return base;
+  }
+  Py_ssize_t last = PyTuple_GET_SIZE(type->tp_mro) - 1;
+  if (PyTuple_GET_ITEM(type->tp_mro, last) != as_object(&PyBaseObject_Type)) own->set();
+  for (Py_ssize_t i = 0; i < last; ++i) add_own_slots(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(type->tp_mro, i)), own);
+  return &PyBaseObject_Type;
 }
 
 }  // namespace
 
 void fill_slots_from_dict(PyTypeObject* type) {
-  RowSet own;
-  bool from_base = takes_slots_from_base(type);
-  if (from_base) add_own_rows(type, &own);
-  for (int first = 0; first < kRowCount;) {
-    int end = end_of_slot(first);
-    // Classes differ from `object` in tp_iternext, and calls look at more than the slot.
+  SlotSet own;
+  PyTypeObject* model = slots_model(type, &own);
+  for (int first = 0, end; first < kRowCount; first = end) {
+    end = end_of_slot(first);
     int offset = kRows[first].offset;
-    bool decide = !from_base || offset == offsetof(PyHeapTypeObject, ht_type.tp_iternext) || offset == offsetof(PyHeapTypeObject, ht_type.tp_call);
-    for (int i = first; i < end; ++i) decide = decide || own[static_cast<size_t>(i)];
-    if (decide) {
+    if (own[static_cast<size_t>(first)]) {
       decide_slot(type, first, end);
-    } else if (void** at = slot_pointer(type, offset)) {
-      void** base_at = slot_pointer(type->tp_base, offset);
-      *at = base_at ? *base_at : nullptr;
+    } else {
+      void** model_at = is_heap_type(model) ? &class_slot(model, offset) : slot_pointer(model, offset);
+      class_slot(type, offset) = model_at ? *model_at : nullptr;
     }
-    first = end;
   }
 }
 

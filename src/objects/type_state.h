@@ -25,6 +25,16 @@ struct StaticTypeRecord {
   StaticTypeRecord* next = nullptr;
 };
 
+// From a method's name to the rows of the table of special methods (type_slots.cpp), numbered from 1, with 0 for none: the
+// first row of a bucket of names by address, and behind each row the next of its bucket.
+struct SlotRowIndex {
+  static constexpr unsigned kBuckets = 256;
+  static constexpr unsigned kMostRows = 128;
+  uint8_t first[kBuckets];
+  uint8_t next[kMostRows];
+  bool built;
+};
+
 struct TypeState {
   static constexpr unsigned kCacheBits = 12;
   MethodCacheEntry cache[1u << kCacheBits];
@@ -32,6 +42,7 @@ struct TypeState {
   // Buckets by address.
   static constexpr unsigned kRecordBuckets = 512;
   StaticTypeRecord* records[kRecordBuckets];
+  SlotRowIndex slot_rows;
 
   // Lists of zombies of the deallocation trashcan live on the thread; nothing else here.
 

@@ -37,7 +37,18 @@ uint64_t sip_hash(const unsigned char* data, size_t n, uint64_t key0, uint64_t k
     round();
     v0 ^= word;
   }
-  for (size_t i = 0; i < n; ++i) tail |= static_cast<uint64_t>(data[i]) << (8 * i);
+  // The last bytes, in the order of their addresses: four, two and one as there are.
+  unsigned shift = 0;
+  auto take = [&]<class T>(T part) {
+    if (!(n & sizeof part)) return;
+    std::memcpy(&part, data, sizeof part);
+    data += sizeof part;
+    tail |= uint64_t{part} << shift;
+    shift += 8 * sizeof part;
+  };
+  take(uint32_t{});
+  take(uint16_t{});
+  take(uint8_t{});
   v3 ^= tail;
   round();
   v0 ^= tail;
