@@ -10,7 +10,7 @@ namespace gill::vm {
 uint32_t function_version(PyFunctionObject* function);
 
 // Only plain parameters, and as many as that.
-inline bool takes_exactly(PyFunctionObject* function, int count) {
+inline bool takes_exactly(PyFunctionObject* function, Py_ssize_t count) {
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   return (code->co_flags & (CO_VARKEYWORDS | CO_VARARGS | CO_OPTIMIZED)) == CO_OPTIMIZED && code->co_kwonlyargcount == 0 &&
          code->co_argcount == count;
@@ -23,7 +23,7 @@ inline bool takes_exactly(PyFunctionObject* function, int count) {
 }
 
 // Fills a frame whose first variables are the given arguments; takes over the function and the arguments.
-[[gnu::always_inline]] inline void fill_frame(Frame* frame, PyFunctionObject* function, PyObject** args, Py_ssize_t count) {
+[[gnu::always_inline]] inline void fill_frame(Frame* frame, PyFunctionObject* function, PyObject* const* args, Py_ssize_t count) {
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   initialize_frame(frame, function, nullptr, code, code->co_nlocalsplus);
   Py_ssize_t i = 0;

@@ -1,5 +1,5 @@
 // Evaluation through the published C API.
-#include "vm/interpreter.h"
+#include "vm/calls.h"
 
 using namespace gill;
 
@@ -30,12 +30,22 @@ PyObject* _PyFunction_Vectorcall(PyObject* callable, PyObject* const* args, size
   auto* function = reinterpret_cast<PyFunctionObject*>(callable);
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   Py_ssize_t positional = PyVectorcall_NARGS(nargsf);
+  ThreadState* thread = current_thread();
+  if (!kwnames && vm::takes_exactly(function, positional)) [[likely]] {
+    if (Frame* frame = vm::push_quickly(thread, function)) [[likely]] {
+      retain(callable);
+      for (Py_ssize_t i = 0; i < positional; ++i) retain(args[i]);
+      vm::fill_frame(frame, function, args, positional);
+      PyObject* result = vm::run_frame(thread, frame, false);
+      vm::leave_frame(thread, frame);
+      return result;
+    }
+  }
   Py_ssize_t all = positional + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
   // The frame takes the arguments over.
   for (Py_ssize_t i = 0; i < all; ++i) retain(args[i]);
   retain(callable);
   PyObject* locals = code->co_flags & CO_OPTIMIZED ? nullptr : borrow(function->func_globals).release();
-  ThreadState* thread = current_thread();
   return run_and_leave(thread, vm::push_call(thread, function, locals, args, static_cast<size_t>(positional), kwnames));
 }
 
