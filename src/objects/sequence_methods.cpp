@@ -1,33 +1,27 @@
 #include "objects/sequence_methods.h"
 
-#include <cstring>
-
 #include "memory/collectable.h"
+#include "objects/str.h"
 
 namespace gill {
 
 Ref<> sequence_repr(PyObject* owner, char open, const char* close) {
-  _PyUnicodeWriter writer;
-  _PyUnicodeWriter_Init(&writer);
-  writer.overallocate = 1;
-  writer.min_length = 1 + 1 + (2 + 1) * (Py_SIZE(owner) - 1) + 1;
-  auto write = [&]() -> Status {
-    TRY(status_of(_PyUnicodeWriter_WriteChar(&writer, static_cast<Py_UCS4>(open))));
-    for (Py_ssize_t i = 0; i < Py_SIZE(owner); ++i) {
-      PyObject* item = PyList_Check(owner) ? PyList_GET_ITEM(owner, i) : PyTuple_GET_ITEM(owner, i);
-      if (i > 0) TRY(status_of(_PyUnicodeWriter_WriteASCIIString(&writer, ", ", 2)));
-      Ref<> own = borrow(item);
-      Ref<> text = TRY(steal(PyObject_Repr(item)));
-      TRY(status_of(_PyUnicodeWriter_WriteStr(&writer, text.get())));
+  StrWriter out(1 + 1 + (2 + 1) * (Py_SIZE(owner) - 1) + 1);
+  TRY(out.put(static_cast<U4>(open)));
+  for (Py_ssize_t i = 0; i < Py_SIZE(owner); ++i) {
+    PyObject* item = PyList_Check(owner) ? PyList_GET_ITEM(owner, i) : PyTuple_GET_ITEM(owner, i);
+    if (i > 0) TRY(out.put(", "));
+    if (PyLong_CheckExact(item) && is_one_digit(item)) {
+      TRY(out.put_decimal(one_digit_value(item)));
+      continue;
     }
-    writer.overallocate = 0;
-    return status_of(_PyUnicodeWriter_WriteASCIIString(&writer, close, static_cast<Py_ssize_t>(std::strlen(close))));
-  };
-  if (write() == Status::error) {
-    _PyUnicodeWriter_Dealloc(&writer);
-    return failure;
+    Ref<> own = borrow(item);
+    Ref<> text = TRY(steal(PyObject_Repr(item)));
+    TRY(out.put(text.get()));
   }
-  return steal(_PyUnicodeWriter_Finish(&writer));
+  out.expect_last();
+  TRY(out.put(close));
+  return out.finish();
 }
 
 Ref<> new_sequence_iterator(PyTypeObject* type, PyObject* sequence, Py_ssize_t index) {

@@ -191,6 +191,7 @@ class StrWriter {
     return status_of(_PyUnicodeWriter_WriteSubstring(&writer_, s, start, end));
   }
   Status reserve(Py_ssize_t n, U4 max) { return status_of(_PyUnicodeWriter_Prepare(&writer_, n, max)); }
+  Status put_decimal(int64_t value);
   Status fill(U4 c, Py_ssize_t n) {
     if (n <= 0) return Status::ok;
     TRY(reserve(n, c));

@@ -1,8 +1,6 @@
 // `%` formatting of str, and the text of numbers that bytes formatting shares.
 #include "objects/percent.h"
 
-#include <charconv>
-
 #include "objects/float_text.h"
 #include "objects/int.h"
 #include "objects/search.h"
@@ -70,11 +68,6 @@ Status put_text(StrWriter& out, PyObject* text, const PercentSpec& spec, bool cu
 bool is_plain_decimal(PyObject* value, const PercentSpec& spec) {
   return PyLong_CheckExact(value) && is_one_digit(value) && (spec.code == 'd' || spec.code == 's' || spec.code == 'r') && spec.width < 0 && spec.precision < 0 && !spec.sign && !spec.blank;
 }
-Status put_decimal(StrWriter& out, int64_t value) {
-  char digits[24];
-  char* end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  return out.put({digits, static_cast<size_t>(end - digits)});
-}
 
 Ref<> character(PyObject* value) {
   if (PyUnicode_Check(value)) {
@@ -95,7 +88,7 @@ Ref<> character(PyObject* value) {
 }
 
 Status put_conversion(StrWriter& out, const PercentSpec& spec, PyObject* value) {
-  if (is_plain_decimal(value, spec)) return put_decimal(out, one_digit_value(value));
+  if (is_plain_decimal(value, spec)) return out.put_decimal(one_digit_value(value));
   switch (spec.code) {
     case 's':
     case 'r':

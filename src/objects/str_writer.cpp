@@ -1,6 +1,8 @@
 // Gradual construction of strings (the published _PyUnicodeWriter), and the accumulator of pieces.
 #include "objects/str.h"
 
+#include <charconv>
+
 #define Py_BUILD_CORE 1
 #include "internal/pycore_accu.h"
 #undef Py_BUILD_CORE
@@ -48,6 +50,12 @@ void StrWriter::write_inline() {
   inline_.head = {.ob_base = {kImmortalCount, &PyUnicode_Type}, .length = InlineStr::kSize, .hash = -1, .state = {.kind = PyUnicode_1BYTE_KIND, .compact = 1, .ascii = 1, .ready = 1}, .wstr = nullptr};
   writer_.buffer = as_object(&inline_.head);
   refresh(&writer_);
+}
+
+Status StrWriter::put_decimal(int64_t value) {
+  char digits[24];
+  char* end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  return put({digits, static_cast<size_t>(end - digits)});
 }
 
 }  // namespace gill

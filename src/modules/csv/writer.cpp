@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "objects/object.h"
+#include "objects/str.h"
 
 namespace gill::csv {
 
@@ -22,8 +23,6 @@ using Fields = HeapTypeFields<&Writer::write, &Writer::dialect>;
 class Line {
  public:
   explicit Line(Writer* writer) : dialect_(writer->dialect), state_(writer->state) {
-    _PyUnicodeWriter_Init(&text_);
-    text_.overallocate = 1;
     mark_special(dialect_->delimiter);
     mark_special(dialect_->escape);
     mark_special(dialect_->quote);
@@ -31,10 +30,9 @@ class Line {
     for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(end); ++i) mark_special(PyUnicode_READ_CHAR(end, i));
   }
   Line(const Line&) = delete;
-  ~Line() { _PyUnicodeWriter_Dealloc(&text_); }
 
   int fields() const { return fields_; }
-  bool empty() const { return text_.pos == 0; }
+  bool empty() const { return text_.length() == 0; }
   // Takes back the only field, which wrote nothing.
   void forget_field() { --fields_; }
 
@@ -53,11 +51,11 @@ class Line {
     }
     if (quoted) TRY(put(dialect_->quote));
     if (!special) {
-      if (size > 0) TRY(status_of(_PyUnicodeWriter_WriteStr(&text_, field)));
+      if (size > 0) TRY(text_.put(field));
     } else {
       for (Py_ssize_t i = 0; i < size;) {
         Py_ssize_t run = next_special(field, i, size);
-        if (run > i) TRY(status_of(_PyUnicodeWriter_WriteSubstring(&text_, field, i, run)));
+        if (run > i) TRY(text_.put(field, i, run));
         if (run == size) break;
         Py_UCS4 c = PyUnicode_READ_CHAR(field, run);
         bool escape;
@@ -72,12 +70,12 @@ class Line {
   }
 
   Ref<> finish() {
-    TRY(status_of(_PyUnicodeWriter_WriteStr(&text_, dialect_->line_terminator)));
-    return steal(_PyUnicodeWriter_Finish(&text_));
+    TRY(text_.put(dialect_->line_terminator));
+    return text_.finish();
   }
 
  private:
-  Status put(Py_UCS4 c) { return status_of(_PyUnicodeWriter_WriteChar(&text_, c)); }
+  Status put(Py_UCS4 c) { return text_.put(c); }
 
   void mark_special(Py_UCS4 c) {
     if (c < 128) ascii_special_[c] = true;
@@ -125,7 +123,7 @@ class Line {
 
   Dialect* dialect_;
   State* state_;
-  _PyUnicodeWriter text_;
+  StrWriter text_;
   int fields_ = 0;
   bool ascii_special_[128] = {};
   bool other_special_ = false;

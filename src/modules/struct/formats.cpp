@@ -7,6 +7,8 @@
 
 #include "modules/struct/struct_module.h"
 
+#include "objects/int.h"
+
 namespace gill::structs {
 namespace {
 
@@ -87,7 +89,8 @@ Status pack_swapped_long(State& state, char* out, PyObject* value, const Format&
 template <class T, bool Big>
 Ref<> unpack_integer(const char* in, const Format&) {
   T value = load<T, Big>(in);
-  if constexpr (std::is_signed_v<T>) return steal(PyLong_FromLongLong(value));
+  if constexpr (sizeof(T) <= 4) return int_from(value);
+  else if constexpr (std::is_signed_v<T>) return steal(PyLong_FromLongLong(value));
   else return steal(PyLong_FromUnsignedLongLong(value));
 }
 

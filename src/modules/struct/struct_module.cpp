@@ -205,9 +205,8 @@ Status require_ready(StructObject* self) {
 
 State& state_of_struct(StructObject* self) { return state_of_type(Py_TYPE(self)); }
 
-Ref<> struct_pack(StructObject* self, Args values) {
+Ref<> pack_into_bytes(State& state, StructObject* self, Args values) {
   TRY(require_ready(self));
-  State& state = state_of_struct(self);
   if (values.count != self->values) return raise(state.error, "pack expected %zd items for packing (got %zd)", self->values, values.count);
   Ref<> result = TRY(steal(PyBytes_FromStringAndSize(nullptr, self->size)));
   char* data = PyBytes_AS_STRING(result.get());
@@ -215,6 +214,8 @@ Ref<> struct_pack(StructObject* self, Args values) {
   TRY(pack_values(state, self, data, values.items));
   return result;
 }
+
+Ref<> struct_pack(StructObject* self, Args values) { return pack_into_bytes(state_of_struct(self), self, values); }
 
 Status struct_pack_into(StructObject* self, Args arguments) {
   State& state = state_of_struct(self);
@@ -438,7 +439,7 @@ Ref<StructObject> first_cached(PyObject* module, const Args& arguments) {
 Args behind_first(const Args& arguments) { return {arguments.items + 1, arguments.count - 1}; }
 
 Ref<> calcsize(PyObject* module, PyObject* format) { return struct_size(TRY(cached(module, format)).get()); }
-Ref<> pack(PyObject* module, Args arguments) { return struct_pack(TRY(first_cached(module, arguments)).get(), behind_first(arguments)); }
+Ref<> pack(PyObject* module, Args arguments) { return pack_into_bytes(state_of(module), TRY(first_cached(module, arguments)).get(), behind_first(arguments)); }
 Status pack_into(PyObject* module, Args arguments) { return struct_pack_into(TRY(first_cached(module, arguments)).get(), behind_first(arguments)); }
 Ref<> unpack(PyObject* module, PyObject* format, PyObject* buffer) { return struct_unpack(TRY(cached(module, format)).get(), buffer); }
 Ref<> unpack_from(PyObject* module, PyObject* format, PyObject* buffer, Py_ssize_t offset) {
