@@ -35,12 +35,18 @@ constexpr const wchar_t kVersionFolder[] = L"python3.11";
     if (PyStatus s = (__VA_ARGS__); PyStatus_Exception(s)) return s; \
   } while (0)
 
-// A path as it is put together; what does not fit makes it empty, which names nothing.
+// A path as it is put together; what does not fit makes it empty, which names nothing. Only the part in use is written, so that
+// the rest takes no memory.
 struct Path {
-  wchar_t text[PATH_MAX + 1] = L"";
+  wchar_t text[PATH_MAX + 1];
 
-  Path() = default;
-  Path(std::initializer_list<const wchar_t*> parts) {
+  Path() { text[0] = 0; }
+  Path(const Path& other) { *this = other; }
+  Path& operator=(const Path& other) {
+    std::wmemmove(text, other.text, std::wcslen(other.text) + 1);
+    return *this;
+  }
+  Path(std::initializer_list<const wchar_t*> parts) : Path() {
     for (const wchar_t* part : parts) join(part, std::wcslen(part));
   }
 
