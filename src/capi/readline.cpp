@@ -41,6 +41,9 @@ class LineBuffer {
     return text;
   }
   bool empty() const { return size_ == 0; }
+  bool ends_line() const { return size_ && text_[size_ - 1] == '\n'; }
+  // What follows a null character is out of sight for those who get the line.
+  void end_at_null() { size_ = text_ ? std::strlen(text_) : 0; }
 
  private:
   char* text_ = nullptr;
@@ -65,9 +68,12 @@ Reading read_line(FILE* in, LineBuffer& buffer, PyThreadState* thread) {
     int c;
     while ((c = std::getc(in)) != EOF) {
       if (!buffer.put(static_cast<char>(c))) return Reading::no_memory;
-      if (c == '\n') return Reading::line;
+      if (c != '\n') continue;
+      buffer.end_at_null();
+      if (buffer.ends_line()) return Reading::line;
     }
     if (std::feof(in)) {
+      buffer.end_at_null();
       clearerr(in);
       return buffer.empty() ? Reading::end : Reading::line;
     }

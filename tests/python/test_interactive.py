@@ -65,6 +65,22 @@ class Typing(unittest.TestCase):
         self.assertIn("\n42\n", shown)
 
 
+class NullCharacters(unittest.TestCase):
+    """A null character takes what follows it in its line away, the line's end too."""
+
+    def run_interactively(self, text):
+        done = subprocess.run([sys.executable, "-i", "-q", "-S"], input=text, capture_output=True, timeout=TIME_LIMIT)
+        return done.stdout.decode(), done.stderr.decode()
+
+    def test_alone_in_a_line(self):
+        self.assertEqual(self.run_interactively(b"print(1)\n\0\nprint(2)\n"), ("1\n2\n", ">>> >>> >>> \n"))
+
+    def test_inside_a_line(self):
+        out, errors = self.run_interactively(b"x = 1\0 + 2\nprint(2)\n6*7\n")
+        self.assertEqual(out, "42\n")
+        self.assertIn("    x = 1print(2)\n        ^\nSyntaxError: invalid decimal literal", errors)
+
+
 class Startup(unittest.TestCase):
     def test_missing_startup_file(self):
         shown = converse([b"6*7\n"], PYTHONSTARTUP="/nonexistent/startup.py")
