@@ -25,6 +25,7 @@
 #include "objects/dict_table.h"
 #include "objects/str.h"
 #include "objects/type_state.h"
+#include "runtime/published_runtime.h"
 #include "runtime/runtime.h"
 #include "vm/interpreter.h"
 
@@ -270,6 +271,11 @@ void Py_Initialize(void) { Py_InitializeEx(1); }
 // The runtime's state needs no set-up of its own.
 [[gnu::visibility("default")]] PyStatus _PyRuntime_Initialize(void) { return PyStatus_Ok(); }
 [[gnu::visibility("default")]] void _PyRuntime_Finalize(void) {}
+[[gnu::visibility("default")]] PyStatus _PyRuntimeState_Init(PublishedRuntime* runtime) {
+  return runtime == &_PyRuntime ? PyStatus_Ok() : PyStatus_Error("there is one runtime state");
+}
+[[gnu::visibility("default")]] void _PyRuntimeState_Fini(PublishedRuntime*) {}
+[[gnu::visibility("default")]] PyStatus _PyInterpreterState_Enable(PublishedRuntime* runtime) { return _PyRuntimeState_Init(runtime); }
 
 int Py_IsInitialized(void) { return g_runtime.initialized; }
 int _Py_IsCoreInitialized(void) { return g_runtime.core_initialized; }

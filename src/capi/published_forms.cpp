@@ -28,6 +28,19 @@ PUBLISHED PyObject** PyObject_GET_WEAKREFS_LISTPTR(PyObject* object) {
   return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + Py_TYPE(object)->tp_weaklistoffset);
 }
 
+// The published head of a symbol table, for who has one: its blocks by the addresses of their nodes. The compiler's own look
+// different.
+struct symtable {
+  PyObject *filename, *current, *top, *blocks;
+};
+PUBLISHED PyObject* PySymtable_Lookup(struct symtable* table, void* node) {
+  Ref<> key = steal(PyLong_FromVoidPtr(node));
+  if (!key) return nullptr;
+  PyObject* entry = PyDict_GetItemWithError(table->blocks, key.get());
+  if (!entry && !PyErr_Occurred()) PyErr_SetString(PyExc_KeyError, "unknown symbol table entry");
+  return Py_XNewRef(entry);
+}
+
 // ---- tokens ---------------------------------------------------------------------------------------------------
 
 // By number, as token.h has them.
