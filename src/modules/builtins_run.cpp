@@ -51,7 +51,7 @@ Maybe<bool> fill_scopes(Scopes& scopes, PyObject* globals, PyObject* locals, con
 Ref<> builtin_eval(PyObject*, PyObject* source, PyObject* globals, PyObject* locals) {
   if (locals != Py_None && !PyMapping_Check(locals)) return raise(PyExc_TypeError, "locals must be a mapping");
   if (globals != Py_None && !PyDict_Check(globals)) {
-    return raise(PyExc_TypeError, PyMapping_Check(globals) ? "globals must be a real dict; try eval(code, {}, mapping)" : "globals must be a dict");
+    return raise(PyExc_TypeError, PyMapping_Check(globals) ? "globals must be a real dict; try eval(expr, {}, mapping)" : "globals must be a dict");
   }
   Scopes scopes;
   TRY(fill_scopes(scopes, globals, locals, "eval"));

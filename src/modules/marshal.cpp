@@ -65,10 +65,20 @@ class Reader {
     Ref<> count = TRY(steal(PyObject_CallMethodOneArg(file_, name<"readinto">, view.get())));
     Py_ssize_t got = TRY(checked(PyNumber_AsSsize_t(count.get(), PyExc_ValueError)));
     if (got > n) return raise(PyExc_ValueError, "read() returned too much data: %zd bytes requested, %zd returned", n, got);
-    if (got < n) return too_short();
+    if (got < n) return raise(PyExc_EOFError, "EOF read where not expected");
     return buffer_;
   }
-  Maybe<int> byte() { return static_cast<unsigned char>(*TRY(bytes(1))); }
+  Failure no_object() { return raise(PyExc_EOFError, "EOF read where object expected"); }
+  Maybe<int> byte() {
+    if (!file_ && at_ == end_) [[unlikely]] return no_object();
+    return static_cast<unsigned char>(*TRY(bytes(1)));
+  }
+  // A byte at the end of a file is missed as an object would be.
+  Maybe<int> head_byte() {
+    Maybe<int> value = byte();
+    if (!value && PyErr_ExceptionMatches(PyExc_EOFError)) return no_object();
+    return value;
+  }
   template <class T>
   Maybe<T> number() {
     const char* p = TRY(bytes(sizeof(T)));
@@ -97,11 +107,19 @@ class Reader {
     return value;
   }
 
+  // The data ends among the digits: one that cannot be is told first.
+  Failure bad_digits() {
+    while (end_ - at_ >= 2) {
+      if (TRY(number<uint16_t>()) >> kShift) return bad("digit out of range in long");
+    }
+    return too_short();
+  }
   Ref<> long_int() {
     int32_t n = TRY(number<int32_t>());
     Py_ssize_t digits = n < 0 ? -static_cast<Py_ssize_t>(n) : n;
     if (n == INT32_MIN) return bad("long size out of range");
     if (n == 0) return steal(PyLong_FromLong(0));
+    if (!file_ && end_ - at_ < digits * 2) return bad_digits();
     // Packed as a little-endian byte string: 15 bits of each two bytes.
     const char* p = TRY(bytes(digits * 2));
     size_t size = static_cast<size_t>(digits) * kShift / 8 + 2;
@@ -130,7 +148,7 @@ class Reader {
   }
 
   Maybe<double> float_text() {
-    int n = TRY(byte());
+    int n = TRY(head_byte());
     const char* p = TRY(bytes(n));
     char text[256];
     std::memcpy(text, p, static_cast<size_t>(n));
@@ -148,10 +166,12 @@ class Reader {
 
   Ref<> tuple(Py_ssize_t n, bool flagged) {
     Ref<> value = TRY(steal(PyTuple_New(n)));
-    Ref<> result = n == 0 ? keep(flagged, value.new_ref()) : value.new_ref();
-    Py_ssize_t index = n == 0 ? -1 : TRY(reserve(flagged));
+    if (flagged) {
+      // Its own items may name it: what they find is whole, immortal None where it is to be filled.
+      for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(value.get(), i, Py_None);
+      TRY(status_of(PyList_Append(refs_.get(), value.get())));
+    }
     for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(value.get(), i, TRY(item("tuple")).release());
-    fill(index, value.get());
     return value;
   }
   // A value inside another: "NULL object" is an error here.
@@ -203,12 +223,7 @@ class Reader {
   }
 
   Ref<> read() {
-    Maybe<int> code = byte();
-    if (!code) {
-      if (PyErr_ExceptionMatches(PyExc_EOFError)) PyErr_SetString(PyExc_EOFError, "EOF read where object expected");
-      return failure;
-    }
-    int type = code.value();
+    int type = TRY(head_byte());
     bool flagged = type & kFlagRef;
     if (++depth_ > kMaxDepth) {
       --depth_;
@@ -248,7 +263,7 @@ class Reader {
       case 'a':
       case 'A': return keep(flagged, text(TRY(size("string size out of range")), true, type == 'A'));
       case 'z':
-      case 'Z': return keep(flagged, text(TRY(byte()), true, type == 'Z'));
+      case 'Z': return keep(flagged, text(TRY(head_byte()), true, type == 'Z'));
       case 'u':
       case 't': return keep(flagged, text(TRY(size("string size out of range")), false, type == 't'));
       case ')': return tuple(TRY(byte()), flagged);

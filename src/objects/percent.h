@@ -4,6 +4,7 @@
 
 #include <Python.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "objects/str.h"
@@ -25,28 +26,22 @@ class PercentArguments {
     count_ = is_tuple_ ? PyTuple_GET_SIZE(args) : -1;
     if (may_map && !is_tuple_ && PyMapping_Check(args)) mapping_ = args;
   }
-  // The next argument, borrowed.
+  // The next argument, borrowed. What a key selected is the one argument from then on.
   PyObject* next() {
-    if (keyed_) {
-      keyed_ = false;
-      return current_.get();
-    }
     if (is_tuple_) {
       if (index_ < count_) return PyTuple_GET_ITEM(args_, index_++);
     } else if (!single_used_) {
       single_used_ = true;
-      return args_;
+      return current_ ? current_.get() : args_;
     }
     return raise(PyExc_TypeError, "not enough arguments for format string");
   }
   bool is_mapping() const { return mapping_ != nullptr; }
   Status use_key(PyObject* key) {
     current_ = TRY(steal(PyObject_GetItem(mapping_, key)));
-    keyed_ = true;
-    used_keys_ = true;
+    single_used_ = false;
     return Status::ok;
   }
-  // compat: what a key selected serves one conversion, and `*` in it.
   bool all_used() const { return is_tuple_ ? index_ >= count_ : single_used_ || mapping_ != nullptr; }
 
  private:
@@ -54,8 +49,6 @@ class PercentArguments {
   PyObject* mapping_ = nullptr;
   Ref<> current_;
   bool is_tuple_;
-  bool keyed_ = false;
-  bool used_keys_ = false;
   bool single_used_ = false;
   Py_ssize_t index_ = 0;
   Py_ssize_t count_;
@@ -89,13 +82,11 @@ Status read_percent_spec(At at, Py_ssize_t& i, Py_ssize_t n, PercentArguments& a
     else if (c == '0') spec.zero = true;
     else break;
   }
-  auto star = [&](Py_ssize_t& value) -> Status {
+  auto star = [&](auto convert) -> Maybe<Py_ssize_t> {
     PyObject* number = TRY(args.next());
     if (!PyLong_Check(number)) return raise(PyExc_TypeError, "* wants int");
-    value = PyLong_AsSsize_t(number);
-    if (value == -1 && PyErr_Occurred()) return failure;
     ++i;
-    return Status::ok;
+    return checked(Py_ssize_t{convert(number)});
   };
   auto number = [&](Py_ssize_t& value, Py_ssize_t most, const char* message) -> Status {
     value = 0;
@@ -107,7 +98,7 @@ Status read_percent_spec(At at, Py_ssize_t& i, Py_ssize_t n, PercentArguments& a
     return Status::ok;
   };
   if (i < n && at(i) == '*') {
-    TRY(star(spec.width));
+    spec.width = TRY(star(PyLong_AsSsize_t));
     if (spec.width < 0) {
       spec.left = true;
       spec.width = -spec.width;
@@ -119,11 +110,7 @@ Status read_percent_spec(At at, Py_ssize_t& i, Py_ssize_t n, PercentArguments& a
     ++i;
     Py_ssize_t precision = 0;
     if (i < n && at(i) == '*') {
-      TRY(star(precision));
-      if (precision > INT_MAX || precision < INT_MIN) {
-        return raise(PyExc_OverflowError, "Python int too large to convert to C int");
-      }
-      if (precision < 0) precision = 0;
+      precision = std::max<Py_ssize_t>(TRY(star(_PyLong_AsInt)), 0);
     } else {
       TRY(number(precision, INT_MAX, "precision too big"));
     }

@@ -25,11 +25,9 @@ Token* Parser::fetch() {
   } else {
     statement_begun_ = true;
   }
-  if (replacement_) {
-    int shift = tokenizer_.line() == starting_lineno_ ? starting_column_ : 0;
-    int end_shift = tokenizer_.line() == starting_lineno_ ? starting_column_ : 0;
-    if (token.col_offset >= 0) token.col_offset += shift;
-    if (token.end_col_offset >= 0) token.end_col_offset += end_shift;
+  if (replacement_ && tokenizer_.line() == starting_lineno_) {
+    token.col_offset += starting_column_;
+    token.end_col_offset += starting_column_;
   }
   if (count_ == chunk_count_ * kChunkSize) {
     auto** chunks = static_cast<Token**>(PyMem_Realloc(chunks_, static_cast<size_t>(chunk_count_ + 1) * sizeof(Token*)));

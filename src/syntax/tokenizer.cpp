@@ -445,19 +445,7 @@ Token Tokenizer::identifier(int c) {
 bool Tokenizer::check_identifier(Token& failed) {
   Ref<> text = steal(PyUnicode_DecodeUTF8(source_.data() + start_, cur_ - start_, nullptr));
   if (!text) {
-    failed = Token{.kind = T::error};
-    if (!PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) return false;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    Ref<> type_owner = steal(type), value_owner = steal(value), traceback_owner = steal(traceback);
-    Ref<> shown = steal(PyObject_Str(value));
-    if (!shown) return false;
-    Ref<> message = steal(PyUnicode_FromFormat("(unicode error) %U", shown.get()));
-    Ref<> line = steal(PyUnicode_DecodeUTF8(source_.data() + line_start_, line_end_ - line_start_, "replace"));
-    if (!message || !line) return false;
-    Ref<> args = steal(Py_BuildValue("(O(OiiOii))", message.get(), filename_ ? filename_ : Py_None, lineno_,
-                                     cur_ - line_start_, line.get(), lineno_, -1));
-    if (args) PyErr_SetObject(PyExc_SyntaxError, args.get());
+    failed = Token{.kind = T::error, .lineno = lineno_, .col_offset = -1, .end_lineno = lineno_, .end_col_offset = -1};
     done_ = true;
     reached_end_ = false;
     return false;

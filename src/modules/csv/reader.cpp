@@ -207,7 +207,7 @@ Status read_line(Reader* self, PyObject* line, const Char* text, Py_ssize_t size
       if (!special) {
         while (i < size && text[i] != dialect->delimiter && !is_newline(text[i]) && text[i] != dialect->escape) ++i;
         Py_ssize_t count = i - begin;
-        bool complete = i == size || text[i] == dialect->delimiter;
+        bool complete = i == size || (text[i] == dialect->delimiter && !is_newline(text[i]));
         if (count > 0 && at_start && complete && self->length == 0) {
           if (count > self->state->field_limit) return too_large(self);
           self->numeric = dialect->quoting == kQuoteNonNumeric;

@@ -163,9 +163,11 @@ class Replacements {
 };
 
 Ref<> expand(PyObject* object, PyObject* format, PyObject* zone_argument) {
-  // The format goes to the C library as UTF-8: what cannot is an error here already.
+  // The format goes to the C library as UTF-8: what cannot is an error here already. A null character ends it.
   if (!PyUnicode_AsUTF8(format)) return failure;
-  Py_ssize_t length = PyUnicode_GET_LENGTH(format);
+  Py_ssize_t length = PyUnicode_FindChar(format, 0, 0, PyUnicode_GET_LENGTH(format), 1);
+  if (length == -2) return failure;
+  if (length == -1) length = PyUnicode_GET_LENGTH(format);
   int kind = PyUnicode_KIND(format);
   const void* data = PyUnicode_DATA(format);
   Replacements replacements(object, zone_argument);
@@ -188,7 +190,7 @@ Ref<> expand(PyObject* object, PyObject* format, PyObject* zone_argument) {
     TRY(append(text.get()));
     copied = i + 1;
   }
-  if (!result) return borrow(format);
+  if (!result) return steal(PyUnicode_Substring(format, 0, length));
   Ref<> rest = TRY(steal(PyUnicode_Substring(format, copied, length)));
   TRY(append(rest.get()));
   return result;
