@@ -62,13 +62,16 @@ bench: release
 pgo: setup build/pgo-train/build.ninja
 	@echo "== building the instrumented interpreter"
 	@ninja -C build/pgo-train -j$(JOBS) gill
+	@$(MAKE) --no-print-directory build/profile/gill.profdata
+	@$(MAKE) --no-print-directory build/pgo/build.ninja
+	@echo "== building build/pgo/gill"
+	@ninja -C build/pgo -j$(JOBS) gill
+
+build/profile/gill.profdata: build/pgo-train/gill $(wildcard tools/training/*)
 	@echo "== training"
 	@rm -rf build/profile && mkdir -p build/profile
 	@tools/training/run.sh build/pgo-train/gill build/profile
 	@llvm-profdata-19 merge -o build/profile/gill.profdata build/profile/*.profraw
-	@$(MAKE) --no-print-directory build/pgo/build.ninja
-	@echo "== building build/pgo/gill"
-	@ninja -C build/pgo -j$(JOBS) gill
 
 # Compares the code objects of our parser and compiler with the reference's, for its standard library.
 bytecode-compare: setup build/dev/build.ninja
