@@ -600,29 +600,44 @@ Py_ssize_t collect(Collector* collector, int generation) {
   return outcome.collected + outcome.uncollectable;
 }
 
-void collect_if_due(Collector* collector) {
-  if (!collector->enabled || collector->collecting) return;
+namespace {
+
+// The oldest generation whose threshold was passed, or -1.
+int due_generation(Collector* collector) {
+  if (!collector->thresholds[0]) return -1;
   for (int g = kGenerations - 1; g >= 0; --g) {
     if (collector->counts[g] <= collector->thresholds[g]) continue;
     // A full collection costs as much as there is, so it waits until a quarter more has come.
     if (g == kGenerations - 1 && collector->old_pending < collector->old_total / 4) continue;
-    collect(collector, g);
-    return;
+    return g;
   }
+  return -1;
 }
 
-void collect_if_stressed(Collector* collector) {
+}  // namespace
+
+void collect_if_due(Collector* collector) {
+  if (!collector->enabled || collector->collecting) return;
+  int generation = due_generation(collector);
+  if (std::exchange(collector->heap->debug.collection_due, false) && generation < 0) generation = 0;
+  if (generation >= 0) collect(collector, generation);
+}
+
+void request_if_stressed(Collector* collector) {
   HeapDebug& debug = collector->heap->debug;
   if (!debug.collect_every || !collector->enabled || collector->collecting || --debug.until_collection) return;
   debug.until_collection = debug.collect_every;
-  collect(collector, 0);
+  debug.collection_due = true;
+  request_collection(collector);
 }
 
-Collector* new_collector(Heap* heap) {
+Collector* new_collector(Heap* heap, std::atomic<uint32_t>* requests, uint32_t request) {
   void* memory = std::malloc(sizeof(Collector));
   if (!memory) return nullptr;
   auto* collector = new (memory) Collector();
   collector->heap = heap;
+  collector->requests = requests;
+  collector->request = request;
   return collector;
 }
 
