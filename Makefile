@@ -1,5 +1,5 @@
 # The commands of the README. Each does all the set-up that it needs on a fresh Debian 12 machine.
-.PHONY: all run test packages sanitize release pgo conformance bench bytecode-compare setup clean
+.PHONY: all run test packages sanitize fuzz release pgo conformance bench bytecode-compare setup clean
 .DELETE_ON_ERROR:
 
 JOBS ?= $(shell nproc)
@@ -53,6 +53,12 @@ packages: release
 PRESET ?= tsan
 sanitize: setup build/$(PRESET)/build.ninja
 	@$(REFERENCE) tools/sanitize.py --preset $(PRESET) -j $(JOBS) $(FILES)
+
+# Coverage-guided fuzzing under the address and undefined-behaviour sanitizers: SECONDS for each target; TARGETS="parser marshal"
+# for some. Corpora, logs and the inputs of findings are left in build/fuzzing; fails on any finding.
+SECONDS ?= 60
+fuzz: setup build/fuzz/build.ninja
+	@$(REFERENCE) tools/fuzz.py --seconds $(SECONDS) -j $(JOBS) $(TARGETS)
 
 # Our benchmark programs, interleaved with the reference's; PROGRAMS="calls floats" for some of them.
 bench: release
