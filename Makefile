@@ -64,6 +64,11 @@ fuzz: setup build/fuzz/build.ninja
 bench: release
 	@$(REFERENCE) bench/run.py --gill $(GILL) --json build/bench.json $(PROGRAMS)
 
+# The interpreter lock: latency, fairness, hand-offs, beside the reference; ROWS="hand-offs" for some.
+.PHONY: bench-lock
+bench-lock: release
+	@$(REFERENCE) bench/lock/run.py --gill $(GILL) --json build/bench-lock.json $(if $(ROWS),"$(ROWS)")
+
 # The release build with a profile from tools/training, at build/pgo/gill.
 pgo: setup build/pgo-train/build.ninja
 	@echo "== building the instrumented interpreter"
