@@ -161,6 +161,7 @@ PyStatus start_main(Interpreter* interpreter) {
 PyStatus start_interpreter(Interpreter* interpreter) {
   const PyConfig* config = &interpreter->config;
   CHECK(first_step(interpreter));
+  observe(interpreter);
   CHECK(step(create_import_state(interpreter), "can't initialize imports"));
   CHECK(step(create_core_modules(interpreter), "can't create builtins and sys"));
   CHECK(step(create_early_stderr(), "can't set preliminary stderr"));
