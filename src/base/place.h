@@ -9,7 +9,7 @@ namespace gill {
 
 struct Place {
   char file[116];  // the end of the path when that is longer; empty: no Python code
-  char function[48];
+  char function[48];  // the end of the qualified name
   int line;
   const void* native;  // an address in the function that was called from there, or null
 

@@ -21,6 +21,7 @@ struct ThreadRecords {
   pthread_key_t key = 0;  // its destructor retires the record of a thread that ends
   LockCounters ended;
   std::atomic<uint64_t> ended_count = 0;
+  Published<Obstacle> ended_longest;
   // One moment on both clocks.
   std::atomic<uint64_t> first_ticks = 0;
   std::atomic<uint64_t> first_ns = 0;
@@ -49,6 +50,10 @@ void retire(ThreadRecord* record) {
     ThreadRecord::add(g_thread_records.ended.*counter, (record->*counter).load(std::memory_order_relaxed));
     (record->*counter).store(0, std::memory_order_relaxed);
   });
+  Obstacle own, longest;
+  if (record->longest_obstacle.read(own) && g_thread_records.ended_longest.read(longest) && own.waited > longest.waited) {
+    g_thread_records.ended_longest.write(own);
+  }
   g_thread_records.ended_count.fetch_add(1, std::memory_order_relaxed);
   record->state.store(LockState::unused, std::memory_order_relaxed);
   record->context.store(nullptr, std::memory_order_relaxed);
@@ -119,9 +124,7 @@ ThreadRecord* first_thread_record() { return g_thread_records.first.load(std::me
 const LockCounters& ended_threads() { return g_thread_records.ended; }
 uint64_t ended_thread_count() { return g_thread_records.ended_count.load(std::memory_order_relaxed); }
 
-void copy_counters(const LockCounters& from, LockCounters& to) {
-  for_each_counter([&](auto counter) { (to.*counter).store((from.*counter).load(std::memory_order_relaxed), std::memory_order_relaxed); });
-}
+bool longest_wait_of_ended(Obstacle& obstacle) { return g_thread_records.ended_longest.read(obstacle) && obstacle.waited; }
 
 void forget_other_threads() {
   // Another thread may have been in the middle of making its record.

@@ -57,6 +57,7 @@ class Published {
 
 // Who made a thread wait.
 struct Obstacle {
+  uint64_t waiter;     // the thread that waited
   uint64_t began;      // ticks: when the wait began
   uint64_t waited;     // ticks
   uint64_t overlap;    // ticks: how long that thread held the lock meanwhile
@@ -130,9 +131,8 @@ ThreadRecord* first_thread_record();
 // What threads that have ended counted.
 const LockCounters& ended_threads();
 uint64_t ended_thread_count();
-// A copy that stays the same while it is looked at.
-void copy_counters(const LockCounters& from, LockCounters& to);
-
+// The longest wait of any of them; false when none waited.
+bool longest_wait_of_ended(Obstacle& obstacle);
 // In a forked child: only this thread is here.
 void forget_other_threads();
 

@@ -27,6 +27,7 @@
 #include "base/names.h"
 #include "base/result.h"
 #include "memory/heap.h"
+#include "memory/pauses.h"
 
 namespace gill {
 
@@ -303,6 +304,7 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
       });
     }
   }
+  collector->examined = static_cast<size_t>(promoted) + unreachable.size();
   if (full) {
     collector->old_total = promoted;
     collector->old_pending = 0;
@@ -584,7 +586,10 @@ Py_ssize_t collect(Collector* collector, int generation) {
     begin = _PyTime_GetMonotonicClock();
   }
   if (generation == kGenerations - 1) collector->heap->flush();
+  const uint64_t pause_began = ticks();
+  collector->examined = 0;
   Outcome outcome = run(collector, generation);
+  collector->pauses->add(pause_began, generation, collector->examined, static_cast<uint64_t>(outcome.collected));
   if (collector->debug & kDebugStats) {
     PySys_WriteStderr("gc: done, %zd unreachable, %zd uncollectable, %.4fs elapsed\n", outcome.collected + outcome.uncollectable, outcome.uncollectable,
                       _PyTime_AsSecondsDouble(_PyTime_GetMonotonicClock() - begin));
@@ -633,9 +638,15 @@ void request_if_stressed(Collector* collector) {
 
 Collector* new_collector(Heap* heap, std::atomic<uint32_t>* requests, uint32_t request) {
   void* memory = std::malloc(sizeof(Collector));
-  if (!memory) return nullptr;
+  void* log = std::calloc(1, sizeof(PauseLog));
+  if (!memory || !log) {
+    std::free(memory);
+    std::free(log);
+    return nullptr;
+  }
   auto* collector = new (memory) Collector();
   collector->heap = heap;
+  collector->pauses = static_cast<PauseLog*>(log);
   collector->requests = requests;
   collector->request = request;
   return collector;
@@ -643,6 +654,7 @@ Collector* new_collector(Heap* heap, std::atomic<uint32_t>* requests, uint32_t r
 
 void delete_collector(Collector* collector) {
   if (t_collector == collector) t_collector = nullptr;
+  std::free(collector->pauses);
   std::free(collector);
 }
 

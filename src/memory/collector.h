@@ -10,6 +10,7 @@ namespace gill {
 
 class Heap;
 struct Page;
+struct PauseLog;
 
 inline constexpr int kGenerations = 3;
 
@@ -31,6 +32,8 @@ struct Collector {
   Py_ssize_t old_total = 0;                       // objects that survived the last full collection
   Py_ssize_t old_pending = 0;                     // that reached the oldest generation since
   GenerationStatistics statistics[kGenerations];
+  size_t examined = 0;                            // objects, by the last collection
+  PauseLog* pauses = nullptr;                     // memory/pauses.h
   PyObject* garbage = nullptr;                    // gc.garbage
   PyObject* callbacks = nullptr;                  // gc.callbacks
 };

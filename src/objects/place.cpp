@@ -37,7 +37,7 @@ void copy_text(char (&out)[N], PyObject* text, bool from_end) {
 void describe_frame(const Frame* frame, Place& place) {
   PyCodeObject* code = frame->f_code;
   copy_text(place.file, code->co_filename, true);
-  copy_text(place.function, code->co_qualname, false);
+  copy_text(place.function, code->co_qualname, true);
   place.line = std::max(frame_line(frame), 0);
 }
 
