@@ -18,8 +18,6 @@
 #include "modules/builtins.h"
 #include "modules/faulthandler_module.h"
 #include "modules/gc_module.h"
-#include "modules/gill/exit_report.h"
-#include "modules/gill/observe.h"
 #include "modules/sys_module.h"
 #include "modules/tracemalloc/module.h"
 #include "modules/warnings.h"
@@ -156,7 +154,6 @@ PyStatus start_main(Interpreter* interpreter) {
   CHECK(step(import_warnings(), "can't import warnings"));
   g_runtime.initialized = true;
   if (config->site_import) CHECK(step(import_site(), "Failed to import the site module"));
-  if (interpreter == g_runtime.main_interpreter) CHECK(step(prepare_exit_report(config), "can't prepare the report"));
   return PyStatus_Ok();
 }
 
@@ -164,7 +161,6 @@ PyStatus start_main(Interpreter* interpreter) {
 PyStatus start_interpreter(Interpreter* interpreter) {
   const PyConfig* config = &interpreter->config;
   CHECK(first_step(interpreter));
-  observe(interpreter);
   CHECK(step(create_import_state(interpreter), "can't initialize imports"));
   CHECK(step(create_core_modules(interpreter), "can't create builtins and sys"));
   CHECK(step(create_early_stderr(), "can't set preliminary stderr"));
@@ -293,7 +289,6 @@ int Py_FinalizeEx(void) {
   Py_MakePendingCalls();
   if (gill_run_atexit) gill_run_atexit(interpreter);
   int result = flush_standard_streams();
-  write_exit_report();
   // From here on no other thread gets the lock.
   g_runtime.finalizing = thread;
   interpreter->finalizing = true;
@@ -331,7 +326,6 @@ int Py_AtExit(void (*function)(void)) {
 }
 
 void Py_Exit(int status) {
-  note_exit_code(status);
   if (Py_FinalizeEx() < 0) status = 120;
   std::exit(status);
 }

@@ -9,12 +9,9 @@
 //     (`kRequestDropLock` in the interpreter's request word). Then the lock is handed over to a waiter directly: the thread that
 //     let go cannot take it straight back, so a request to yield is never in vain.
 //   * A thread that returns from a blocking call does not queue behind threads that compute: it stands in
-//     a queue of its own, is served first, and asks the holder once that has had its turn for a hundredth of the interval. This haste
-//     has a budget (`credit_`): the turns of computing threads earn it and the turns of returning threads, while others wait,
-//     spend it. When it is used up returning threads ask after the interval like all others and take turns
-//     with computing ones, so a thread that returns only to compute gets half of the time at most.
-//   * Before it queues or sleeps a thread looks for the lock for a moment (adaptive_spin.h): most turns of threads that pass work to
-//     each other are shorter than the way to sleep and back.
+//     a queue of its own, is served first, and asks the holder after a tenth of the interval. So that
+//     computing threads are not starved, two turns of returning threads are followed by one of a
+//     computing thread when both wait.
 //
 // Invariant: `word_` is (waiters << 1 | held). It is changed without the mutex only from "nobody waits";
 // the queues, and any change while somebody waits, are guarded by `mutex_`. While the lock is free and somebody waits, the first
@@ -22,16 +19,13 @@
 // `nobody_` while there is none who said so: with the mutex and a waiter counted, a word read from it stays alive, because its
 // interpreter cannot let go, let alone end.
 //
-// What each thread does here is counted in its record (lock/thread_record.h), which anyone may read at any time.
+// Statistics are written by the holder or under the mutex, and read without either: relaxed atomics.
 #pragma once
 
 #include <pthread.h>
 
 #include <atomic>
 #include <cstdint>
-
-#include "lock/adaptive_spin.h"
-#include "lock/thread_record.h"
 
 namespace gill {
 
@@ -43,8 +37,15 @@ struct LockUser {
   std::atomic<uint32_t>* requests;
 };
 
-// Finds where the thread is whose state `context` is (ThreadRecord::context). It is called by that thread, which holds the lock.
-using PlaceFinder = void (*)(void* context, Place& place);
+struct LockStatistics {
+  std::atomic<uint64_t> acquisitions = 0;
+  std::atomic<uint64_t> contended = 0;        // acquisitions that had to wait
+  std::atomic<uint64_t> requests = 0;         // times a waiter asked the holder to yield
+  std::atomic<uint64_t> forced_switches = 0;  // hand-overs on request
+  std::atomic<uint64_t> waited_ns = 0;        // summed over all waiters
+  std::atomic<uint64_t> longest_wait_ns = 0;
+  std::atomic<unsigned long> longest_wait_holder = 0;  // thread id that held it meanwhile
+};
 
 class InterpreterLock {
  public:
@@ -62,9 +63,7 @@ class InterpreterLock {
 
   bool contended() const { return word_.load(std::memory_order_relaxed) > 1; }
   unsigned long holder() const { return holder_.load(std::memory_order_relaxed); }
-  // How often a waiter asked the holder to yield.
-  uint64_t request_count() const { return request_count_.load(std::memory_order_relaxed); }
-  void set_place_finder(PlaceFinder finder) { place_finder_ = finder; }
+  const LockStatistics& statistics() const { return statistics_; }
 
   uint64_t switch_interval_us() const { return interval_us_.load(std::memory_order_relaxed); }
   void set_switch_interval_us(uint64_t interval) { interval_us_.store(interval ? interval : 1, std::memory_order_relaxed); }
@@ -82,10 +81,7 @@ class InterpreterLock {
     Waiter* pop();
   };
 
-  bool take_alone();
   void note_holder(LockUser user);
-  void begin_turn(Arrival arrival, uint64_t now);
-  void end_turn();
   bool withdraw_request();
   void ask_to_yield();
   void wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic<uint32_t>* woken);
@@ -93,8 +89,7 @@ class InterpreterLock {
   Queue& next_queue();
   std::atomic<uint32_t>* hand_over();
   void release_to_next();
-  static void note_wait(Waiter& waiter);
-  void tell_waiters(bool for_native_code);
+  void note_wait(uint64_t nanoseconds, unsigned long holder);
 
   std::atomic<uint32_t> word_ = 0;
   std::atomic<unsigned long> holder_ = 0;
@@ -106,15 +101,8 @@ class InterpreterLock {
   Queue returning_;
   Queue computing_;
   unsigned returning_streak_ = 0;
-  // When the holder's turn began and how it had arrived, if it waited for it; 0 otherwise. Written by the holder.
-  std::atomic<uint64_t> turn_began_ns_ = 0;
-  Arrival turn_arrival_ = Arrival::computing;
-  int64_t credit_ns_ = 0;  // for the haste of returning threads
-  AdaptiveSpin spin_for_release_;
-  AdaptiveSpin spin_for_yield_;
   bool waking_ = false;  // the first of a queue was woken to take the lock, and has not looked yet
-  std::atomic<uint64_t> request_count_ = 0;
-  PlaceFinder place_finder_ = nullptr;
+  LockStatistics statistics_;
 };
 
 }  // namespace gill

@@ -27,7 +27,6 @@
 #include "base/names.h"
 #include "base/result.h"
 #include "memory/heap.h"
-#include "memory/pauses.h"
 
 namespace gill {
 
@@ -304,7 +303,6 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
       });
     }
   }
-  collector->examined = static_cast<size_t>(promoted) + unreachable.size();
   if (full) {
     collector->old_total = promoted;
     collector->old_pending = 0;
@@ -586,10 +584,7 @@ Py_ssize_t collect(Collector* collector, int generation) {
     begin = _PyTime_GetMonotonicClock();
   }
   if (generation == kGenerations - 1) collector->heap->flush();
-  const uint64_t pause_began = ticks();
-  collector->examined = 0;
   Outcome outcome = run(collector, generation);
-  collector->pauses->add(pause_began, generation, collector->examined, static_cast<uint64_t>(outcome.collected));
   if (collector->debug & kDebugStats) {
     PySys_WriteStderr("gc: done, %zd unreachable, %zd uncollectable, %.4fs elapsed\n", outcome.collected + outcome.uncollectable, outcome.uncollectable,
                       _PyTime_AsSecondsDouble(_PyTime_GetMonotonicClock() - begin));
@@ -605,56 +600,34 @@ Py_ssize_t collect(Collector* collector, int generation) {
   return outcome.collected + outcome.uncollectable;
 }
 
-namespace {
-
-// The oldest generation whose threshold was passed, or -1.
-int due_generation(Collector* collector) {
-  if (!collector->thresholds[0]) return -1;
+void collect_if_due(Collector* collector) {
+  if (!collector->enabled || collector->collecting) return;
   for (int g = kGenerations - 1; g >= 0; --g) {
     if (collector->counts[g] <= collector->thresholds[g]) continue;
     // A full collection costs as much as there is, so it waits until a quarter more has come.
     if (g == kGenerations - 1 && collector->old_pending < collector->old_total / 4) continue;
-    return g;
+    collect(collector, g);
+    return;
   }
-  return -1;
 }
 
-}  // namespace
-
-void collect_if_due(Collector* collector) {
-  if (!collector->enabled || collector->collecting) return;
-  int generation = due_generation(collector);
-  if (std::exchange(collector->heap->debug.collection_due, false) && generation < 0) generation = 0;
-  if (generation >= 0) collect(collector, generation);
-}
-
-void request_if_stressed(Collector* collector) {
+void collect_if_stressed(Collector* collector) {
   HeapDebug& debug = collector->heap->debug;
   if (!debug.collect_every || !collector->enabled || collector->collecting || --debug.until_collection) return;
   debug.until_collection = debug.collect_every;
-  debug.collection_due = true;
-  request_collection(collector);
+  collect(collector, 0);
 }
 
-Collector* new_collector(Heap* heap, std::atomic<uint32_t>* requests, uint32_t request) {
+Collector* new_collector(Heap* heap) {
   void* memory = std::malloc(sizeof(Collector));
-  void* log = std::calloc(1, sizeof(PauseLog));
-  if (!memory || !log) {
-    std::free(memory);
-    std::free(log);
-    return nullptr;
-  }
+  if (!memory) return nullptr;
   auto* collector = new (memory) Collector();
   collector->heap = heap;
-  collector->pauses = static_cast<PauseLog*>(log);
-  collector->requests = requests;
-  collector->request = request;
   return collector;
 }
 
 void delete_collector(Collector* collector) {
   if (t_collector == collector) t_collector = nullptr;
-  std::free(collector->pauses);
   std::free(collector);
 }
 

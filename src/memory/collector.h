@@ -3,14 +3,12 @@
 
 #include <Python.h>
 
-#include <atomic>
 #include <cstdint>
 
 namespace gill {
 
 class Heap;
 struct Page;
-struct PauseLog;
 
 inline constexpr int kGenerations = 3;
 
@@ -22,8 +20,6 @@ struct GenerationStatistics {
 
 struct Collector {
   Heap* heap = nullptr;
-  std::atomic<uint32_t>* requests = nullptr;      // a word that the interpreter's threads look at where any code may run: safe points
-  uint32_t request = 0;                           // the bit of it that asks for collect_if_due()
   bool enabled = true;
   bool collecting = false;
   int debug = 0;                                  // gc.DEBUG_* bits
@@ -32,14 +28,11 @@ struct Collector {
   Py_ssize_t old_total = 0;                       // objects that survived the last full collection
   Py_ssize_t old_pending = 0;                     // that reached the oldest generation since
   GenerationStatistics statistics[kGenerations];
-  size_t examined = 0;                            // objects, by the last collection
-  PauseLog* pauses = nullptr;                     // memory/pauses.h
   PyObject* garbage = nullptr;                    // gc.garbage
   PyObject* callbacks = nullptr;                  // gc.callbacks
 };
 
-// The collector asks for safe points by setting the bit `request` in `requests`.
-Collector* new_collector(Heap* heap, std::atomic<uint32_t>* requests, uint32_t request);
+Collector* new_collector(Heap* heap);
 void delete_collector(Collector* collector);
 
 // The collector of the interpreter whose lock this thread holds, or null.
@@ -47,25 +40,32 @@ extern thread_local constinit Collector* t_collector [[gnu::tls_model("initial-e
 
 // Collects the generation and the younger ones now. The number of unreachable objects found.
 Py_ssize_t collect(Collector* collector, int generation);
-// At a safe point: collects what the thresholds say is due.
+// Collects what the thresholds say is due. Called at allocation and at safe points.
 void collect_if_due(Collector* collector);
 
-// Has the next safe point call collect_if_due().
-inline void request_collection(Collector* collector) {
-  std::atomic<uint32_t>& requests = *collector->requests;
-  if (!(requests.load(std::memory_order_relaxed) & collector->request)) requests.fetch_or(collector->request, std::memory_order_relaxed);
-}
+// Keeps collections, and the code that they run, away as long as it lives.
+class NoCollection {
+ public:
+  NoCollection() : collects_(PyGC_Disable()) {}
+  NoCollection(const NoCollection&) = delete;
+  ~NoCollection() {
+    if (collects_) PyGC_Enable();
+  }
+
+ private:
+  bool collects_;
+};
 
 // When the heap's debug switches ask for a collection at this allocation.
-void request_if_stressed(Collector* collector);
+void collect_if_stressed(Collector* collector);
 
-// Counting for the first threshold. An allocation runs no Python code: its caller may be in the middle of changing an object.
+// Counting for the first threshold.
 inline void collector_note_allocation() {
   Collector* c = t_collector;
 #ifdef GILL_DEBUG_CHECKS
-  request_if_stressed(c);
+  collect_if_stressed(c);
 #endif
-  if (++c->counts[0] > c->thresholds[0] && c->enabled && c->thresholds[0] && !c->collecting) [[unlikely]] request_collection(c);
+  if (++c->counts[0] > c->thresholds[0] && c->enabled && c->thresholds[0] && !c->collecting) [[unlikely]] collect_if_due(c);
 }
 inline void collector_note_release(Page*, void*) {
   if (Collector* c = t_collector; c && c->counts[0] > 0) --c->counts[0];

@@ -254,8 +254,7 @@ size_t Heap::count_blocks() const {
     return page->run_pages;
   };
   for_each_taken_run(visit, &count);
-  // What cursors, magazines and the quarantine hold counts as taken from its page.
-  count.used -= quarantine_.count();
+  // What cursors and magazines hold counts as taken from its page.
   for (int kind = 0; kind < kKinds; ++kind) {
     for (const Cursor& cursor : cursors_[kind]) count.used -= static_cast<size_t>(std::popcount(cursor.free));
     for (const Magazine& magazine : magazines_[kind]) count.used -= magazine.count;

@@ -1,5 +1,5 @@
 // Switches that stress the users of the heap, in builds with debug checks: the environment variable GILL_HEAP holds, separated
-// by commas, `collect=N` (every N-th allocation has the youngest generation collected at the next safe point), `fail=N` (the N-th allocation from start-up on
+// by commas, `collect=N` (collect the youngest generation at every N-th allocation), `fail=N` (the N-th allocation from start-up on
 // fails, once) `poison` (fresh memory is filled with 0xCD, freed memory with 0xDD) and `leaks` (the collectable
 // objects in the heap when it is deleted are listed on stderr, but for what static types hold).
 #pragma once
@@ -18,7 +18,6 @@ struct HeapDebug {
   uint64_t fail_at;        // counts down to the allocation that fails; 0: none
   uint64_t collect_every;  // 0: as the thresholds say
   uint64_t until_collection;
-  bool collection_due;
 };
 
 HeapDebug parse_heap_debug(const char* switches);

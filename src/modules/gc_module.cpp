@@ -91,9 +91,12 @@ class Findings {
     return true;
   }
   Ref<> take() {
-    Ref<> list = TRY(steal(PyList_New(static_cast<Py_ssize_t>(count_))));
+    // Held first: making the list may start a collection.
+    for (size_t i = 0; i < count_; ++i) retain(items_[i]);
+    Ref<> list = steal(PyList_New(static_cast<Py_ssize_t>(count_)));
     for (size_t i = 0; i < count_; ++i) {
-      PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), borrow(items_[i]).release());
+      if (list) PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), items_[i]);
+      else release(items_[i]);
     }
     return list;
   }

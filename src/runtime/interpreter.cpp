@@ -34,7 +34,7 @@ Interpreter* new_interpreter() {
   auto* interpreter = new (memory) Interpreter();
   interpreter->lock = g_runtime.lock;
   interpreter->heap = g_runtime.main_interpreter || !g_runtime.main_heap ? new_heap() : g_runtime.main_heap;
-  interpreter->collector = interpreter->heap ? new_collector(interpreter->heap, &interpreter->eval_requests, kRequestCollect) : nullptr;
+  interpreter->collector = interpreter->heap ? new_collector(interpreter->heap) : nullptr;
   if (!interpreter->collector) return nullptr;
   ListGuard guard;
   interpreter->id = g_runtime.next_interpreter_id++;
@@ -110,12 +110,6 @@ int raise_asynchronous_exception(ThreadState* thread) {
 
 }  // namespace
 
-void collect_if_requested(Interpreter* interpreter) {
-  if (!(interpreter->eval_requests.load(std::memory_order_relaxed) & kRequestCollect)) return;
-  interpreter->eval_requests.fetch_and(~uint32_t{kRequestCollect});
-  collect_if_due(interpreter->collector);
-}
-
 int handle_eval_requests(ThreadState* thread) {
   Interpreter* interpreter = thread->interpreter();
   uint32_t bits = interpreter->eval_requests.load(std::memory_order_acquire);
@@ -138,7 +132,10 @@ int handle_eval_requests(ThreadState* thread) {
     }
     make_current(thread);
   }
-  if (bits & kRequestCollect) collect_if_requested(interpreter);
+  if (bits & kRequestCollect) {
+    interpreter->eval_requests.fetch_and(~uint32_t{kRequestCollect});
+    collect_if_due(interpreter->collector);
+  }
   if (bits & kRequestAsyncException) return raise_asynchronous_exception(thread);
   return 0;
 }
@@ -171,7 +168,6 @@ const PyConfig* _Py_GetConfig(void) { return &current_interpreter()->config; }
 PyThreadState* PyEval_SaveThread(void) {
   ThreadState* thread = current_thread();
   if (!thread) Py_FatalError("the function must be called with the GIL held, but the GIL is released (the current Python thread state is NULL)");
-  thread_record().native.store(__builtin_return_address(0), std::memory_order_relaxed);
   detach_thread(thread);
   return thread;
 }

@@ -47,7 +47,6 @@ struct GivenPaths {
 
 struct Faulthandler;
 struct Tracemalloc;
-struct ExitReport;
 struct CrossInterpreterClass;
 struct LockUser;
 
@@ -73,7 +72,6 @@ struct Runtime {
   // modules/tracemalloc, whose tables have a mutex of their own: nothing else is locked with it held.
   std::atomic<Tracemalloc*> tracemalloc = nullptr;
   pthread_mutex_t tracemalloc_mutex = PTHREAD_MUTEX_INITIALIZER;
-  ExitReport* exit_report = nullptr;  // modules/gill/exit_report: for its signal handlers
   CrossInterpreterClass* cross_interpreter_classes = nullptr;  // capi/cross_interpreter, guarded by list_mutex
 
   // Of types and of dicts' keys; 0: used up. They are not the interpreters', because these share static types and the modules of
@@ -143,9 +141,6 @@ inline bool is_main_thread() { return PyThread_get_thread_ident() == g_runtime.m
 // Answers the bits of Interpreter::eval_requests. The evaluation loop calls it between instructions when
 // any is set. -1 with an exception, or 0.
 int handle_eval_requests(ThreadState* thread);
-
-// Collects when the collector has asked for it. Like the above it is called where any code may run.
-void collect_if_requested(Interpreter* interpreter);
 
 inline void request(Interpreter* interpreter, EvalRequest bit) {
   interpreter->eval_requests.fetch_or(bit, std::memory_order_release);

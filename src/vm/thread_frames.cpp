@@ -1,4 +1,5 @@
 // The frames and handled exceptions of all threads.
+#include "memory/collector.h"
 #include "runtime/runtime.h"
 #include "vm/interpreter.h"
 
@@ -8,7 +9,7 @@ extern "C" _PyErr_StackItem* _PyErr_GetTopmostException(PyThreadState* thread);
 namespace gill::vm {
 namespace {
 
-// Holds the list of threads still.
+// Holds the list of threads still. A collection could run code that wants the list.
 class ThreadList {
  public:
   ThreadList() { pthread_mutex_lock(&g_runtime.list_mutex); }
@@ -21,6 +22,9 @@ class ThreadList {
     }
     return Status::ok;
   }
+
+ private:
+  NoCollection no_collection_;
 };
 
 Frame* frame_of_thread(PyThreadState* thread) { return thread->cframe ? complete_frame(thread->cframe->current_frame) : nullptr; }

@@ -13,6 +13,7 @@
 #include <new>
 
 #include "base/names.h"
+#include "memory/collector.h"
 #include "memory/hooks.h"
 #include "objects/frame.h"
 #include "runtime/runtime.h"
@@ -376,6 +377,7 @@ static const Traceback* traceback_at(unsigned domain, uintptr_t address) {
 }
 
 Ref<> traceback_of(unsigned domain, uintptr_t address) {
+  NoCollection no_collection;
   const Traceback* traceback = traceback_at(domain, address);
   return traceback ? traceback_tuple(traceback) : none();
 }
