@@ -1,5 +1,5 @@
 # The commands of the README. Each does all the set-up that it needs on a fresh Debian 12 machine.
-.PHONY: all run test packages fuzz-programs sanitize release pgo conformance bench bytecode-compare setup clean
+.PHONY: all run test packages sanitize fuzz release pgo conformance bench bench-memory bytecode-compare setup clean
 .DELETE_ON_ERROR:
 
 JOBS ?= $(shell nproc)
@@ -54,15 +54,24 @@ PRESET ?= tsan
 sanitize: setup build/$(PRESET)/build.ninja
 	@$(REFERENCE) tools/sanitize.py --preset $(PRESET) -j $(JOBS) $(FILES)
 
-# Random programs under gill and under the reference (tools/fuzz_programs.py): PROGRAMS of them, or as many as fit into SECONDS; SEED=n
-# repeats a run. Stops at programs that differ, reduced.
-fuzz-programs: setup build/dev/build.ninja
-	@ninja -C build/dev -j$(JOBS) gill
-	@$(REFERENCE) tools/fuzz_programs.py --gill build/dev/gill -j $(JOBS) --programs $(or $(PROGRAMS),$(if $(SECONDS),1000000,10000)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+# Coverage-guided fuzzing under the address and undefined-behaviour sanitizers: SECONDS for each target; TARGETS="parser marshal"
+# for some. Corpora, logs and the inputs of findings are left in build/fuzzing; fails on any finding.
+SECONDS ?= 60
+fuzz: setup build/fuzz/build.ninja
+	@$(REFERENCE) tools/fuzz.py --seconds $(SECONDS) -j $(JOBS) $(TARGETS)
+
+# Memory and the collector against the reference; PROGRAMS="collector_full" for some of them.
+bench-memory: release
+	@$(REFERENCE) bench/memory/run.py --gill $(GILL) --json build/bench-memory.json $(PROGRAMS)
 
 # Our benchmark programs, interleaved with the reference's; PROGRAMS="calls floats" for some of them.
 bench: release
 	@$(REFERENCE) bench/run.py --gill $(GILL) --json build/bench.json $(PROGRAMS)
+
+# The interpreter lock: latency, fairness, hand-offs, beside the reference; ROWS="hand-offs" for some.
+.PHONY: bench-lock
+bench-lock: release
+	@$(REFERENCE) bench/lock/run.py --gill $(GILL) --json build/bench-lock.json $(if $(ROWS),"$(ROWS)")
 
 # The release build with a profile from tools/training, at build/pgo/gill.
 pgo: setup build/pgo-train/build.ninja

@@ -348,6 +348,9 @@ PyStatus read_environment(PyConfig* config) {
   if (xoption(config, L"importtime") || environment_variable(config, "PYTHONPROFILEIMPORTTIME")) config->import_time = 1;
   if (xoption(config, L"no_debug_ranges") || environment_variable(config, "PYTHONNODEBUGRANGES")) config->code_debug_ranges = 0;
   if (xoption(config, L"warn_default_encoding") || environment_variable(config, "PYTHONWARNDEFAULTENCODING")) config->warn_default_encoding = 1;
+  if (const wchar_t* option = xoption(config, L"gc"); option && std::wcscmp(option, L"gc=incremental") && std::wcscmp(option, L"gc=full")) {
+    return PyStatus_Error("bad value for option -X gc (expected \"incremental\" or \"full\")");
+  }
   if (const wchar_t* option = xoption(config, L"frozen_modules")) {
     const wchar_t* equals = std::wcschr(option, L'=');
     if (config->use_frozen_modules < 0) config->use_frozen_modules = !equals || std::wcscmp(equals + 1, L"off") != 0;

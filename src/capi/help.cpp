@@ -147,6 +147,10 @@ constexpr const char kXoptions[] = R"help(The following implementation-specific 
 -X int_max_str_digits=number: limit the size of int<->str conversions.
     This helps avoid denial of service attacks when parsing untrusted data.
     The default is sys.int_info.default_max_str_digits.  0 disables.
+
+-X gc=[incremental|full]: whether automatic collections of the oldest generation
+    run in short slices, or in one pause that grows with the heap. The default is
+    "incremental".
 )help";
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cwchar>
 #include <string_view>
 
 #include "base/names.h"
@@ -160,6 +161,8 @@ PyStatus start_main(Interpreter* interpreter) {
 // The floors above the heap, for the interpreter whose lock this thread holds.
 PyStatus start_interpreter(Interpreter* interpreter) {
   const PyConfig* config = &interpreter->config;
+  const wchar_t* collection = find_xoption(config->xoptions, L"gc");
+  interpreter->collector->incremental = !collection || std::wcscmp(collection, L"gc=full") != 0;
   CHECK(first_step(interpreter));
   CHECK(step(create_import_state(interpreter), "can't initialize imports"));
   CHECK(step(create_core_modules(interpreter), "can't create builtins and sys"));

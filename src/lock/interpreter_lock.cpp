@@ -1,9 +1,11 @@
 #include "lock/interpreter_lock.h"
 
 #include <linux/futex.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 
@@ -14,6 +16,9 @@ namespace {
 inline constexpr uint32_t kHeld = 1;
 inline constexpr uint32_t kOneWaiter = 2;
 inline constexpr unsigned kReturningBeforeComputing = 2;
+// Of the switch interval: how long a computing thread may go on when one in haste comes; the credit that can be saved up, in intervals.
+inline constexpr uint64_t kShortestTurn = 100;
+inline constexpr uint64_t kMostCredit = 4;
 
 uint64_t now_ns() {
   timespec t;
@@ -32,6 +37,9 @@ void sleep_on(std::atomic<uint32_t>& word, uint64_t deadline_ns) {
   timespec deadline = {static_cast<time_t>(deadline_ns / 1'000'000'000u), static_cast<long>(deadline_ns % 1'000'000'000u)};
   futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, &deadline, FUTEX_BITSET_MATCH_ANY);
 }
+// The calling thread's sleeps end to a microsecond at their deadline, rather than within the 50 that the kernel allows itself for
+// grouping wake-ups.
+void sleep_precisely() { prctl(PR_SET_TIMERSLACK, 1000); }
 // Wakes who sleeps on the word, which may be gone meanwhile: the kernel looks at the address only.
 void wake(std::atomic<uint32_t>* word) { futex(word, FUTEX_WAKE_PRIVATE, 1, nullptr, 0); }
 
@@ -65,9 +73,29 @@ void InterpreterLock::note_holder(LockUser user) {
   requests_.store(user.requests, std::memory_order_relaxed);
 }
 
-void InterpreterLock::acquire(LockUser user, Arrival arrival) {
+bool InterpreterLock::take_alone() {
   uint32_t free = 0;
-  if (!word_.compare_exchange_strong(free, kHeld, std::memory_order_acquire, std::memory_order_relaxed)) {
+  return word_.compare_exchange_strong(free, kHeld, std::memory_order_acquire, std::memory_order_relaxed);
+}
+
+void InterpreterLock::begin_turn(Arrival arrival, uint64_t now) {
+  turn_arrival_ = arrival;
+  turn_began_ns_.store(now, std::memory_order_relaxed);
+}
+
+// With the mutex held by the owner of the lock, while somebody waits.
+void InterpreterLock::end_turn() {
+  const uint64_t began = turn_began_ns_.load(std::memory_order_relaxed);
+  turn_began_ns_.store(0, std::memory_order_relaxed);
+  if (!began) return;
+  const auto length = static_cast<int64_t>(now_ns() - began);
+  const auto most = static_cast<int64_t>(kMostCredit * switch_interval_us() * 1000);
+  credit_ns_ = std::clamp(credit_ns_ + (turn_arrival_ == Arrival::computing ? length : -length), -most, most);
+}
+
+void InterpreterLock::acquire(LockUser user, Arrival arrival) {
+  // Whoever finds others waiting gets in line.
+  if (!take_alone() && !(word_.load(std::memory_order_relaxed) <= kHeld && spin_for_release_.until([this] { return take_alone(); }))) {
     pthread_mutex_lock(&mutex_);
     // From here on the holder must come through the mutex to let go.
     uint32_t before = word_.fetch_add(kOneWaiter, std::memory_order_acquire);
@@ -77,6 +105,7 @@ void InterpreterLock::acquire(LockUser user, Arrival arrival) {
     } else {
       // It was let go in between, or whoever was woken for it does not run yet.
       word_.store(before | kHeld, std::memory_order_relaxed);
+      begin_turn(arrival, now_ns());
       pthread_mutex_unlock(&mutex_);
     }
   }
@@ -102,14 +131,31 @@ void InterpreterLock::wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic
   Queue& queue = arrival == Arrival::returning ? returning_ : computing_;
   queue.push(&waiter);
   unsigned long holder = holder_.load(std::memory_order_relaxed);
+  const uint64_t interval = switch_interval_us() * 1000;
+  const bool in_haste = arrival == Arrival::returning && credit_ns_ > 0;
+  const uint64_t turn_began = turn_began_ns_.load(std::memory_order_relaxed);
+  const uint64_t begin = now_ns();
+  const uint64_t shortest_turn = interval / kShortestTurn;
+  uint64_t now = begin, patience = in_haste ? shortest_turn : interval, deadline = begin + patience;
+  if (in_haste && turn_began) {
+    deadline = turn_began + shortest_turn;
+    if (now >= deadline) {
+      ask_to_yield();
+      patience *= 2;
+      deadline = now + patience;
+    }
+  }
   pthread_mutex_unlock(&mutex_);
   if (woken) wake(woken);
-  const uint64_t begin = now_ns();
-  const uint64_t patience = (arrival == Arrival::returning ? switch_interval_us() / 10 + 1 : switch_interval_us()) * 1000;
-  uint64_t now = begin, deadline = begin + patience;
   bool passed_over = false;
+  auto is_up = [&] { return waiter.state.load(std::memory_order_acquire) != Waiter::kAsleep; };
   for (;;) {
-    while (waiter.state.load(std::memory_order_acquire) == Waiter::kAsleep && now < deadline) {
+    if (in_haste && !is_up()) {
+      // A holder that was asked yields at once, as a rule.
+      if (patience > shortest_turn) spin_for_yield_.until(is_up);
+      sleep_precisely();
+    }
+    while (!is_up() && now < deadline) {
       sleep_on(waiter.state, deadline);
       now = now_ns();
     }
@@ -124,15 +170,19 @@ void InterpreterLock::wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic
       passed_over = true;
     }
     if (now >= deadline && state != Waiter::kOwner) {
-      // A new holder since gets its time, unless it was this thread's turn; the same one is asked.
+      // A new holder since gets its time, unless it was this thread's turn or this one is in haste; the same one is asked.
       const unsigned long current = holder_.load(std::memory_order_relaxed);
-      if (passed_over || current == holder) ask_to_yield();
+      if (passed_over || in_haste || current == holder) ask_to_yield();
       holder = current;
+      // Whom it asked may be followed by a computing thread whose turn it is.
+      patience = std::min(patience * 2, interval);
       deadline = now + patience;
     }
     pthread_mutex_unlock(&mutex_);
   }
-  note_wait(now_ns() - begin, holder);
+  now = now_ns();
+  begin_turn(arrival, now);
+  note_wait(now - begin, holder);
 }
 
 // With the mutex held, which it gives back when it takes the lock for the first of the queue.
@@ -155,7 +205,7 @@ void InterpreterLock::note_wait(uint64_t nanoseconds, unsigned long holder) {
 }
 
 InterpreterLock::Queue& InterpreterLock::next_queue() {
-  if (returning_.first && (!computing_.first || returning_streak_ < kReturningBeforeComputing)) {
+  if (returning_.first && (!computing_.first || returning_streak_ < (credit_ns_ > 0 ? kReturningBeforeComputing : 1))) {
     ++returning_streak_;
     return returning_;
   }
@@ -179,6 +229,7 @@ std::atomic<uint32_t>* InterpreterLock::hand_over() {
 // By the owner, while somebody waits.
 void InterpreterLock::release_to_next() {
   pthread_mutex_lock(&mutex_);
+  end_turn();
   std::atomic<uint32_t>* woken = nullptr;
   if (withdraw_request()) {
     woken = hand_over();
@@ -198,11 +249,14 @@ void InterpreterLock::release_to_next() {
 void InterpreterLock::release() {
   if (contended()) return release_to_next();
   std::atomic<uint32_t>* requests = requests_.load(std::memory_order_relaxed);
+  const uint64_t turn_began = turn_began_ns_.load(std::memory_order_relaxed);
   note_holder({0, &nobody_});
+  turn_began_ns_.store(0, std::memory_order_relaxed);
   uint32_t alone = kHeld;
   if (word_.compare_exchange_strong(alone, 0, std::memory_order_release, std::memory_order_relaxed)) return;
   // Somebody came in between.
   requests_.store(requests, std::memory_order_relaxed);
+  turn_began_ns_.store(turn_began, std::memory_order_relaxed);
   release_to_next();
 }
 
@@ -215,6 +269,7 @@ void InterpreterLock::yield(LockUser user) {
     return;
   }
   statistics_.forced_switches.fetch_add(1, std::memory_order_relaxed);
+  end_turn();
   word_.fetch_add(kOneWaiter, std::memory_order_relaxed);
   Waiter waiter{user};
   wait_in_queue(waiter, Arrival::computing, hand_over());

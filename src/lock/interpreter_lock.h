@@ -9,9 +9,12 @@
 //     (`kRequestDropLock` in the interpreter's request word). Then the lock is handed over to a waiter directly: the thread that
 //     let go cannot take it straight back, so a request to yield is never in vain.
 //   * A thread that returns from a blocking call does not queue behind threads that compute: it stands in
-//     a queue of its own, is served first, and asks the holder after a tenth of the interval. So that
-//     computing threads are not starved, two turns of returning threads are followed by one of a
-//     computing thread when both wait.
+//     a queue of its own, is served first, and asks the holder once that has had its turn for a hundredth of the interval. This haste
+//     has a budget (`credit_`): the turns of computing threads earn it and the turns of returning threads, while others wait,
+//     spend it. When it is used up returning threads ask after the interval like all others and take turns
+//     with computing ones, so a thread that returns only to compute gets half of the time at most.
+//   * Before it queues or sleeps a thread looks for the lock for a moment (adaptive_spin.h): most turns of threads that pass work to
+//     each other are shorter than the way to sleep and back.
 //
 // Invariant: `word_` is (waiters << 1 | held). It is changed without the mutex only from "nobody waits";
 // the queues, and any change while somebody waits, are guarded by `mutex_`. While the lock is free and somebody waits, the first
@@ -26,6 +29,8 @@
 
 #include <atomic>
 #include <cstdint>
+
+#include "lock/adaptive_spin.h"
 
 namespace gill {
 
@@ -81,7 +86,10 @@ class InterpreterLock {
     Waiter* pop();
   };
 
+  bool take_alone();
   void note_holder(LockUser user);
+  void begin_turn(Arrival arrival, uint64_t now);
+  void end_turn();
   bool withdraw_request();
   void ask_to_yield();
   void wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic<uint32_t>* woken);
@@ -101,6 +109,12 @@ class InterpreterLock {
   Queue returning_;
   Queue computing_;
   unsigned returning_streak_ = 0;
+  // When the holder's turn began and how it had arrived, if it waited for it; 0 otherwise. Written by the holder.
+  std::atomic<uint64_t> turn_began_ns_ = 0;
+  Arrival turn_arrival_ = Arrival::computing;
+  int64_t credit_ns_ = 0;  // for the haste of returning threads
+  AdaptiveSpin spin_for_release_;
+  AdaptiveSpin spin_for_yield_;
   bool waking_ = false;  // the first of a queue was woken to take the lock, and has not looked yet
   LockStatistics statistics_;
 };

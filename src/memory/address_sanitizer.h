@@ -5,6 +5,7 @@
 // gets it again. So a use of what is freed, or of what is beside a block, is reported where it happens.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #if defined(GILL_DEBUG_CHECKS) && __has_feature(address_sanitizer)
@@ -35,6 +36,7 @@ class Quarantine {
     next_ = (next_ + 1) % kCapacity;
     return oldest;
   }
+  size_t count() const { return kCapacity - static_cast<size_t>(std::count(slots_, slots_ + kCapacity, nullptr)); }
   static constexpr size_t kCapacity = 1 << 16;
 
  private:
@@ -51,6 +53,7 @@ inline void expect_accessible(const void*) {}
 class Quarantine {
  public:
   void* exchange(void* slot) { return slot; }
+  size_t count() const { return 0; }
   static constexpr size_t kCapacity = 0;
 };
 #endif

@@ -21,12 +21,15 @@
 #include "memory/collector.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <new>
 
 #include "base/names.h"
 #include "base/result.h"
 #include "memory/heap.h"
+#include "memory/incremental.h"
+#include "memory/trial.h"
 
 namespace gill {
 
@@ -34,107 +37,7 @@ thread_local constinit Collector* t_collector = nullptr;
 
 namespace {
 
-inline constexpr int kPermanent = 3;
 enum DebugFlag { kDebugStats = 1, kDebugCollectable = 2, kDebugUncollectable = 4, kDebugSaveAll = 32 };
-
-// A page's notes: for each word of a bitmap the slots that take part and those of them that are not reached, then the counts. Those
-// of slots that take no part mean nothing.
-uint64_t& part_of(Page* page, size_t word) { return page->scratch[2 * word]; }
-uint64_t& left_of(Page* page, size_t word) { return page->scratch[2 * word + 1]; }
-uint64_t& count_at(Page* page, size_t index) { return page->scratch[2 * page->words + index]; }
-bool make_notes(Page* page) {
-  size_t masks = 2 * size_t{page->words};
-  page->scratch = static_cast<uint64_t*>(std::malloc((masks + page->slot_count) * sizeof(uint64_t)));
-  if (!page->scratch) return false;
-  std::fill_n(page->scratch, masks, 0);
-  return true;
-}
-
-int generation_of(Page* page, size_t index) {
-  return static_cast<int>(page->get(kGenerationLow, index)) | static_cast<int>(page->get(kGenerationHigh, index)) << 1;
-}
-void set_generation(Page* page, size_t index, int generation) {
-  generation & 1 ? page->set(kGenerationLow, index) : page->clear(kGenerationLow, index);
-  generation & 2 ? page->set(kGenerationHigh, index) : page->clear(kGenerationHigh, index);
-}
-
-void set_generations(Page* page, size_t word, uint64_t slots, int generation) {
-  uint64_t &low = page->word(kGenerationLow, word), &high = page->word(kGenerationHigh, word);
-  low = generation & 1 ? low | slots : low & ~slots;
-  high = generation & 2 ? high | slots : high & ~slots;
-}
-
-// The tracked slots of one word whose generation is at most `most`, or exactly the permanent one.
-uint64_t members(Page* page, size_t word, int most) {
-  uint64_t tracked = page->word(kTracked, word);
-  uint64_t low = page->word(kGenerationLow, word);
-  uint64_t high = page->word(kGenerationHigh, word);
-  switch (most) {
-    case 0: return tracked & ~low & ~high;
-    case 1: return tracked & ~high;
-    case 2: return tracked & ~(low & high);
-    default: return tracked & low & high;
-  }
-}
-
-PyObject* object_at(Page* page, size_t index) {
-  return reinterpret_cast<PyObject*>(page->slot(index) + prefix_of(page->kind));
-}
-
-// Calls for the index of each bit of a page's word.
-template <class Call>
-void for_each_bit(uint64_t bits, size_t word, Call call) {
-  for (; bits; bits &= bits - 1) call(word * 64 + static_cast<size_t>(std::countr_zero(bits)));
-}
-template <class Call>
-void for_each_member(Page* page, int most, Call call) {
-  for (size_t word = 0; word < page->words; ++word) for_each_bit(members(page, word, most), word, call);
-}
-// Calls for the object and the count, in the page's notes, of each bit of a page's word.
-template <class Call>
-void for_each_noted(Page* page, size_t word, uint64_t bits, Call call) {
-  if (!bits) return;
-  char* first = reinterpret_cast<char*>(object_at(page, word * 64));
-  const size_t slot_size = page->slot_size;
-  uint64_t* counts = &count_at(page, word * 64);
-  for (; bits; bits &= bits - 1) {
-    auto bit = static_cast<size_t>(std::countr_zero(bits));
-    call(reinterpret_cast<PyObject*>(first + bit * slot_size), counts[bit]);
-  }
-}
-
-// A growing array of borrowed pointers, from malloc: the heap must not change under the collector.
-template <class T>
-class PointerList {
- public:
-  PointerList() = default;
-  PointerList(const PointerList&) = delete;
-  ~PointerList() { std::free(items_); }
-  bool push(T* object) {
-    if (count_ == capacity_) {
-      size_t capacity = capacity_ ? capacity_ * 2 : 256;
-      auto* grown = static_cast<T**>(std::realloc(items_, capacity * sizeof(T*)));
-      if (!grown) return false;
-      items_ = grown;
-      capacity_ = capacity;
-    }
-    items_[count_++] = object;
-    return true;
-  }
-  T* pop() { return items_[--count_]; }
-  size_t size() const { return count_; }
-  T*& operator[](size_t i) { return items_[i]; }
-  T** begin() { return items_; }
-  T** end() { return items_ + count_; }
-  void truncate(size_t n) { count_ = n; }
-
- private:
-  T** items_ = nullptr;
-  size_t count_ = 0;
-  size_t capacity_ = 0;
-};
-using ObjectList = PointerList<PyObject>;
-using PageList = PointerList<Page>;
 
 // The pages that may hold objects up to the generation.
 bool list_pages(Heap* heap, int generation, PageList& pages) {
@@ -153,113 +56,6 @@ bool list_pages(Heap* heap, int generation, PageList& pages) {
   return true;
 }
 
-// One pass of trial deletion over a set of objects. `Set` answers which objects take part.
-class Trial {
- public:
-  Trial() = default;
-  Trial(const Trial&) = delete;
-  ~Trial() {
-    for (Page* page : entered_) {
-      std::free(page->scratch);
-      page->scratch = nullptr;
-    }
-  }
-
-  // Every tracked object up to the generation in these pages takes part.
-  bool begin_generation(PageList& pages, int most) {
-    for (Page* page : pages) {
-      for (size_t word = 0; word < page->words; ++word) {
-        uint64_t bits = members(page, word, most);
-        if (!bits) continue;
-        if (!enter(page)) return false;
-        part_of(page, word) = left_of(page, word) = bits;
-        for_each_noted(page, word, bits, [](PyObject* object, uint64_t& count) { count = count_of(object); });
-      }
-    }
-    return true;
-  }
-  // These objects take part; `held` of the references to each are ours.
-  bool begin_list(ObjectList& list, uint64_t held) {
-    for (PyObject* object : list) {
-      Page* page = Page::of(object);
-      if (!enter(page)) return false;
-      size_t index = page->index_of(object);
-      part_of(page, index / 64) |= bit_of(index);
-      left_of(page, index / 64) |= bit_of(index);
-      count_at(page, index) = count_of(object) - held;
-    }
-    return true;
-  }
-
-  static bool takes_part(PyObject* object) {
-    Page* page = noted_page(object);
-    if (!page) return false;
-    size_t index = page->index_of(object);
-    return part_of(page, index / 64) & bit_of(index);
-  }
-  // Of an object that takes part.
-  static bool is_reached(PyObject* object) {
-    Page* page = Page::of(object);
-    size_t index = page->index_of(object);
-    return !(left_of(page, index / 64) & bit_of(index));
-  }
-  static bool is_root(PyObject* object) {
-    Page* page = Page::of(object);
-    return is_positive(count_at(page, page->index_of(object)));
-  }
-  static bool is_positive(uint64_t count) { return static_cast<int64_t>(count) > 0; }
-
-  static void subtract_references_of(PyObject* object) {
-    Py_TYPE(object)->tp_traverse(object, [](PyObject* target, void*) {
-      if (Page* page = noted_page(target)) --count_at(page, page->index_of(target));
-      return 0;
-    }, nullptr);
-  }
-
-  // Marks what `object`, a root that takes part, reaches. False when memory ran out.
-  bool mark_from(PyObject* object) {
-    if (mark(object)) return false;
-    while (stack_.size()) {
-      PyObject* next = stack_.pop();
-      if (Py_TYPE(next)->tp_traverse(next, [](PyObject* target, void* self) { return static_cast<Trial*>(self)->mark(target); }, this)) return false;
-    }
-    return true;
-  }
-
-  // The pages with objects that take part.
-  PageList& pages() { return entered_; }
-
- private:
-  bool enter(Page* page) {
-    if (page->scratch) return true;
-    if (!make_notes(page)) return false;
-    if (entered_.push(page)) return true;
-    std::free(std::exchange(page->scratch, nullptr));
-    return false;
-  }
-  static uint64_t bit_of(size_t index) { return uint64_t{1} << (index % 64); }
-  static uint64_t count_of(PyObject* object) { return static_cast<uint64_t>(Py_REFCNT(object)); }
-  // The object's page if that has notes, else null.
-  [[gnu::always_inline]] static Page* noted_page(PyObject* object) {
-    if (!g_heap_range.contains(object)) return nullptr;
-    Page* page = Page::of(object);
-    return page->scratch ? page : nullptr;
-  }
-  // 1 when memory ran out.
-  [[gnu::always_inline]] int mark(PyObject* object) {
-    Page* page = noted_page(object);
-    if (!page) return 0;
-    size_t index = page->index_of(object);
-    uint64_t &left = left_of(page, index / 64), rest = left & ~bit_of(index);
-    if (rest == left) return 0;
-    left = rest;
-    return !stack_.push(object);
-  }
-
-  PageList entered_;  // have notes
-  ObjectList stack_;
-};
-
 // Fills `unreachable` with the candidates that nothing outside reaches. The survivors move on to the next
 // generation. False when memory ran out; nothing was changed then.
 bool find_unreachable(Collector* collector, int generation, ObjectList& unreachable) {
@@ -267,24 +63,10 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
   PageList pages;
   Trial trial;
   if (!list_pages(heap, generation, pages) || !trial.begin_generation(pages, generation)) return false;
-  for (Page* page : trial.pages()) {
-    for (size_t word = 0; word < page->words; ++word) {
-      for_each_noted(page, word, part_of(page, word), [](PyObject* object, uint64_t&) { Trial::subtract_references_of(object); });
-    }
-  }
+  trial.subtract_references();
+  if (!trial.mark_from_roots()) return false;
   bool ok = true;
-  for (Page* page : trial.pages()) {
-    for (size_t word = 0; word < page->words; ++word) {
-      for_each_noted(page, word, left_of(page, word), [&](PyObject* object, uint64_t count) {
-        if (Trial::is_positive(count)) ok = ok && trial.mark_from(object);
-      });
-    }
-  }
-  for (Page* page : trial.pages()) {
-    for (size_t word = 0; word < page->words; ++word) {
-      for_each_noted(page, word, left_of(page, word), [&](PyObject* object, uint64_t) { ok = ok && unreachable.push(object); });
-    }
-  }
+  trial.for_each_left([&](PyObject* object, uint64_t) { ok = ok && unreachable.push(object); });
   if (!ok) return false;
 
   // Survivors: promote, and stop tracking what cannot be part of a cycle.
@@ -296,6 +78,7 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
     for (size_t word = 0; word < page->words; ++word) {
       uint64_t survivors = part_of(page, word) & ~left_of(page, word);
       set_generations(page, word, survivors, target);
+      if (target == kGenerations - 1) note_promotion(collector, page, word, survivors);
       promoted += std::popcount(survivors);
       for_each_noted(page, word, survivors, [full](PyObject* object, uint64_t) {
         if (PyTuple_CheckExact(object)) _PyTuple_MaybeUntrack(object);
@@ -312,9 +95,28 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
   return true;
 }
 
-// Keeps of `list` what is unreachable still, and moves the others to `survivors` (with our references).
-// `held` references to each are ours.
-bool split_resurrected(ObjectList& list, uint64_t held, ObjectList& survivors) {
+[[noreturn]] void fail_verification(const char* what, PyObject* object) {
+  std::fprintf(stderr, "heap: %s %p: %s\n", Py_TYPE(object)->tp_name, static_cast<void*>(object), what);
+  std::abort();
+}
+
+}  // namespace
+
+void expect_unreachable(Collector* collector, ObjectList& list) {
+  PageList pages;
+  Trial trial;
+  if (!list_pages(collector->heap, kGenerations - 1, pages) || !trial.begin_generation(pages, kGenerations - 1)) return;
+  trial.subtract_references();
+  trial.for_each_left([](PyObject* object, uint64_t count) {
+    if (static_cast<int64_t>(count) < 0) fail_verification("more references than it counts", object);
+  });
+  if (!trial.mark_from_roots()) return;
+  for (PyObject* object : list) {
+    if (!Trial::takes_part(object) || Trial::is_reached(object)) fail_verification("reached, but about to end", object);
+  }
+}
+
+bool split_reached(ObjectList& list, uint64_t held, ObjectList& survivors) {
   Trial trial;
   if (!trial.begin_list(list, held)) return false;
   for (PyObject* object : list) Trial::subtract_references_of(object);
@@ -332,6 +134,8 @@ bool split_resurrected(ObjectList& list, uint64_t held, ObjectList& survivors) {
   list.truncate(kept);
   return true;
 }
+
+namespace {
 
 bool has_legacy_finalizer(PyObject* object) { return Py_TYPE(object)->tp_del != nullptr; }
 
@@ -495,25 +299,23 @@ void invoke_callbacks(Collector* collector, const char* phase, int generation, P
   }
 }
 
-struct Outcome {
-  Py_ssize_t collected = 0;
-  Py_ssize_t uncollectable = 0;
-};
-
 void keep_as_garbage(Collector* collector, PyObject* object) {
   if (!collector->garbage) collector->garbage = PyList_New(0);
   if (!collector->garbage || PyList_Append(collector->garbage, object) < 0) PyErr_Clear();
 }
 
-void move_to_old(PyObject* object) {
+void move_to_old(Collector* collector, PyObject* object) {
   Page* page = Page::of(object);
-  set_generation(page, page->index_of(object), kGenerations - 1);
+  size_t index = page->index_of(object);
+  set_generation(page, index, kGenerations - 1);
+  note_promotion(collector, page, index / 64, uint64_t{1} << (index % 64));
 }
 
-Outcome run(Collector* collector, int generation) {
+}  // namespace
+
+Outcome dispose_of(Collector* collector, ObjectList& unreachable) {
   Outcome outcome;
-  ObjectList unreachable, uncollectable, resurrected;
-  if (!find_unreachable(collector, generation, unreachable)) return outcome;
+  ObjectList uncollectable, resurrected;
   if (!split_legacy(unreachable, uncollectable)) return outcome;
   for (PyObject* object : unreachable) retain(object);
   outcome.uncollectable = static_cast<Py_ssize_t>(uncollectable.size());
@@ -521,13 +323,13 @@ Outcome run(Collector* collector, int generation) {
     bool ok = handle_weak_references(unreachable);
     if (ok) call_finalizers(unreachable);
     // Without memory to look again everything survives until the next collection.
-    if (!ok || !split_resurrected(unreachable, 1, resurrected)) {
+    if (!ok || !split_reached(unreachable, 1, resurrected)) {
       for (PyObject* object : unreachable) release(object);
       return outcome;
     }
     outcome.collected = static_cast<Py_ssize_t>(unreachable.size());
     for (PyObject* object : resurrected) {
-      move_to_old(object);
+      move_to_old(collector, object);
       release(object);
     }
     for (PyObject* object : unreachable) {
@@ -536,7 +338,7 @@ Outcome run(Collector* collector, int generation) {
       }
       if (collector->debug & kDebugSaveAll) {
         keep_as_garbage(collector, object);
-        move_to_old(object);
+        move_to_old(collector, object);
       } else if (inquiry clear = Py_TYPE(object)->tp_clear) {
         (void)clear(object);
         if (PyErr_Occurred()) PyErr_WriteUnraisable(as_object(Py_TYPE(object)));
@@ -544,7 +346,7 @@ Outcome run(Collector* collector, int generation) {
     }
     for (PyObject* object : unreachable) {
       // What tp_clear did not free, because it has none, is for a later collection.
-      if (Py_REFCNT(object) > 1) move_to_old(object);
+      if (Py_REFCNT(object) > 1) move_to_old(collector, object);
       release(object);
     }
   }
@@ -553,10 +355,12 @@ Outcome run(Collector* collector, int generation) {
       PySys_FormatStderr("gc: uncollectable <%s %p>\n", Py_TYPE(object)->tp_name, object);
     }
     if ((collector->debug & kDebugSaveAll) || has_legacy_finalizer(object)) keep_as_garbage(collector, object);
-    move_to_old(object);
+    move_to_old(collector, object);
   }
   return outcome;
 }
+
+namespace {
 
 void print_generations(Heap* heap) {
   Py_ssize_t objects[kGenerations + 1] = {};
@@ -583,8 +387,13 @@ Py_ssize_t collect(Collector* collector, int generation) {
     print_generations(collector->heap);
     begin = _PyTime_GetMonotonicClock();
   }
-  if (generation == kGenerations - 1) collector->heap->flush();
-  Outcome outcome = run(collector, generation);
+  if (generation == kGenerations - 1) {
+    abandon_cycle(collector);
+    collector->heap->flush();
+  }
+  ObjectList unreachable;
+  Outcome outcome;
+  if (find_unreachable(collector, generation, unreachable)) outcome = dispose_of(collector, unreachable);
   if (collector->debug & kDebugStats) {
     PySys_WriteStderr("gc: done, %zd unreachable, %zd uncollectable, %.4fs elapsed\n", outcome.collected + outcome.uncollectable, outcome.uncollectable,
                       _PyTime_AsSecondsDouble(_PyTime_GetMonotonicClock() - begin));
@@ -600,33 +409,94 @@ Py_ssize_t collect(Collector* collector, int generation) {
   return outcome.collected + outcome.uncollectable;
 }
 
-void collect_if_due(Collector* collector) {
-  if (!collector->enabled || collector->collecting) return;
+namespace {
+
+// The oldest generation whose threshold was passed, or -1.
+int due_generation(Collector* collector) {
+  if (!collector->thresholds[0]) return -1;
   for (int g = kGenerations - 1; g >= 0; --g) {
     if (collector->counts[g] <= collector->thresholds[g]) continue;
-    // A full collection costs as much as there is, so it waits until a quarter more has come.
-    if (g == kGenerations - 1 && collector->old_pending < collector->old_total / 4) continue;
-    collect(collector, g);
-    return;
+    // A full collection costs as much as there is, so it waits until as large a share has come.
+    if (g == kGenerations - 1) {
+      if (collector->cycle.phase != Phase::idle) continue;
+      if (collector->heap->debug.slices) return g;
+      Py_ssize_t share = worth_slices(collector) ? kGrowthShareInSlices : kGrowthShare;
+      if (collector->old_pending < collector->old_total / share) continue;
+    }
+    return g;
   }
+  return -1;
 }
 
-void collect_if_stressed(Collector* collector) {
+void collect_young(Collector* collector, int generation) {
+  if (collector->cycle.phase != Phase::idle) collector->cycle.debt += collector->counts[0] * kWorkPerAllocation;
+  collect(collector, generation);
+}
+
+void report_cycle(Collector* collector) {
+  Cycle& cycle = collector->cycle;
+  cycle.ended = false;
+  GenerationStatistics& statistics = collector->statistics[kGenerations - 1];
+  ++statistics.collections;
+  statistics.collected += cycle.collected;
+  statistics.uncollectable += cycle.uncollectable;
+  invoke_callbacks(collector, "start", kGenerations - 1, 0, 0);
+  invoke_callbacks(collector, "stop", kGenerations - 1, cycle.collected, cycle.uncollectable);
+}
+
+void pay_debt(Collector* collector) {
+  Cycle& cycle = collector->cycle;
+  collector->collecting = true;
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  run_slice(collector, std::min(cycle.debt, kSliceWork));
+  cycle.debt -= cycle.work;
+  if (cycle.ended) report_cycle(collector);
+  PyErr_Restore(type, value, traceback);
+  collector->collecting = false;
+  if (cycle.phase != Phase::idle && cycle.debt > 0) request_collection(collector);
+}
+
+}  // namespace
+
+void collect_if_due(Collector* collector) {
+  if (!collector->enabled || collector->collecting) return;
+  int generation = due_generation(collector);
+  if (std::exchange(collector->heap->debug.collection_due, false) && generation < 0) generation = 0;
+  if (generation == kGenerations - 1 && worth_slices(collector)) {
+    // What is young takes part.
+    collect_young(collector, kGenerations - 2);
+    collector->counts[kGenerations - 1] = 0;
+    begin_cycle(collector);
+  } else if (generation >= 0) {
+    collect_young(collector, generation);
+  }
+  Cycle& cycle = collector->cycle;
+  if (cycle.phase == Phase::idle || cycle.debt <= 0) return;
+  if (slices_lag(collector)) collect(collector, kGenerations - 1);
+  else pay_debt(collector);
+}
+
+void request_if_stressed(Collector* collector) {
   HeapDebug& debug = collector->heap->debug;
   if (!debug.collect_every || !collector->enabled || collector->collecting || --debug.until_collection) return;
   debug.until_collection = debug.collect_every;
-  collect(collector, 0);
+  debug.collection_due = true;
+  request_collection(collector);
 }
 
-Collector* new_collector(Heap* heap) {
+Collector* new_collector(Heap* heap, std::atomic<uint32_t>* requests, uint32_t request) {
   void* memory = std::malloc(sizeof(Collector));
   if (!memory) return nullptr;
   auto* collector = new (memory) Collector();
   collector->heap = heap;
+  collector->requests = requests;
+  collector->request = request;
   return collector;
 }
 
 void delete_collector(Collector* collector) {
+  abandon_cycle(collector);
   if (t_collector == collector) t_collector = nullptr;
   std::free(collector);
 }

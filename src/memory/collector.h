@@ -3,7 +3,10 @@
 
 #include <Python.h>
 
+#include <atomic>
 #include <cstdint>
+
+#include "memory/incremental.h"
 
 namespace gill {
 
@@ -20,6 +23,8 @@ struct GenerationStatistics {
 
 struct Collector {
   Heap* heap = nullptr;
+  std::atomic<uint32_t>* requests = nullptr;      // a word that the interpreter's threads look at where any code may run: safe points
+  uint32_t request = 0;                           // the bit of it that asks for collect_if_due()
   bool enabled = true;
   bool collecting = false;
   int debug = 0;                                  // gc.DEBUG_* bits
@@ -28,11 +33,14 @@ struct Collector {
   Py_ssize_t old_total = 0;                       // objects that survived the last full collection
   Py_ssize_t old_pending = 0;                     // that reached the oldest generation since
   GenerationStatistics statistics[kGenerations];
+  bool incremental = true;                        // automatic collections of the oldest generation run in slices
+  Cycle cycle;                                    // of these slices
   PyObject* garbage = nullptr;                    // gc.garbage
   PyObject* callbacks = nullptr;                  // gc.callbacks
 };
 
-Collector* new_collector(Heap* heap);
+// The collector asks for safe points by setting the bit `request` in `requests`.
+Collector* new_collector(Heap* heap, std::atomic<uint32_t>* requests, uint32_t request);
 void delete_collector(Collector* collector);
 
 // The collector of the interpreter whose lock this thread holds, or null.
@@ -40,32 +48,25 @@ extern thread_local constinit Collector* t_collector [[gnu::tls_model("initial-e
 
 // Collects the generation and the younger ones now. The number of unreachable objects found.
 Py_ssize_t collect(Collector* collector, int generation);
-// Collects what the thresholds say is due. Called at allocation and at safe points.
+// At a safe point: collects what the thresholds say is due.
 void collect_if_due(Collector* collector);
 
-// Keeps collections, and the code that they run, away as long as it lives.
-class NoCollection {
- public:
-  NoCollection() : collects_(PyGC_Disable()) {}
-  NoCollection(const NoCollection&) = delete;
-  ~NoCollection() {
-    if (collects_) PyGC_Enable();
-  }
-
- private:
-  bool collects_;
-};
+// Has the next safe point call collect_if_due().
+inline void request_collection(Collector* collector) {
+  std::atomic<uint32_t>& requests = *collector->requests;
+  if (!(requests.load(std::memory_order_relaxed) & collector->request)) requests.fetch_or(collector->request, std::memory_order_relaxed);
+}
 
 // When the heap's debug switches ask for a collection at this allocation.
-void collect_if_stressed(Collector* collector);
+void request_if_stressed(Collector* collector);
 
-// Counting for the first threshold.
+// Counting for the first threshold. An allocation runs no Python code: its caller may be in the middle of changing an object.
 inline void collector_note_allocation() {
   Collector* c = t_collector;
 #ifdef GILL_DEBUG_CHECKS
-  collect_if_stressed(c);
+  request_if_stressed(c);
 #endif
-  if (++c->counts[0] > c->thresholds[0] && c->enabled && c->thresholds[0] && !c->collecting) [[unlikely]] collect_if_due(c);
+  if (++c->counts[0] > c->thresholds[0] && c->enabled && c->thresholds[0] && !c->collecting) [[unlikely]] request_collection(c);
 }
 inline void collector_note_release(Page*, void*) {
   if (Collector* c = t_collector; c && c->counts[0] > 0) --c->counts[0];

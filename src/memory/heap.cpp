@@ -171,6 +171,21 @@ void Heap::list_as(Page* page, YoungList list) {
   head = page;
 }
 
+void Heap::queue_grey(Page* page) {
+  page->queued = 1;
+  page->grey_next = nullptr;
+  page->grey_previous = grey_last_;
+  (grey_last_ ? grey_last_->grey_next : grey_first_) = page;
+  grey_last_ = page;
+}
+
+void Heap::unqueue_grey(Page* page) {
+  if (!page->queued) return;
+  page->queued = 0;
+  (page->grey_previous ? page->grey_previous->grey_next : grey_first_) = page->grey_next;
+  (page->grey_next ? page->grey_next->grey_previous : grey_last_) = page->grey_previous;
+}
+
 Page* Heap::new_page(Kind kind, int index) {
   auto* page = static_cast<Page*>(take_pages(1));
   if (!page) return nullptr;
@@ -254,7 +269,8 @@ size_t Heap::count_blocks() const {
     return page->run_pages;
   };
   for_each_taken_run(visit, &count);
-  // What cursors and magazines hold counts as taken from its page.
+  // What cursors, magazines and the quarantine hold counts as taken from its page.
+  count.used -= quarantine_.count();
   for (int kind = 0; kind < kKinds; ++kind) {
     for (const Cursor& cursor : cursors_[kind]) count.used -= static_cast<size_t>(std::popcount(cursor.free));
     for (const Magazine& magazine : magazines_[kind]) count.used -= magazine.count;
@@ -270,6 +286,9 @@ void Heap::release_page(Page* page) {
     else collectable_ = page->gc_next;
     if (page->gc_next) page->gc_next->gc_previous = page->gc_previous;
     list_as(page, kNotYoung);
+    unqueue_grey(page);
+    std::free(page->tally);
+    if (page_cursor_ == page) page_cursor_ = page->gc_next;
   }
   counters_.pages -= page->run_pages;
   give_pages(page, page->run_pages);

@@ -59,8 +59,9 @@ constexpr int class_of(size_t size) {
 
 class Heap;
 
-// The bits of a slot that the collector keeps; see Page::bitmap.
-enum PageBitmap { kFree, kTracked, kGenerationLow, kGenerationHigh, kFinalized, kBitmaps };
+// The bits of a slot that the collector keeps, in its page's bitmaps. The last two are the incremental collector's, a guess at most: the
+// object was found to be alive, and is to be looked at.
+enum PageBitmap { kFree, kTracked, kGenerationLow, kGenerationHigh, kFinalized, kMarked, kGrey, kBitmaps };
 
 struct Page {
   Heap* heap;
@@ -85,7 +86,11 @@ struct Page {
   Page* gc_previous;
   Page* young_next;     // in a list of young pages
   Page* young_previous;
+  Page* grey_next;      // in the queue of pages with grey objects
+  Page* grey_previous;
+  uint32_t* tally;      // the incremental collector's counts of references, or null
   uint8_t young_list;   // YoungList
+  uint8_t queued;       // in the queue of grey pages
   uint8_t idle;         // a bit for each 4 KiB stretch: seen empty by trim() since the allocator last took from the page
   uint8_t returned;     // the same: given back to the operating system since
   uint64_t bits[];      // the first word of each bitmap, then the second of each, and so on
@@ -247,6 +252,13 @@ class Heap {
   Page* young_pages(YoungList list) const { return young_[list]; }
   // Moves a page into a list, or out of all.
   void list_as(Page* page, YoungList list);
+  // The pages with grey objects, in the order in which they came.
+  Page* first_grey() const { return grey_first_; }
+  void queue_grey(Page* page);
+  void unqueue_grey(Page* page);
+  // A place in the list of collectable pages, which moves on when its page goes.
+  Page* page_cursor() const { return page_cursor_; }
+  void set_page_cursor(Page* page) { page_cursor_ = page; }
   const HeapCounters& counters() const { return counters_; }
   // Blocks in use; looks at every page.
   size_t count_blocks() const;
@@ -277,6 +289,8 @@ class Heap {
   Page* buckets_[kKinds][kSizeClasses][kBuckets];
   Page* collectable_;
   Page* young_[kYoungLists];
+  Page *grey_first_, *grey_last_;
+  Page* page_cursor_;
   HeapCounters counters_;
   size_t until_trim_;  // bytes to be freed until the next trim()
   [[no_unique_address]] Quarantine quarantine_;

@@ -21,6 +21,8 @@ HeapDebug parse_heap_debug(const char* switches) {
     uint64_t number = equals == one.npos ? 1 : std::strtoull(one.data() + equals + 1, nullptr, 10);
     if (key == "poison") debug.poison = number != 0;
     if (key == "leaks") debug.leaks = number != 0;
+    if (key == "slices") debug.slices = number != 0;
+    if (key == "verify") debug.verify = number != 0;
     if (key == "fail") debug.fail_at = number;
     if (key == "collect") debug.collect_every = debug.until_collection = number;
   }

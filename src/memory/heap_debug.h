@@ -1,7 +1,8 @@
 // Switches that stress the users of the heap, in builds with debug checks: the environment variable GILL_HEAP holds, separated
-// by commas, `collect=N` (collect the youngest generation at every N-th allocation), `fail=N` (the N-th allocation from start-up on
-// fails, once) `poison` (fresh memory is filled with 0xCD, freed memory with 0xDD) and `leaks` (the collectable
-// objects in the heap when it is deleted are listed on stderr, but for what static types hold).
+// by commas, `collect=N` (every N-th allocation has the youngest generation collected at the next safe point), `fail=N` (the N-th allocation from start-up on
+// fails, once) `poison` (fresh memory is filled with 0xCD, freed memory with 0xDD) `leaks` (the collectable
+// objects in the heap when it is deleted are listed on stderr, but for what static types hold), `slices` (the oldest generation is collected in
+// slices however small it is) and `verify` (what a slice is about to end is compared with a trial deletion of the whole heap).
 #pragma once
 
 #include <cstdint>
@@ -15,9 +16,12 @@ struct HeapDebug {
   bool active;  // any of the others
   bool poison;
   bool leaks;
+  bool slices;
+  bool verify;
   uint64_t fail_at;        // counts down to the allocation that fails; 0: none
   uint64_t collect_every;  // 0: as the thresholds say
   uint64_t until_collection;
+  bool collection_due;
 };
 
 HeapDebug parse_heap_debug(const char* switches);

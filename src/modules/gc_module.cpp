@@ -91,12 +91,9 @@ class Findings {
     return true;
   }
   Ref<> take() {
-    // Held first: making the list may start a collection.
-    for (size_t i = 0; i < count_; ++i) retain(items_[i]);
-    Ref<> list = steal(PyList_New(static_cast<Py_ssize_t>(count_)));
+    Ref<> list = TRY(steal(PyList_New(static_cast<Py_ssize_t>(count_))));
     for (size_t i = 0; i < count_; ++i) {
-      if (list) PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), items_[i]);
-      else release(items_[i]);
+      PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), borrow(items_[i]).release());
     }
     return list;
   }

@@ -15,13 +15,19 @@
 #include "base/names.h"
 #include "objects/code.h"
 #include "objects/str.h"
+#include "runtime/thread_state.h"
 
 namespace gill {
 namespace {
 
 inline constexpr int kFlagRef = 0x80;
 inline constexpr int kMaxDepth = 2000;
+inline constexpr Py_ssize_t kTrustedItems = 1 << 16;  // of a tuple in a file, whose length is not known
+inline constexpr Py_ssize_t kFirstStep = 1 << 20;     // of reading a large part from a file
 inline constexpr int kShift = 15;  // marshal's int digits
+
+// A thread may have less than the nesting that is allowed needs.
+bool stack_left() { return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) > current_thread()->native_stack_limit; }
 
 // ---- reading ----------------------------------------------------------------------------------------
 
@@ -50,23 +56,32 @@ class Reader {
     if (end_ - at_ < n) [[unlikely]] return too_short();
     return std::exchange(at_, at_ + n);
   }
+  // A large part is read in steps, since the size may be made up and the file shorter.
   [[gnu::noinline]] const char* file_bytes(Py_ssize_t n) {
-    if (n > buffer_size_) {
-      char* grown = static_cast<char*>(PyMem_Realloc(buffer_, static_cast<size_t>(n)));
+    if (n == 0) return "";
+    for (Py_ssize_t have = 0; have < n;) {
+      Py_ssize_t step = std::min(n - have, std::max(have, kFirstStep));
+      TRY(read_into_buffer(have, step));
+      have += step;
+    }
+    return buffer_;
+  }
+  Status read_into_buffer(Py_ssize_t at, Py_ssize_t n) {
+    if (at + n > buffer_size_) {
+      char* grown = static_cast<char*>(PyMem_Realloc(buffer_, static_cast<size_t>(at + n)));
       if (!grown) {
         PyErr_NoMemory();
-        return nullptr;
+        return failure;
       }
       buffer_ = grown;
-      buffer_size_ = n;
+      buffer_size_ = at + n;
     }
-    if (n == 0) return "";
-    Ref<> view = TRY(steal(PyMemoryView_FromMemory(buffer_, n, PyBUF_WRITE)));
+    Ref<> view = TRY(steal(PyMemoryView_FromMemory(buffer_ + at, n, PyBUF_WRITE)));
     Ref<> count = TRY(steal(PyObject_CallMethodOneArg(file_, name<"readinto">, view.get())));
     Py_ssize_t got = TRY(checked(PyNumber_AsSsize_t(count.get(), PyExc_ValueError)));
     if (got > n) return raise(PyExc_ValueError, "read() returned too much data: %zd bytes requested, %zd returned", n, got);
     if (got < n) return raise(PyExc_EOFError, "EOF read where not expected");
-    return buffer_;
+    return Status::ok;
   }
   Failure no_object() { return raise(PyExc_EOFError, "EOF read where object expected"); }
   Maybe<int> byte() {
@@ -164,7 +179,11 @@ class Reader {
     return steal(value);
   }
 
+  // Whether the data can have that many more items, as far as can be seen.
+  bool has_room_for(Py_ssize_t n) const { return file_ ? n <= kTrustedItems : n <= end_ - at_; }
+
   Ref<> tuple(Py_ssize_t n, bool flagged) {
+    if (!has_room_for(n)) return unlikely_tuple(n, flagged);
     Ref<> value = TRY(steal(PyTuple_New(n)));
     if (flagged) {
       // Its own items may name it: what they find is whole, immortal None where it is to be filled.
@@ -173,6 +192,22 @@ class Reader {
     }
     for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(value.get(), i, TRY(item("tuple")).release());
     return value;
+  }
+  // A size that damaged data may have made up: memory is taken as the items come.
+  Ref<> unlikely_tuple(Py_ssize_t n, bool flagged) {
+    Py_ssize_t index = TRY(reserve(flagged));
+    Ref<> items = TRY(steal(PyList_New(0)));
+    TRY(append_items(items.get(), n, "tuple"));
+    Ref<> value = TRY(steal(PyList_AsTuple(items.get())));
+    fill(index, value.get());
+    return value;
+  }
+  Status append_items(PyObject* list, Py_ssize_t n, const char* where) {
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      Ref<> value = TRY(item(where));
+      TRY(status_of(PyList_Append(list, value.get())));
+    }
+    return Status::ok;
   }
   // A value inside another: "NULL object" is an error here.
   Ref<> item(const char* where) {
@@ -225,7 +260,7 @@ class Reader {
   Ref<> read() {
     int type = TRY(head_byte());
     bool flagged = type & kFlagRef;
-    if (++depth_ > kMaxDepth) {
+    if (++depth_ > kMaxDepth || !stack_left()) {
       --depth_;
       return raise(PyExc_ValueError, "recursion limit exceeded");
     }
@@ -273,10 +308,7 @@ class Reader {
         Ref<> list = TRY(steal(PyList_New(0)));
         Py_ssize_t index = TRY(reserve(flagged));
         fill(index, list.get());
-        for (Py_ssize_t i = 0; i < n; ++i) {
-          Ref<> value = TRY(item("list"));
-          TRY(status_of(PyList_Append(list.get(), value.get())));
-        }
+        TRY(append_items(list.get(), n, "list"));
         return list;
       }
       case '{': {
@@ -465,7 +497,7 @@ class Writer {
   }
 
   bool write(PyObject* value) {
-    if (depth_ >= kMaxDepth) {
+    if (depth_ >= kMaxDepth || !stack_left()) {
       too_deep_ = true;
       return false;
     }

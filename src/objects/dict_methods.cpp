@@ -94,9 +94,7 @@ Maybe<bool> dict_contains(PyObject* self, PyObject* key) { return truth_of(PyDic
 
 Ref<> dict_popitem(PyDictObject* self) {
   if (self->ma_used == 0) return raise(PyExc_KeyError, "popitem(): dictionary is empty");
-  // The pair first: allocating may run the collector, and that may change the dict.
   Ref<> pair = TRY(steal(PyTuple_New(2)));
-  if (self->ma_used == 0) return raise(PyExc_KeyError, "popitem(): dictionary is empty");
   DictKeys* keys = self->ma_keys;
   Py_ssize_t i = keys->entries - 1;
   while (!value_at(keys, i)) --i;

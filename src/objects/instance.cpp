@@ -76,9 +76,6 @@ Status materialize(PyObject* self, bool always) {
   if (!values && !always) return Status::ok;
   if (values && values->size == 0 && !always) return Status::ok;
   Ref<> dict = TRY(steal(values ? _PyDict_NewPresized(values->size) : PyDict_New()));
-  // Allocating may run the collector, and that any code.
-  if (prefix->dict) return Status::ok;
-  values = prefix->values;
   if (values) {
     DictKeys* keys = shared_keys(Py_TYPE(self));
     for (int i = 0; i < values->size; ++i) {

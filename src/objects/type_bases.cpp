@@ -25,10 +25,7 @@ Status remember_subclass(PyTypeObject* base, PyTypeObject* type) {
   }
   Ref<> key = TRY(steal(PyLong_FromVoidPtr(type)));
   Ref<> reference = TRY(steal(PyWeakref_NewRef(as_object(type), nullptr)));
-  if (!*slot) {
-    // The allocation may run a collection, which may end a subclass, but not remember one.
-    *slot = TRY(steal(PyDict_New())).release();
-  }
+  if (!*slot) *slot = TRY(steal(PyDict_New())).release();
   return status_of(PyDict_SetItem(*slot, key.get(), reference.get()));
 }
 

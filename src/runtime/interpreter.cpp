@@ -34,7 +34,7 @@ Interpreter* new_interpreter() {
   auto* interpreter = new (memory) Interpreter();
   interpreter->lock = g_runtime.lock;
   interpreter->heap = g_runtime.main_interpreter || !g_runtime.main_heap ? new_heap() : g_runtime.main_heap;
-  interpreter->collector = interpreter->heap ? new_collector(interpreter->heap) : nullptr;
+  interpreter->collector = interpreter->heap ? new_collector(interpreter->heap, &interpreter->eval_requests, kRequestCollect) : nullptr;
   if (!interpreter->collector) return nullptr;
   ListGuard guard;
   interpreter->id = g_runtime.next_interpreter_id++;
@@ -110,6 +110,12 @@ int raise_asynchronous_exception(ThreadState* thread) {
 
 }  // namespace
 
+void collect_if_requested(Interpreter* interpreter) {
+  if (!(interpreter->eval_requests.load(std::memory_order_relaxed) & kRequestCollect)) return;
+  interpreter->eval_requests.fetch_and(~uint32_t{kRequestCollect});
+  collect_if_due(interpreter->collector);
+}
+
 int handle_eval_requests(ThreadState* thread) {
   Interpreter* interpreter = thread->interpreter();
   uint32_t bits = interpreter->eval_requests.load(std::memory_order_acquire);
@@ -132,10 +138,7 @@ int handle_eval_requests(ThreadState* thread) {
     }
     make_current(thread);
   }
-  if (bits & kRequestCollect) {
-    interpreter->eval_requests.fetch_and(~uint32_t{kRequestCollect});
-    collect_if_due(interpreter->collector);
-  }
+  if (bits & kRequestCollect) collect_if_requested(interpreter);
   if (bits & kRequestAsyncException) return raise_asynchronous_exception(thread);
   return 0;
 }

@@ -142,6 +142,9 @@ inline bool is_main_thread() { return PyThread_get_thread_ident() == g_runtime.m
 // any is set. -1 with an exception, or 0.
 int handle_eval_requests(ThreadState* thread);
 
+// Collects when the collector has asked for it. Like the above it is called where any code may run.
+void collect_if_requested(Interpreter* interpreter);
+
 inline void request(Interpreter* interpreter, EvalRequest bit) {
   interpreter->eval_requests.fetch_or(bit, std::memory_order_release);
 }

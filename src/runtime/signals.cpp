@@ -117,7 +117,12 @@ extern "C" {
 
 int gill_run_signal_handlers(ThreadState* thread) { return handles_signals(thread) ? run_handlers(thread) : 0; }
 
-int PyErr_CheckSignals(void) { return gill_run_signal_handlers(current_thread()); }
+// Native code that works for long calls this now and then, so it is the collector's safe point too.
+int PyErr_CheckSignals(void) {
+  ThreadState* thread = current_thread();
+  collect_if_requested(thread->interpreter());
+  return gill_run_signal_handlers(thread);
+}
 int _PyErr_CheckSignals(void) { return run_handlers(current_thread()); }
 [[gnu::visibility("default")]] int _PyErr_CheckSignalsTstate(PyThreadState* thread) { return run_handlers(static_cast<ThreadState*>(thread)); }
 

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "lock/adaptive_spin.h"
+
 namespace gill {
 
 struct Interpreter;
@@ -18,6 +20,8 @@ struct ThreadState : PyThreadState {
   uintptr_t native_stack_limit = 0;
   // The native thread whose stack that is: a state may be used by one after the other.
   unsigned long stack_owner = 0;
+  // How long the waits of this thread for thread locks take.
+  AdaptiveSpin lock_spin;
 };
 
 // The thread that runs here and holds its interpreter's lock; null while the lock is released.

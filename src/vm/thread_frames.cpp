@@ -1,5 +1,4 @@
 // The frames and handled exceptions of all threads.
-#include "memory/collector.h"
 #include "runtime/runtime.h"
 #include "vm/interpreter.h"
 
@@ -9,7 +8,7 @@ extern "C" _PyErr_StackItem* _PyErr_GetTopmostException(PyThreadState* thread);
 namespace gill::vm {
 namespace {
 
-// Holds the list of threads still. A collection could run code that wants the list.
+// Holds the list of threads still.
 class ThreadList {
  public:
   ThreadList() { pthread_mutex_lock(&g_runtime.list_mutex); }
@@ -22,9 +21,6 @@ class ThreadList {
     }
     return Status::ok;
   }
-
- private:
-  NoCollection no_collection_;
 };
 
 Frame* frame_of_thread(PyThreadState* thread) { return thread->cframe ? complete_frame(thread->cframe->current_frame) : nullptr; }

@@ -55,6 +55,25 @@ class MemoryLimits(unittest.TestCase):
         """
         self.assertEqual(self.run_program(program), ["1", str(100 << 20), "refused"])
 
+    def test_sizes_made_up_by_data(self):
+        program = """
+            import io, marshal
+            for data in (b"(\\xff\\xff\\xff\\x7f", b"\\xa8\\xff\\xff\\xff\\x7fr\\0\\0\\0\\0", b"s\\xff\\xff\\xff\\x7f", b"l\\xff\\xff\\xff\\x7f"):
+                for read in marshal.loads, lambda data: marshal.load(io.BytesIO(data)):
+                    try:
+                        read(data)
+                    except (EOFError, ValueError, MemoryError):
+                        print("refused")
+        """
+        self.assertEqual(self.run_program(program, preexec_fn=set_limit), ["refused"] * 8)
+
+    def test_empty_rounds_of_possessive_repeat(self):
+        program = """
+            import re
+            print(re.fullmatch("(?:(?:x?)*(a?)){3000000}+", "a").span())
+        """
+        self.assertEqual(self.run_program(program, preexec_fn=set_limit), ["(0,", "1)"])
+
 
 if __name__ == "__main__":
     unittest.main()

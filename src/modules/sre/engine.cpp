@@ -49,9 +49,11 @@ class Matcher {
     return true;
   }
   bool set_mark(uint32_t index, const Char* value) {
+    bool closes = index & 1;
+    if (search_.marks[index] == value && (!closes || search_.last_index == index / 2 + 1)) return true;
     if (!push(Kind::mark, index, nullptr, search_.marks[index], 0)) return false;
     search_.marks[index] = value;
-    if (index & 1) {
+    if (closes) {
       if (!push(Kind::last_index, 0, nullptr, nullptr, search_.last_index)) return false;
       search_.last_index = index / 2 + 1;
     }
@@ -93,22 +95,27 @@ class Matcher {
   void undo_to(size_t floor) {
     while (depth_ > floor) undo(search_.stack[--depth_]);
   }
-  void drop_choices(size_t floor) {
+  void keep_marks(size_t floor) {
     size_t kept = floor;
     for (size_t i = floor; i < depth_; ++i) {
-      if (search_.stack[i].kind <= Kind::drop_repeat) search_.stack[kept++] = search_.stack[i];
+      if (search_.stack[i].kind <= Kind::last_index) search_.stack[kept++] = search_.stack[i];
     }
     depth_ = kept;
   }
 
-  // A match of its own whose choice points do not outlive it.
+  // A match of its own, of which only the groups outlive it.
   int run_nested(const Code* pc, const Char* from) {
-    size_t floor = depth_;
+    // Each may be too short to look for signals by itself.
+    if (++nested_ % kStepsBetweenSignalChecks == 0 && PyErr_CheckSignals() < 0) return -1;
+    size_t floor = depth_, repeats = repeats_;
     uint32_t outer = current_;
     current_ = kNoRepeat;
     int result = run(pc, from, false);
     current_ = outer;
-    if (result > 0) drop_choices(floor);
+    if (result > 0) {
+      keep_marks(floor);
+      repeats_ = repeats;
+    }
     return result;
   }
 
@@ -182,6 +189,7 @@ class Matcher {
   const Char* stop_ = nullptr;
   size_t depth_ = 0;
   size_t repeats_ = 0;
+  unsigned nested_ = 0;  // matches since signals were looked for
   uint32_t current_ = kNoRepeat;
 };
 
@@ -465,6 +473,7 @@ int Matcher<Char>::run(const Code* pc, const Char* p, bool top) {
         Py_ssize_t n = 0;
         bool enough = true;
         while (pc[3] == kMaxRepeat || n < static_cast<Py_ssize_t>(pc[3])) {
+          size_t round = depth_;
           int inner = run_nested(pc + 4, p);
           if (inner < 0) return -1;
           if (inner == 0) {
@@ -474,7 +483,8 @@ int Matcher<Char>::run(const Code* pc, const Char* p, bool top) {
           ++n;
           bool empty = stop_ == p;
           p = stop_;
-          if (empty && n >= static_cast<Py_ssize_t>(pc[2])) break;
+          // An empty round that changes nothing is as all that would follow.
+          if (empty && (n >= static_cast<Py_ssize_t>(pc[2]) || depth_ == round)) break;
         }
         if (!enough) {
           undo_to(before);

@@ -6,8 +6,8 @@
 // subject, and captures are exactly those of the path that matched.
 //
 // Lookarounds, atomic groups and possessive repeats run a nested match above a floor in the same stack.
-// When it succeeds its choice points are dropped and its undo records stay; when it fails everything
-// above the floor is undone.
+// When it succeeds only its undo records of groups stay; when it fails everything above the floor is
+// undone.
 #pragma once
 
 #include "base/result.h"

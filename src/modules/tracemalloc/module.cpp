@@ -3,7 +3,6 @@
 
 #include "base/binding.h"
 #include "base/names.h"
-#include "memory/collector.h"
 #include "memory/heap.h"
 #include "modules/tracemalloc/tracing.h"
 
@@ -35,7 +34,6 @@ Ref<> module_traceback(PyObject*, PyObject* object) { return traceback_of(0, rei
 
 // [(domain, size, ((file name, line), ...), length of the stack), ...]; equal tracebacks are one object.
 Ref<> module_traces(PyObject*) {
-  NoCollection no_collection;
   Snapshot snapshot;
   if (!take_snapshot(&snapshot)) return PyErr_NoMemory(), failure;
   Ref<> result = TRY(steal(PyList_New(static_cast<Py_ssize_t>(snapshot.count))));

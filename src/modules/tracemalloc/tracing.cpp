@@ -13,7 +13,6 @@
 #include <new>
 
 #include "base/names.h"
-#include "memory/collector.h"
 #include "memory/hooks.h"
 #include "objects/frame.h"
 #include "runtime/runtime.h"
@@ -377,7 +376,6 @@ static const Traceback* traceback_at(unsigned domain, uintptr_t address) {
 }
 
 Ref<> traceback_of(unsigned domain, uintptr_t address) {
-  NoCollection no_collection;
   const Traceback* traceback = traceback_at(domain, address);
   return traceback ? traceback_tuple(traceback) : none();
 }

@@ -1,0 +1,275 @@
+// What the collections share: how the bits of a page are read, growing lists of pointers, and trial deletion over a set of objects.
+#pragma once
+
+#include <Python.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstdlib>
+#include <utility>
+
+#include "memory/collector.h"
+#include "memory/heap.h"
+
+namespace gill {
+
+inline constexpr int kPermanent = 3;
+
+// A page's notes: for each word of a bitmap the slots that take part and those of them that are not reached, then the counts. Those
+// of slots that take no part mean nothing.
+inline uint64_t& part_of(Page* page, size_t word) { return page->scratch[2 * word]; }
+inline uint64_t& left_of(Page* page, size_t word) { return page->scratch[2 * word + 1]; }
+inline uint64_t& count_at(Page* page, size_t index) { return page->scratch[2 * page->words + index]; }
+inline bool make_notes(Page* page) {
+  size_t masks = 2 * size_t{page->words};
+  page->scratch = static_cast<uint64_t*>(std::malloc((masks + page->slot_count) * sizeof(uint64_t)));
+  if (!page->scratch) return false;
+  std::fill_n(page->scratch, masks, 0);
+  return true;
+}
+
+inline int generation_of(Page* page, size_t index) {
+  return static_cast<int>(page->get(kGenerationLow, index)) | static_cast<int>(page->get(kGenerationHigh, index)) << 1;
+}
+inline void set_generation(Page* page, size_t index, int generation) {
+  generation & 1 ? page->set(kGenerationLow, index) : page->clear(kGenerationLow, index);
+  generation & 2 ? page->set(kGenerationHigh, index) : page->clear(kGenerationHigh, index);
+}
+
+inline void set_generations(Page* page, size_t word, uint64_t slots, int generation) {
+  uint64_t &low = page->word(kGenerationLow, word), &high = page->word(kGenerationHigh, word);
+  low = generation & 1 ? low | slots : low & ~slots;
+  high = generation & 2 ? high | slots : high & ~slots;
+}
+
+// The tracked slots of one word whose generation is at most `most`, or exactly the permanent one.
+inline uint64_t members(Page* page, size_t word, int most) {
+  uint64_t tracked = page->word(kTracked, word);
+  uint64_t low = page->word(kGenerationLow, word);
+  uint64_t high = page->word(kGenerationHigh, word);
+  switch (most) {
+    case 0: return tracked & ~low & ~high;
+    case 1: return tracked & ~high;
+    case 2: return tracked & ~(low & high);
+    default: return tracked & low & high;
+  }
+}
+
+inline PyObject* object_at(Page* page, size_t index) {
+  return reinterpret_cast<PyObject*>(page->slot(index) + prefix_of(page->kind));
+}
+
+// Calls for the index of each bit of a page's word.
+template <class Call>
+void for_each_bit(uint64_t bits, size_t word, Call call) {
+  for (; bits; bits &= bits - 1) call(word * 64 + static_cast<size_t>(std::countr_zero(bits)));
+}
+template <class Call>
+void for_each_member(Page* page, int most, Call call) {
+  for (size_t word = 0; word < page->words; ++word) for_each_bit(members(page, word, most), word, call);
+}
+// Calls for the object and the count, in the page's notes, of each bit of a page's word.
+template <class Call>
+void for_each_noted(Page* page, size_t word, uint64_t bits, Call call) {
+  if (!bits) return;
+  char* first = reinterpret_cast<char*>(object_at(page, word * 64));
+  const size_t slot_size = page->slot_size;
+  uint64_t* counts = &count_at(page, word * 64);
+  for (; bits; bits &= bits - 1) {
+    auto bit = static_cast<size_t>(std::countr_zero(bits));
+    call(reinterpret_cast<PyObject*>(first + bit * slot_size), counts[bit]);
+  }
+}
+
+// A growing array of borrowed pointers, from malloc: the heap must not change under the collector.
+template <class T>
+class PointerList {
+ public:
+  PointerList() = default;
+  PointerList(const PointerList&) = delete;
+  ~PointerList() { std::free(items_); }
+  bool push(T* object) {
+    if (count_ == capacity_) {
+      size_t capacity = capacity_ ? capacity_ * 2 : 256;
+      auto* grown = static_cast<T**>(std::realloc(items_, capacity * sizeof(T*)));
+      if (!grown) return false;
+      items_ = grown;
+      capacity_ = capacity;
+    }
+    items_[count_++] = object;
+    return true;
+  }
+  T* pop() { return items_[--count_]; }
+  size_t size() const { return count_; }
+  T*& operator[](size_t i) { return items_[i]; }
+  T** begin() { return items_; }
+  T** end() { return items_ + count_; }
+  void truncate(size_t n) { count_ = n; }
+
+ private:
+  T** items_ = nullptr;
+  size_t count_ = 0;
+  size_t capacity_ = 0;
+};
+using ObjectList = PointerList<PyObject>;
+using PageList = PointerList<Page>;
+
+// One pass of trial deletion over a set of objects. `Set` answers which objects take part.
+class Trial {
+ public:
+  Trial() = default;
+  Trial(const Trial&) = delete;
+  ~Trial() {
+    for (Page* page : entered_) {
+      std::free(page->scratch);
+      page->scratch = nullptr;
+    }
+  }
+
+  // Every tracked object up to the generation in these pages takes part.
+  bool begin_generation(PageList& pages, int most) {
+    for (Page* page : pages) {
+      for (size_t word = 0; word < page->words; ++word) {
+        uint64_t bits = members(page, word, most);
+        if (!bits) continue;
+        if (!enter(page)) return false;
+        part_of(page, word) = left_of(page, word) = bits;
+        for_each_noted(page, word, bits, [](PyObject* object, uint64_t& count) { count = count_of(object); });
+      }
+    }
+    return true;
+  }
+  // These objects take part; `held` of the references to each are ours.
+  bool begin_list(ObjectList& list, uint64_t held) {
+    for (PyObject* object : list) {
+      Page* page = Page::of(object);
+      if (!enter(page)) return false;
+      size_t index = page->index_of(object);
+      part_of(page, index / 64) |= bit_of(index);
+      left_of(page, index / 64) |= bit_of(index);
+      count_at(page, index) = count_of(object) - held;
+    }
+    return true;
+  }
+
+  static bool takes_part(PyObject* object) {
+    Page* page = noted_page(object);
+    if (!page) return false;
+    size_t index = page->index_of(object);
+    return part_of(page, index / 64) & bit_of(index);
+  }
+  // Of an object that takes part.
+  static bool is_reached(PyObject* object) {
+    Page* page = Page::of(object);
+    size_t index = page->index_of(object);
+    return !(left_of(page, index / 64) & bit_of(index));
+  }
+  static bool is_root(PyObject* object) {
+    Page* page = Page::of(object);
+    return is_positive(count_at(page, page->index_of(object)));
+  }
+  static bool is_positive(uint64_t count) { return static_cast<int64_t>(count) > 0; }
+
+  static void subtract_references_of(PyObject* object) {
+    Py_TYPE(object)->tp_traverse(object, [](PyObject* target, void*) {
+      if (Page* page = noted_page(target)) --count_at(page, page->index_of(target));
+      return 0;
+    }, nullptr);
+  }
+
+  // Marks what `object`, a root that takes part, reaches. False when memory ran out.
+  bool mark_from(PyObject* object) {
+    if (mark(object)) return false;
+    while (stack_.size()) {
+      PyObject* next = stack_.pop();
+      if (Py_TYPE(next)->tp_traverse(next, [](PyObject* target, void* self) { return static_cast<Trial*>(self)->mark(target); }, this)) return false;
+    }
+    return true;
+  }
+
+  // Takes the references between the objects that take part off their counts.
+  void subtract_references() {
+    for (Page* page : entered_) {
+      for (size_t word = 0; word < page->words; ++word) {
+        for_each_noted(page, word, part_of(page, word), [](PyObject* object, uint64_t&) { subtract_references_of(object); });
+      }
+    }
+  }
+  // Calls for the object and the count of each that is not reached.
+  template <class Call>
+  void for_each_left(Call call) {
+    for (Page* page : entered_) {
+      for (size_t word = 0; word < page->words; ++word) for_each_noted(page, word, left_of(page, word), call);
+    }
+  }
+  // Marks what is referenced from elsewhere, and what that reaches. False when memory ran out.
+  bool mark_from_roots() {
+    unsettled_ = 0;
+    for_each_left([&](PyObject*, uint64_t count) { unsettled_ += !is_positive(count); });
+    if (!unsettled_) return reach_all();
+    bool ok = true;
+    for_each_left([&](PyObject* object, uint64_t count) {
+      if (is_positive(count)) ok = ok && mark_from(object);
+    });
+    return ok;
+  }
+  bool reach_all() {
+    for (Page* page : entered_) {
+      for (size_t word = 0; word < page->words; ++word) left_of(page, word) = 0;
+    }
+    return true;
+  }
+
+  // The pages with objects that take part.
+  PageList& pages() { return entered_; }
+
+ private:
+  bool enter(Page* page) {
+    if (page->scratch) return true;
+    if (!make_notes(page)) return false;
+    if (entered_.push(page)) return true;
+    std::free(std::exchange(page->scratch, nullptr));
+    return false;
+  }
+  static uint64_t bit_of(size_t index) { return uint64_t{1} << (index % 64); }
+  static uint64_t count_of(PyObject* object) { return static_cast<uint64_t>(Py_REFCNT(object)); }
+  // The object's page if that has notes, else null.
+  [[gnu::always_inline]] static Page* noted_page(PyObject* object) {
+    if (!g_heap_range.contains(object)) return nullptr;
+    Page* page = Page::of(object);
+    return page->scratch ? page : nullptr;
+  }
+  // 1 when memory ran out.
+  [[gnu::always_inline]] int mark(PyObject* object) {
+    Page* page = noted_page(object);
+    if (!page) return 0;
+    size_t index = page->index_of(object);
+    uint64_t &left = left_of(page, index / 64), rest = left & ~bit_of(index);
+    if (rest == left) return 0;
+    left = rest;
+    return !stack_.push(object);
+  }
+
+  PageList entered_;  // have notes
+  ObjectList stack_;
+  size_t unsettled_ = 0;  // objects whose count says nothing of references from elsewhere
+};
+
+struct Outcome {
+  Py_ssize_t collected = 0;
+  Py_ssize_t uncollectable = 0;
+};
+
+// Keeps of `list` what only members of it refer to, and moves what is referenced from elsewhere, with what it reaches, to `reached`.
+// `held` references to each are ours. False when memory ran out; the lists mean nothing then.
+bool split_reached(ObjectList& list, uint64_t held, ObjectList& reached);
+
+// Ends the process when a trial deletion of the whole heap does not find all of these to be unreachable, or finds more references to
+// an object than it counts.
+void expect_unreachable(Collector* collector, ObjectList& list);
+
+// Ends objects that only each other refer to, but for what their finalizers bring back. Any code runs.
+Outcome dispose_of(Collector* collector, ObjectList& unreachable);
+
+}  // namespace gill
