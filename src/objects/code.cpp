@@ -139,8 +139,8 @@ int _PyCode_Validate(_PyCodeConstructor* con) {
     return -1;
   }
   VariableCounts counts = count_variables(con->localspluskinds);
-  int total_args = con->argcount + con->kwonlyargcount + !!(con->flags & CO_VARARGS) + !!(con->flags & CO_VARKEYWORDS);
-  if (total_args > counts.locals || total_args < con->argcount) {
+  Py_ssize_t total_args = Py_ssize_t{con->argcount} + con->kwonlyargcount + !!(con->flags & CO_VARARGS) + !!(con->flags & CO_VARKEYWORDS);
+  if (total_args > counts.locals) {
     PyErr_SetString(PyExc_ValueError, "code: co_varnames is too small");
     return -1;
   }

@@ -54,7 +54,7 @@ def out_of_time(number, frame):
 
 
 @contextlib.contextmanager
-def time_limit(seconds=0.05):
+def time_limit(seconds=0.02):
     """Ends what takes more of the processor's time. It comes again, since a program may catch it."""
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)
     try:
@@ -92,7 +92,7 @@ def tokens(data):
 
 # ---- marshal ---------------------------------------------------------------------------------------------
 
-@target(max_length=1024, raises=(ValueError, EOFError, TypeError, SystemError))
+@target(max_length=1024, raises=(ValueError, EOFError, TypeError, RecursionError, SystemError))
 def marshal(data):
     """Reads a value, from bytes or through a file, and writes what was read."""
     options, data = data[0], data[1:]

@@ -1,4 +1,5 @@
 """What is told of data, formats and sources with something wrong in them."""
+import contextlib
 import csv
 import datetime
 import io
@@ -29,6 +30,14 @@ class Marshal(unittest.TestCase):
     def test_tuple_that_holds_itself(self):
         value = marshal.loads(b"\xa9\x02[\x01\0\0\0r\0\0\0\0N")
         self.assertIs(value[0][0], value)
+
+    def test_arguments_without_variables(self):
+        code = compile("1", "code", "eval")
+        for counts in ({"co_argcount": 1}, {"co_kwonlyargcount": 1}, {"co_argcount": 2**31 - 1}):
+            with self.subTest(counts), self.assertRaisesRegex(ValueError, "code: co_varnames is too small"):
+                code.replace(**counts)
+        with contextlib.suppress(ValueError):  # the reference takes a sum that overflows
+            code.replace(co_argcount=2**31 - 1, co_kwonlyargcount=2)
 
 
 class Formatting(unittest.TestCase):
