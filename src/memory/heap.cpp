@@ -17,9 +17,10 @@ constexpr size_t align_up(size_t value, size_t to) { return (value + to - 1) / t
 
 size_t bitmap_count(Kind kind) { return kind == Kind::plain ? 1 : static_cast<size_t>(kBitmaps); }
 
-// Lays the header out for `count` slots; what remains of the page is for them.
+// The header for `count` slots; what remains of the page is for them. Behind its prefix the first object is aligned for any use.
 size_t header_size(Kind kind, size_t count) {
-  return align_up(sizeof(Page) + bitmap_count(kind) * ((count + 63) / 64) * sizeof(uint64_t), kWideAlignment);
+  size_t bytes = sizeof(Page) + bitmap_count(kind) * ((count + 63) / 64) * sizeof(uint64_t);
+  return align_up(bytes + prefix_of(kind), kWideAlignment) - prefix_of(kind);
 }
 
 void lay_out(Page* page, Heap* heap, Kind kind, size_t slot_size, size_t count) {

@@ -38,10 +38,13 @@ inline constexpr size_t kLargestClass = 2048;
 enum class Kind : uint8_t {
   plain,                // PyMem_*, PyObject_Malloc: raw memory and objects without GC flag
   collectable,          // objects with Py_TPFLAGS_HAVE_GC
-  collectable_prefixed  // the same, with two words in front (Py_TPFLAGS_MANAGED_DICT)
+  collectable_prefixed  // the same, with a word in front (Py_TPFLAGS_MANAGED_DICT)
 };
 inline constexpr int kKinds = 3;
-inline constexpr size_t kPrefixSize = 16;
+inline constexpr size_t kPrefixSize = sizeof(void*);
+
+// What stands in front of the object in its slot.
+constexpr size_t prefix_of(Kind kind) { return kind == Kind::collectable_prefixed ? kPrefixSize : 0; }
 
 inline constexpr int kSizeClasses = static_cast<int>(kSmallStepLimit / kGranule) + 7;
 
@@ -121,9 +124,6 @@ inline constexpr int kBuckets = 4;
 // with an object of generation 1 in the second, so that young collections need not look at the rest.
 enum YoungList : uint8_t { kNotYoung, kYoungest, kMiddle, kYoungLists };
 
-// What stands in front of the object in its slot.
-constexpr size_t prefix_of(Kind kind) { return kind == Kind::collectable_prefixed ? kPrefixSize : 0; }
-
 // The process's reserved range: an address inside is in a page, any other came from malloc.
 struct HeapRange {
   uintptr_t base = 0;
@@ -160,7 +160,7 @@ class Heap {
   static constexpr int kMagazineClasses = static_cast<int>(kSmallStepLimit / kGranule);
 
   // Null without an exception when memory is exhausted.
-  // Aligned to kGranule, and to kWideAlignment when the size is a multiple of that.
+  // What follows the prefix is aligned to kGranule, and to kWideAlignment when the size is a multiple of that.
   [[gnu::always_inline]] void* allocate(Kind kind, size_t size) {
 #ifdef GILL_DEBUG_CHECKS
     if (kWatchedHeap || debug.active) [[unlikely]] return allocate_checked(kind, size);

@@ -1,6 +1,7 @@
 // Objects in the heap: allocation by type, tracking by the collector, deallocation.
 #include "memory/objects.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/ref.h"
@@ -46,14 +47,14 @@ size_t aligned_size(const PyTypeObject* type, size_t size) {
 
 PyObject* allocate_instance(PyTypeObject* type, size_t size) {
   Kind kind = kind_of(type);
-  size = aligned_size(type, size);
+  const size_t prefix = prefix_of(kind);
+  size = aligned_size(type, size + prefix);
   if (kind == Kind::plain) {
     void* memory = allocate_plain_object(size);
     return memory ? static_cast<PyObject*>(memory) : no_memory();
   }
   if (size > static_cast<size_t>(PY_SSIZE_T_MAX) - kPageSize) return no_memory();
-  size_t prefix = prefix_of(kind);
-  void* slot = g_allocators_replaced ? allocate_hooked(kind, size + prefix) : t_heap->allocate(kind, size + prefix);
+  void* slot = g_allocators_replaced ? allocate_hooked(kind, size) : t_heap->allocate(kind, size);
   if (!slot) return no_memory();
   if (prefix) std::memset(slot, 0, prefix);
   collector_note_allocation();
@@ -131,7 +132,9 @@ PyVarObject* _PyObject_GC_Resize(PyVarObject* object, Py_ssize_t items) {
   }
   PyObject* moved = allocate_instance(type, size);
   if (!moved) return nullptr;
-  std::memcpy(moved, object, old_size < size ? old_size : size);
+  // What stands in front moves too.
+  const size_t prefix = prefix_of(kind_of(type));
+  std::memcpy(reinterpret_cast<char*>(moved) - prefix, reinterpret_cast<char*>(object) - prefix, prefix + std::min(old_size, size));
   auto* result = reinterpret_cast<PyVarObject*>(moved);
   result->ob_size = items;
   free_object(object);

@@ -8,13 +8,16 @@ namespace {
 
 bool is_managed(PyObject* self) { return PyType_HasFeature(Py_TYPE(self), Py_TPFLAGS_MANAGED_DICT); }
 
-// The block behind the object, if its values are there.
+// What an instance has that has no room for any yet.
+constexpr InstanceValues kNoValues = {};
+
+// Whether the values are in the block behind the object.
 bool is_inline(PyObject* self, InstanceValues* values) {
   return reinterpret_cast<char*>(values) == reinterpret_cast<char*>(self) + (Py_TYPE(self)->tp_basicsize + 7) / 8 * 8;
 }
 
 void free_values(PyObject* self, InstanceValues* values) {
-  if (!is_inline(self, values)) PyMem_Free(values);
+  if (!is_inline(self, values) && values != &kNoValues) PyMem_Free(values);
 }
 
 InstanceValues* new_values(size_t capacity) {
@@ -34,13 +37,11 @@ InstanceValues* grow_values(PyObject* self, InstanceValues* old, Py_ssize_t inde
   size_t capacity = std::min<size_t>(kMostSharedKeys, std::max<size_t>(4, static_cast<size_t>(index) + 1 + static_cast<size_t>(index) / 2));
   InstanceValues* values = new_values(capacity);
   if (!values) return nullptr;
-  if (old) {
-    values->size = old->size;
-    std::memcpy(values->order, old->order, old->size);
-    std::memcpy(values->slots(), old->slots(), old->capacity * sizeof(PyObject*));
-    free_values(self, old);
-  }
-  prefix_of(self)->values = values;
+  values->size = old->size;
+  std::memcpy(values->order, old->order, old->size);
+  std::memcpy(values->slots(), old->slots(), old->capacity * sizeof(PyObject*));
+  free_values(self, old);
+  prefix_of(self)->set_values(values);
   return values;
 }
 
@@ -69,27 +70,25 @@ Py_ssize_t slot_for(PyTypeObject* type, PyObject* name, Py_hash_t hash) {
   return index;
 }
 
-// Moves the attributes into a dict. With none, and `always`, into an empty one.
+// Moves the attributes into a dict, of an instance that has values. Without attributes and `always` there is a place for one only.
 Status materialize(PyObject* self, bool always) {
   InstancePrefix* prefix = prefix_of(self);
-  InstanceValues* values = prefix->values;
-  if (!values && !always) return Status::ok;
-  if (values && values->size == 0 && !always) return Status::ok;
-  Ref<> dict = TRY(steal(values ? _PyDict_NewPresized(values->size) : PyDict_New()));
-  if (values) {
-    DictKeys* keys = shared_keys(Py_TYPE(self));
-    for (int i = 0; i < values->size; ++i) {
-      uint8_t slot = values->order[i];
-      PyObject* name = unicode_entries(keys)[slot].key;
-      TRY(status_of(PyDict_SetItem(dict.get(), name, values->slots()[slot])));
-    }
-    prefix->values = nullptr;
-    prefix->dict = dict.release();
-    for (int i = 0; i < values->size; ++i) release(values->slots()[values->order[i]]);
+  InstanceValues* values = prefix->values();
+  if (values->size == 0 && !always) {
+    prefix->set_dict(nullptr);
     free_values(self, values);
-  } else {
-    prefix->dict = dict.release();
+    return Status::ok;
   }
+  Ref<> dict = TRY(steal(_PyDict_NewPresized(values->size)));
+  DictKeys* keys = shared_keys(Py_TYPE(self));
+  for (int i = 0; i < values->size; ++i) {
+    uint8_t slot = values->order[i];
+    PyObject* name = unicode_entries(keys)[slot].key;
+    TRY(status_of(PyDict_SetItem(dict.get(), name, values->slots()[slot])));
+  }
+  prefix->set_dict(dict.release());
+  for (int i = 0; i < values->size; ++i) release(values->slots()[values->order[i]]);
+  free_values(self, values);
   return Status::ok;
 }
 
@@ -97,32 +96,33 @@ Status materialize(PyObject* self, bool always) {
 
 PyObject** instance_dict_pointer(PyObject* self) {
   if (!is_managed(self)) return nullptr;
-  if (!prefix_of(self)->dict && materialize(self, false) == Status::error) return nullptr;
-  return &prefix_of(self)->dict;
+  InstancePrefix* prefix = prefix_of(self);
+  if (prefix->has_values() && materialize(self, false) == Status::error) return nullptr;
+  return prefix->dict_place();
 }
 
 Ref<> instance_lookup(PyObject* self, PyObject* name) {
   InstancePrefix* prefix = prefix_of(self);
-  if (prefix->dict) return borrow(PyDict_GetItemWithError(prefix->dict, name));
-  InstanceValues* values = prefix->values;
-  if (!values || values->size == 0) return nullptr;
-  if (!PyUnicode_CheckExact(name)) {
+  if (InstanceValues* values = prefix->values()) {
+    if (values->size == 0) return nullptr;
+    if (PyUnicode_CheckExact(name)) {
+      Py_ssize_t slot = find_str(shared_keys(Py_TYPE(self)), name, str_hash(name));
+      if (slot < 0 || slot >= values->capacity) return nullptr;
+      return borrow(values->slots()[slot]);
+    }
     // A subclass of str may compare as it likes.
     if (materialize(self, false) == Status::error) return nullptr;
-    return prefix->dict ? borrow(PyDict_GetItemWithError(prefix->dict, name)) : nullptr;
   }
-  Py_ssize_t slot = find_str(shared_keys(Py_TYPE(self)), name, str_hash(name));
-  if (slot < 0 || slot >= values->capacity) return nullptr;
-  return borrow(values->slots()[slot]);
+  return prefix->dict() ? borrow(PyDict_GetItemWithError(prefix->dict(), name)) : nullptr;
 }
 
 Status instance_store(PyObject* self, PyObject* name, PyObject* value) {
   InstancePrefix* prefix = prefix_of(self);
-  if (!prefix->dict && PyUnicode_CheckExact(name)) {
+  InstanceValues* values = prefix->values();
+  if (values && PyUnicode_CheckExact(name)) {
     PyTypeObject* type = Py_TYPE(self);
-    InstanceValues* values = prefix->values;
     if (!value) {
-      Py_ssize_t slot = values ? find_str(shared_keys(type), name, str_hash(name)) : -1;
+      Py_ssize_t slot = values->size ? find_str(shared_keys(type), name, str_hash(name)) : -1;
       if (slot < 0 || slot >= values->capacity || !values->slots()[slot]) return Status::error;
       PyObject* old = std::exchange(values->slots()[slot], nullptr);
       auto* at = static_cast<uint8_t*>(std::memchr(values->order, static_cast<int>(slot), values->size));
@@ -134,7 +134,7 @@ Status instance_store(PyObject* self, PyObject* name, PyObject* value) {
     Py_ssize_t slot = slot_for(type, name, str_hash(name));
     if (slot < 0 && PyErr_Occurred()) return Status::error;
     if (slot >= 0) {
-      if (!values || slot >= values->capacity) {
+      if (slot >= values->capacity) {
         values = grow_values(self, values, slot);
         if (!values) return Status::error;
       }
@@ -144,17 +144,19 @@ Status instance_store(PyObject* self, PyObject* name, PyObject* value) {
       return Status::ok;
     }
   }
-  if (!prefix->dict) TRY(materialize(self, true));
-  if (value) return status_of(PyDict_SetItem(prefix->dict, name, value));
-  int present = PyDict_Contains(prefix->dict, name);
+  if (values) TRY(materialize(self, true));
+  if (!prefix->dict()) prefix->set_dict(TRY(steal(PyDict_New())).release());
+  if (value) return status_of(PyDict_SetItem(prefix->dict(), name, value));
+  int present = PyDict_Contains(prefix->dict(), name);
   if (present <= 0) return Status::error;
-  return status_of(PyDict_DelItem(prefix->dict, name));
+  return status_of(PyDict_DelItem(prefix->dict(), name));
 }
 
 void instance_clear(PyObject* self) {
   InstancePrefix* prefix = prefix_of(self);
-  Ref<> dict = steal(std::exchange(prefix->dict, nullptr));
-  InstanceValues* values = std::exchange(prefix->values, nullptr);
+  InstanceValues* values = prefix->values();
+  Ref<> dict = steal(prefix->dict());
+  prefix->set_dict(nullptr);
   if (!values) return;
   PyObject** slots = values->slots();
   for (int i = 0; i < values->size; ++i) {
@@ -165,10 +167,11 @@ void instance_clear(PyObject* self) {
 
 int instance_traverse(PyObject* self, visitproc visit, void* arg) {
   InstancePrefix* prefix = prefix_of(self);
-  if (InstanceValues* values = prefix->values) {
+  if (InstanceValues* values = prefix->values()) {
     for (int i = 0; i < values->size; ++i) Py_VISIT(values->slots()[values->order[i]]);
+  } else {
+    Py_VISIT(prefix->dict());
   }
-  Py_VISIT(prefix->dict);
   return 0;
 }
 
@@ -183,12 +186,11 @@ size_t instance_tail_size(PyTypeObject* type) {
 void instance_initialize(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   InstancePrefix* prefix = prefix_of(self);
-  prefix->dict = nullptr;
-  prefix->values = nullptr;
+  prefix->set_values(&kNoValues);
   if (instance_tail_size(type) == 0) return;
   auto* values = reinterpret_cast<InstanceValues*>(reinterpret_cast<char*>(self) + (type->tp_basicsize + 7) / 8 * 8);
   values->capacity = static_cast<uint8_t>(shared_keys(type)->entries);
-  prefix->values = values;
+  prefix->set_values(values);
 }
 
 Status instance_prepare_type(PyHeapTypeObject* type) {

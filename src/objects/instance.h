@@ -1,9 +1,8 @@
 // Attributes of instances of Python classes (types with Py_TPFLAGS_MANAGED_DICT).
 //
-// Two words stand in front of such an object: [-1] is its dict or null, [-2] its array of values or
-// null. While nobody has asked for `__dict__`, attributes live in the values array, whose names are
-// the shared keys of the type (`ht_cached_keys`), and which is allocated behind the object in the same block.
-// This header is the one home of that layout.
+// One word stands in front of such an object: its array of values, or its dict. While nobody has asked for `__dict__`, attributes
+// live in the values array, whose names are the shared keys of the type (`ht_cached_keys`), and which is allocated behind the
+// object in the same block. `instance_values.h` is the home of that layout.
 #pragma once
 
 #include "base/result.h"
@@ -30,7 +29,7 @@ int instance_traverse(PyObject* self, visitproc visit, void* arg);
 // Bytes that the values array wants behind an instance of the type.
 size_t instance_tail_size(PyTypeObject* type);
 
-// Sets up the two words and the values array of a fresh object; its memory is zeroed.
+// Sets up the word in front and the values array of a fresh object; its memory is zeroed.
 void instance_initialize(PyObject* self);
 
 // A class that gives its instances a managed dict gets its shared keys; a dying class drops them.

@@ -16,7 +16,7 @@ namespace gill {
 
 inline constexpr int kMostSharedKeys = 30;
 
-struct InstanceValues {
+struct alignas(8) InstanceValues {
   uint8_t capacity;
   uint8_t size;  // attributes set
   uint8_t order[];
@@ -26,10 +26,20 @@ struct InstanceValues {
   PyObject** slots() { return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(this) + header(capacity)); }
 };
 
-// The two words in front of an instance.
-struct InstancePrefix {
-  InstanceValues* values;
-  PyObject* dict;
+// The word in front of an instance: its values, or its dict, which may be null. The lowest bit is set for values. So the place of
+// a dict can be handed out (`_PyObject_GetDictPtr`), and then stays one.
+class InstancePrefix {
+ public:
+  bool has_values() const { return word_ & 1; }
+  // Null where there is a dict, or a place for one.
+  InstanceValues* values() const { return has_values() ? reinterpret_cast<InstanceValues*>(word_ - 1) : nullptr; }
+  PyObject* dict() const { return has_values() ? nullptr : reinterpret_cast<PyObject*>(word_); }
+  void set_values(const InstanceValues* values) { word_ = reinterpret_cast<uintptr_t>(values) + 1; }
+  void set_dict(PyObject* dict) { word_ = reinterpret_cast<uintptr_t>(dict); }
+  PyObject** dict_place() { return reinterpret_cast<PyObject**>(&word_); }
+
+ private:
+  uintptr_t word_;
 };
 inline InstancePrefix* prefix_of(PyObject* self) { return reinterpret_cast<InstancePrefix*>(self) - 1; }
 

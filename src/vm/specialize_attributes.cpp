@@ -19,10 +19,10 @@ uint32_t version_of(PyTypeObject* type) { return assign_version_tag(type) ? type
 
 // A slot of the values array that holds the attribute, or -1.
 Py_ssize_t values_slot(PyObject* owner, PyObject* attribute) {
-  InstancePrefix* prefix = prefix_of(owner);
-  if (prefix->dict || !prefix->values || !PyUnicode_CheckExact(attribute)) return -1;
+  InstanceValues* values = prefix_of(owner)->values();
+  if (!values || !shared_keys(Py_TYPE(owner)) || !PyUnicode_CheckExact(attribute)) return -1;
   Py_ssize_t slot = find_str(shared_keys(Py_TYPE(owner)), attribute, str_hash(attribute));
-  return slot >= 0 && slot < prefix->values->capacity ? slot : -1;
+  return slot >= 0 && slot < values->capacity ? slot : -1;
 }
 
 // An object slot of the type's own layout, not read-only when `writable`.
@@ -58,7 +58,7 @@ inline PyObject** hinted(PyObject* dict, CodeUnit hint, PyObject* attribute) {
 
 // The place of a name in an instance's dict, for hinted(); negative when there is none.
 Py_ssize_t hint_for(PyObject* owner, PyObject* attribute) {
-  PyObject* dict = prefix_of(owner)->dict;
+  PyObject* dict = prefix_of(owner)->dict();
   if (!dict || !PyDict_CheckExact(dict) || !keys_of(dict)->unicode || !PyUnicode_CheckExact(attribute)) return -1;
   Py_ssize_t entry = find_str(keys_of(dict), attribute, str_hash(attribute));
   return entry <= UINT16_MAX && entry >= 0 && unicode_entries(keys_of(dict))[entry].key == attribute ? entry : -1;
@@ -116,7 +116,7 @@ void specialize_load_attr(CodeUnit* next, PyObject* owner, PyObject* attribute) 
   if (may_become_descriptor(descriptor) || !has_managed_dict(type)) return found_nothing(next);
   Py_ssize_t place = values_slot(owner, attribute);
   if (place >= 0) {
-    next[3] = remembered_place(prefix_of(owner)->values, place);
+    next[3] = remembered_place(prefix_of(owner)->values(), place);
     return specialized_to(next, Op::LOAD_ATTR_INSTANCE_VALUE);
   }
   place = hint_for(owner, attribute);
@@ -141,7 +141,7 @@ ADAPTIVE(LOAD_ATTR, specialize_load_attr(next, sp[-1], name_at(frame, oparg)))
 // Where an instance has an attribute among its values, by the cache at `cache`; null where the cache does not hold for it.
 inline PyObject** cached_value(PyObject* owner, const CodeUnit* cache) {
   if (!version_matches(owner, cache + 1)) [[unlikely]] return nullptr;
-  InstanceValues* values = prefix_of(owner)->values;
+  InstanceValues* values = prefix_of(owner)->values();
   return values ? place_in(values, cache[3]) : nullptr;
 }
 inline PyObject** cached_slot(PyObject* owner, const CodeUnit* cache) {
@@ -152,7 +152,6 @@ inline PyObject** cached_slot(PyObject* owner, const CodeUnit* cache) {
 HANDLER(LOAD_ATTR_INSTANCE_VALUE) {
   PyObject* owner = sp[-1];
   PyObject** place = cached_value(owner, next);
-  // An instance that has its dict has no values any more, so that nothing is found here.
   if (!place || !*place) [[unlikely]] END_MISS(LOAD_ATTR);
   END_LOADED(*place);
 }
@@ -184,7 +183,7 @@ HANDLER(LOAD_FAST__LOAD_ATTR) {
 HANDLER(LOAD_ATTR_WITH_HINT) {
   PyObject* owner = sp[-1];
   if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_ATTR);
-  PyObject* dict = prefix_of(owner)->dict;
+  PyObject* dict = prefix_of(owner)->dict();
   PyObject** value = dict ? hinted(dict, next[3], name_at(frame, oparg)) : nullptr;
   if (!value) [[unlikely]] END_MISS(LOAD_ATTR);
   SAVE_PLACE();
@@ -224,7 +223,7 @@ void specialize_store_attr(CodeUnit* next, PyObject* owner, PyObject* attribute)
   if (may_become_descriptor(descriptor) || !has_managed_dict(type)) return found_nothing(next);
   Py_ssize_t place = values_slot(owner, attribute);
   if (place >= 0) {
-    next[3] = remembered_place(prefix_of(owner)->values, place);
+    next[3] = remembered_place(prefix_of(owner)->values(), place);
     return specialized_to(next, Op::STORE_ATTR_INSTANCE_VALUE);
   }
   place = hint_for(owner, attribute);
@@ -235,16 +234,11 @@ void specialize_store_attr(CodeUnit* next, PyObject* owner, PyObject* attribute)
 
 ADAPTIVE(STORE_ATTR, specialize_store_attr(next, sp[-1], name_at(frame, oparg)))
 
-// The same for a value that is stored. Beside a dict there may be an array without any value.
-inline PyObject** writable_value(PyObject* owner, const CodeUnit* cache) {
-  PyObject** place = cached_value(owner, cache);
-  return place && (*place || !prefix_of(owner)->dict) ? place : nullptr;
-}
 // Stores into a place of the values; the old value is the caller's.
 inline PyObject* store_value(PyObject* owner, PyObject** place, PyObject* value) {
   PyObject* old = std::exchange(*place, value);
   if (!old) {
-    InstanceValues* values = prefix_of(owner)->values;
+    InstanceValues* values = prefix_of(owner)->values();
     values->order[values->size++] = static_cast<uint8_t>(place - values->slots());
   }
   return old;
@@ -252,7 +246,7 @@ inline PyObject* store_value(PyObject* owner, PyObject** place, PyObject* value)
 
 HANDLER(STORE_ATTR_INSTANCE_VALUE) {
   PyObject* owner = sp[-1];
-  PyObject** place = writable_value(owner, next);
+  PyObject** place = cached_value(owner, next);
   if (!place) [[unlikely]] END_MISS(STORE_ATTR);
   SAVE_PLACE();
   PyObject* old = store_value(owner, place, sp[-2]);
@@ -270,7 +264,7 @@ HANDLER(LOAD_FAST__STORE_ATTR) {
   }
   auto form = static_cast<Op>(*next & 255);
   PyObject* old;
-  if (PyObject** place; form == Op::STORE_ATTR_INSTANCE_VALUE && (place = writable_value(owner, next + 1))) {
+  if (PyObject** place; form == Op::STORE_ATTR_INSTANCE_VALUE && (place = cached_value(owner, next + 1))) {
     old = store_value(owner, place, sp[-1]);
   } else if (form == Op::STORE_ATTR_SLOT && (place = cached_slot(owner, next + 1))) {
     old = std::exchange(*place, sp[-1]);
@@ -290,7 +284,7 @@ HANDLER(LOAD_FAST__STORE_ATTR) {
 HANDLER(STORE_ATTR_WITH_HINT) {
   PyObject* owner = sp[-1];
   if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(STORE_ATTR);
-  PyObject* dict = prefix_of(owner)->dict;
+  PyObject* dict = prefix_of(owner)->dict();
   PyObject** place = dict ? hinted(dict, next[3], name_at(frame, oparg)) : nullptr;
   // A dict without collectable values may be untracked; the plain way looks after that.
   if (!place || !PyObject_GC_IsTracked(dict)) [[unlikely]] END_MISS(STORE_ATTR);
@@ -353,7 +347,7 @@ void specialize_load_method(CodeUnit* next, PyObject* owner, PyObject* attribute
     return specialized_to(next, Op::LOAD_METHOD_NO_DICT);
   }
   if (!PyUnicode_CheckExact(attribute)) return found_nothing(next);
-  if (prefix_of(owner)->dict) return specialized_to(next, Op::LOAD_METHOD_WITH_DICT);
+  if (!prefix_of(owner)->has_values()) return specialized_to(next, Op::LOAD_METHOD_WITH_DICT);
   DictKeys* keys = shared_keys(type);
   if (!keys || find_str(keys, attribute, str_hash(attribute)) >= 0) return found_nothing(next);
   uint32_t names_version = keys_version(keys);
@@ -389,14 +383,14 @@ ADAPTIVE(LOAD_METHOD, specialize_load_method(next, sp[-1], name_at(frame, oparg)
 HANDLER(LOAD_METHOD_WITH_VALUES) {
   PyObject* owner = sp[-1];
   if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_METHOD);
-  if (prefix_of(owner)->dict || shared_keys(Py_TYPE(owner))->version != read32(next + 4)) [[unlikely]] END_MISS(LOAD_METHOD);
+  if (!prefix_of(owner)->has_values() || shared_keys(Py_TYPE(owner))->version != read32(next + 4)) [[unlikely]] END_MISS(LOAD_METHOD);
   END_METHOD();
 }
 
 HANDLER(LOAD_METHOD_WITH_DICT) {
   PyObject* owner = sp[-1];
   if (!version_matches(owner, next + 1)) [[unlikely]] END_MISS(LOAD_METHOD);
-  PyObject* dict = prefix_of(owner)->dict;
+  PyObject* dict = prefix_of(owner)->dict();
   if (!dict || !keys_of(dict)->unicode) [[unlikely]] END_MISS(LOAD_METHOD);
   PyObject* attribute = name_at(frame, oparg);
   if (find_str(keys_of(dict), attribute, str_hash(attribute)) >= 0) [[unlikely]] END_MISS(LOAD_METHOD);
