@@ -35,7 +35,7 @@ TEST(Heap, SlotsAreAlignedAndDoNotOverlap) {
       for (int i = 0; i < 1000; ++i) slots.push_back(static_cast<char*>(own.heap->allocate(kind, size)));
       std::sort(slots.begin(), slots.end());
       for (size_t i = 0; i < slots.size(); ++i) {
-        ASSERT_EQ(reinterpret_cast<uintptr_t>(slots[i]) % (size % kWideAlignment ? kGranule : kWideAlignment), 0u);
+        ASSERT_EQ((reinterpret_cast<uintptr_t>(slots[i]) + prefix_of(kind)) % (size % kWideAlignment ? kGranule : kWideAlignment), 0u);
         if (i) ASSERT_GE(static_cast<size_t>(slots[i] - slots[i - 1]), size);
       }
       for (char* slot : slots) Heap::free(slot);
