@@ -342,6 +342,7 @@ void Py_ExitStatusException(PyStatus status) {
 PyThreadState* _Py_NewInterpreter(int) { return Py_NewInterpreter(); }
 PyThreadState* Py_NewInterpreter(void) {
   ThreadState* old = current_thread();
+  if (old && PySys_Audit("cpython.PyInterpreterState_New", nullptr) < 0) return nullptr;
   Interpreter* interpreter = new_interpreter();
   if (!interpreter) return nullptr;
   Interpreter* model = old ? old->interpreter() : g_runtime.main_interpreter;

@@ -165,9 +165,7 @@ PyObject* PyRun_StringFlags(const char* text, int start, PyObject* globals, PyOb
   flags->cf_flags = (flags->cf_flags & ~PyCF_SOURCE_IS_UTF8) | kept;
   if (!code) return nullptr;
   if (PySys_Audit("exec", "O", code.get()) < 0) return nullptr;
-  Ref<> result = evaluate(code.get(), globals, locals);
-  flush_both();
-  return result.release();
+  return evaluate(code.get(), globals, locals).release();
 }
 #undef PyRun_String
 PyObject* PyRun_String(const char* text, int start, PyObject* globals, PyObject* locals) {

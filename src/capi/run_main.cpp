@@ -165,7 +165,7 @@ void print_banner(const PyConfig* config) {
 // Editing and completion of lines, where somebody will type some.
 void import_line_editor(const PyConfig* config) {
   bool runs_code = config->run_command || config->run_module || config->run_filename;
-  if (config->isolated || (!config->inspect && runs_code)) return;
+  if (config->isolated || (!config->inspect && runs_code) || !isatty(fileno(stdin))) return;
   for (const char* module_name : {"readline", "rlcompleter"}) {
     Ref<> module = steal(PyImport_ImportModule(module_name));
     if (!module) PyErr_Clear();
@@ -224,7 +224,7 @@ void note_end_of_run(PyObject* result) { _Py_UnhandledKeyboardInterrupt = !resul
 int system_exit_code() {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
+  // Not made an instance: of a tuple given to sys.exit() the code is the tuple, not its items.
   Ref<> own_type = steal(type), own_value = steal(value), own_traceback = steal(traceback);
   std::fflush(stdout);
   Ref<> code = own_value.new_ref();

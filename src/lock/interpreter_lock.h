@@ -70,8 +70,10 @@ class InterpreterLock {
   unsigned long holder() const { return holder_.load(std::memory_order_relaxed); }
   const LockStatistics& statistics() const { return statistics_; }
 
-  uint64_t switch_interval_us() const { return interval_us_.load(std::memory_order_relaxed); }
-  void set_switch_interval_us(uint64_t interval) { interval_us_.store(interval ? interval : 1, std::memory_order_relaxed); }
+  // As it was set; the lock itself waits for a microsecond at least.
+  uint64_t given_interval_us() const { return interval_us_.load(std::memory_order_relaxed); }
+  uint64_t switch_interval_us() const { return given_interval_us() ? given_interval_us() : 1; }
+  void set_switch_interval_us(uint64_t interval) { interval_us_.store(interval, std::memory_order_relaxed); }
 
   // Around a fork, by the holder: it must not find another thread in the middle of a change. In the child nobody waits.
   void hold_for_fork();

@@ -117,15 +117,12 @@ Ref<> builtin_input(PyObject*, PyObject* prompt) {
   Ref<> line;
   if (TRY(is_terminal(in.get(), stdin)) && TRY(is_terminal(out.get(), stdout))) {
     line = read_terminal(in.get(), out.get(), prompt);
-    if (!line && PyErr_Occurred()) return failure;
+    if (line && PySys_Audit("builtins.input/result", "O", line.get()) < 0) return failure;
+    if (line || PyErr_Occurred()) return line;
   }
-  if (!line) {
-    if (prompt) TRY(status_of(PyFile_WriteObject(prompt, out.get(), Py_PRINT_RAW)));
-    TRY(flush(out.get()));
-    line = TRY(steal(PyFile_GetLine(in.get(), -1)));
-  }
-  if (PySys_Audit("builtins.input/result", "O", line.get()) < 0) return failure;
-  return line;
+  if (prompt) TRY(status_of(PyFile_WriteObject(prompt, out.get(), Py_PRINT_RAW)));
+  TRY(flush(out.get()));
+  return steal(PyFile_GetLine(in.get(), -1));
 }
 
 const PyMethodDef kMethods[] = {

@@ -39,8 +39,13 @@ int run_audit(const char* event, PyObject* args) {
   for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(hooks); ++i) {
     Ref<> hook = borrow(PyList_GET_ITEM(hooks, i));
     PyObject* found = nullptr;
-    bool traced = _PyObject_LookupAttr(hook.get(), name<"__cantrace__">, &found) > 0 && PyObject_IsTrue(found) > 0;
+    int traced = _PyObject_LookupAttr(hook.get(), name<"__cantrace__">, &found);
     Ref<> own = steal(found);
+    if (traced > 0) traced = PyObject_IsTrue(own.get());
+    if (traced < 0) {
+      result = -1;
+      break;
+    }
     if (traced) PyThreadState_LeaveTracing(thread);
     PyObject* stack[] = {event_name.get(), args};
     if (!steal(PyObject_Vectorcall(hook.get(), stack, 2, nullptr))) result = -1;

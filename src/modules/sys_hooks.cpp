@@ -116,8 +116,7 @@ Status write_unraisable(PyObject* out, PyObject* type, PyObject* value, PyObject
     }
   }
   TRY(write("\n"));
-  Ref<> flushed = steal(PyObject_CallMethodNoArgs(out, name<"flush">));
-  if (!flushed) PyErr_Clear();
+  TRY(steal(PyObject_CallMethodNoArgs(out, name<"flush">)));
   return Status::ok;
 }
 

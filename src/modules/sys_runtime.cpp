@@ -1,6 +1,7 @@
 // Functions of `sys` that look into the running interpreter or tune it.
 #include <dlfcn.h>
 
+#include <cmath>
 #include <cstdio>
 
 #include "base/binding.h"
@@ -25,7 +26,6 @@ PyObject* _PyThread_CurrentFrames(void);
 PyObject* _PyThread_CurrentExceptions(void);
 PyObject* _PyErr_StackItemToExcInfoTuple(_PyErr_StackItem* item);
 PyObject* _PyEval_CallTracing(PyObject* function, PyObject* args);
-int PyFrame_FastToLocalsWithError(PyFrameObject* frame);
 void PyFrame_LocalsToFast(PyFrameObject* frame, int clear);
 }
 
@@ -60,7 +60,10 @@ Status sys_setrecursionlimit(PyObject*, int limit) {
 Maybe<double> sys_getswitchinterval(PyObject*) { return 1e-6 * static_cast<double>(_PyEval_GetSwitchInterval()); }
 Status sys_setswitchinterval(PyObject*, double interval) {
   if (interval <= 0.0) return raise(PyExc_ValueError, "switch interval must be strictly positive");
-  _PyEval_SetSwitchInterval(static_cast<unsigned long>(1e6 * interval));
+  // What no number of microseconds can tell is converted as by the machine.
+  constexpr double kEnd = 0x1p64;
+  const double microseconds = 1e6 * interval;
+  _PyEval_SetSwitchInterval(std::isnan(microseconds) ? 1UL << 63 : microseconds >= kEnd ? 0 : static_cast<unsigned long>(microseconds));
   return Status::ok;
 }
 Maybe<int> sys_get_int_max_str_digits(PyObject*) { return current_interpreter()->int_max_str_digits; }
@@ -130,9 +133,9 @@ constexpr const char* kEvents[] = {"call", "exception", "line", "return", "c_cal
 
 Ref<> call_hook(PyObject* hook, PyFrameObject* frame, int event, PyObject* argument) {
   Ref<> event_name = TRY(steal(PyUnicode_InternFromString(kEvents[event])));
-  if (PyFrame_FastToLocalsWithError(frame) < 0) return failure;
   PyObject* stack[] = {as_object(frame), event_name.get(), argument ? argument : Py_None};
   Ref<> result = steal(PyObject_Vectorcall(hook, stack, 3, nullptr));
+  // What the hook changed in `f_locals`, had it asked for them.
   PyFrame_LocalsToFast(frame, 1);
   if (!result) PyTraceBack_Here(frame);
   return result;

@@ -60,7 +60,6 @@ Maybe<unsigned long> start_new_thread(PyObject*, PyObject* function, PyObject* a
   if (!PyCallable_Check(function)) return raise(PyExc_TypeError, "first arg must be callable");
   if (!PyTuple_Check(args)) return raise(PyExc_TypeError, "2nd arg must be a tuple");
   if (kwargs && !PyDict_Check(kwargs)) return raise(PyExc_TypeError, "optional 3rd arg must be a dictionary");
-  if (PySys_Audit("_thread.start_new_thread", "OOO", function, args, kwargs ? kwargs : Py_None) < 0) return failure;
   Interpreter* interpreter = current_interpreter();
   if (interpreter->config._isolated_interpreter) return raise(PyExc_RuntimeError, "thread is not supported for isolated subinterpreters");
   auto* start = static_cast<Start*>(PyMem_RawMalloc(sizeof(Start)));

@@ -364,7 +364,8 @@ void _PyErr_WarnUnawaitedCoroutine(PyObject* coroutine) {
   }
   if (PyErr_Occurred()) PyErr_WriteUnraisable(coroutine);
   if (warned) return;
-  if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "coroutine '%S' was never awaited", reinterpret_cast<PyCoroObject*>(coroutine)->cr_qualname) < 0) {
+  Ref<> text = steal(PyUnicode_FromFormat("coroutine '%S' was never awaited", reinterpret_cast<PyCoroObject*>(coroutine)->cr_qualname));
+  if (warn_text(PyExc_RuntimeWarning, 1, std::move(text), coroutine) < 0) {
     PyErr_WriteUnraisable(coroutine);
   }
 }

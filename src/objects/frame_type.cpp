@@ -23,7 +23,10 @@ Ref<> frame_back(PyFrameObject* self) {
   if (!back) return PyErr_Occurred() ? Ref<>() : none();
   return steal(as_object(back));
 }
-Ref<> frame_code(PyFrameObject* self) { return borrow(as_object(frame_in(self)->f_code)); }
+Ref<> frame_code(PyFrameObject* self) {
+  TRY(status_of(PySys_Audit("object.__getattr__", "Os", self, "f_code")));
+  return borrow(as_object(frame_in(self)->f_code));
+}
 Ref<> frame_globals(PyFrameObject* self) { return borrow(frame_in(self)->f_globals ? frame_in(self)->f_globals : Py_None); }
 Ref<> frame_builtins(PyFrameObject* self) { return borrow(frame_in(self)->f_builtins ? frame_in(self)->f_builtins : Py_None); }
 Ref<> frame_locals(PyFrameObject* self) { return steal(PyFrame_GetLocals(self)); }
@@ -188,11 +191,19 @@ PyObject* PyFrame_GetGenerator(PyFrameObject* self) {
   Frame* frame = frame_in(self);
   return frame->owner == FrameOwner::generator ? borrow(as_object(generator_of(frame))).release() : nullptr;
 }
-int PyFrame_FastToLocalsWithError(PyFrameObject* self) { return fast_to_locals(frame_in(self)) ? 0 : -1; }
+int PyFrame_FastToLocalsWithError(PyFrameObject* self) {
+  if (!fast_to_locals(frame_in(self))) return -1;
+  self->f_fast_as_locals = 1;
+  return 0;
+}
 void PyFrame_FastToLocals(PyFrameObject* self) {
   if (PyFrame_FastToLocalsWithError(self) < 0) PyErr_Clear();
 }
-void PyFrame_LocalsToFast(PyFrameObject* self, int clear) { locals_to_fast(frame_in(self), clear != 0); }
+void PyFrame_LocalsToFast(PyFrameObject* self, int clear) {
+  if (!self || !self->f_fast_as_locals || frame_in(self)->stacktop == 0) return;
+  locals_to_fast(frame_in(self), clear != 0);
+  self->f_fast_as_locals = 0;
+}
 
 }  // extern "C"
 GILL_STATIC_TYPE(PyFrame_Type);

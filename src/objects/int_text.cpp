@@ -188,14 +188,14 @@ Ref<> int_from_text(const char* text, const char** end, int base, bool* bad) {
   const char* stop = p;
   while (*p && Py_ISSPACE(static_cast<unsigned char>(*p))) ++p;
   if (end) *end = p;
-  if (fits) return int_from(negative ? -value : value);
-  if (!is_power_of_two(base) && count > kLimitThreshold) {
+  if (count > kLimitThreshold && !is_power_of_two(base)) {
     int limit = digit_limit();
     if (limit > 0 && count > static_cast<size_t>(limit)) {
       return raise(PyExc_ValueError, "Exceeds the limit (%d digits) for integer string conversion: value has %zd digits; use sys.set_int_max_str_digits() to increase the limit",
                    limit, static_cast<Py_ssize_t>(count));
     }
   }
+  if (fits) return int_from(negative ? -value : value);
   if (base == 10 && count <= kShortNumber * 9) return from_short_decimal(start, stop, count, negative);
   TRY(expect_bits(static_cast<double>(count) * 5.2));
   char* digits = static_cast<char*>(PyMem_Malloc(count + 1));

@@ -432,11 +432,11 @@ PyObject* PyErr_NewExceptionWithDoc(const char* full_name, const char* doc, PyOb
 // ---- errors that nobody can be told ---------------------------------------------------------------------
 
 // The current exception, cleared, as the fields of UnraisableHookArgs.
-static Ref<> unraisable_fields(const char* message, PyObject* object) {
+static Ref<> unraisable_fields(const char* message, PyObject* object, bool tell_place) {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   PyErr_NormalizeException(&type, &value, &traceback);
-  if (!traceback) {
+  if (!traceback && tell_place) {
     // At least the place that had nobody to tell.
     Ref<PyFrameObject> frame = steal(PyThreadState_GetFrame(current_thread()));
     if (frame && !(traceback = _PyTraceBack_FromFrame(nullptr, frame.get()))) PyErr_Clear();
@@ -453,18 +453,18 @@ static Ref<> unraisable_fields(const char* message, PyObject* object) {
 
 void _PyErr_WriteUnraisableMsg(const char* message, PyObject* object) {
   if (!PyErr_Occurred()) return;
-  Ref<> fields = unraisable_fields(message, object);
+  Ref<> fields = unraisable_fields(message, object, true);
   Ref<> hook = borrow(PySys_GetObject("unraisablehook"));
   if (fields && hook) {
     Ref<> args = steal(gill_make_unraisable_args(fields.get()));
     if (args && PySys_Audit("sys.unraisablehook", "OO", hook.get(), args.get()) < 0) {
-      fields = unraisable_fields("in audit hook", nullptr);
+      fields = unraisable_fields("in audit hook", nullptr, false);
     } else if (args && hook.get() != Py_None) {
       Ref<> result = steal(PyObject_CallOneArg(hook.get(), args.get()));
       if (result) return;
-      fields = unraisable_fields("in sys.unraisablehook", hook.get());
+      fields = unraisable_fields("in sys.unraisablehook", hook.get(), false);
     } else if (!args) {
-      fields = unraisable_fields("in sys.unraisablehook", nullptr);
+      fields = unraisable_fields("in sys.unraisablehook", nullptr, false);
     }
   }
   if (fields) gill_write_unraisable(fields.get());

@@ -186,7 +186,7 @@ void PyEval_InitThreads(void) {}
 int PyEval_ThreadsInitialized(void) { return 1; }
 
 unsigned long _PyEval_GetSwitchInterval(void) {
-  return static_cast<unsigned long>(current_interpreter()->lock->switch_interval_us());
+  return static_cast<unsigned long>(current_interpreter()->lock->given_interval_us());
 }
 void _PyEval_SetSwitchInterval(unsigned long microseconds) {
   current_interpreter()->lock->set_switch_interval_us(microseconds);

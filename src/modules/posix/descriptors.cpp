@@ -14,8 +14,9 @@ namespace gill::posix {
 namespace {
 
 Maybe<int> posix_open(PyObject*, Path path, int flags, int mode, DirFd dir_fd) {
+  flags |= O_CLOEXEC;
   TRY(audit("open", "OOi", path.object(), Py_None, flags));
-  int fd = TRY(retrying([&] { return ::openat(dir_fd.fd, path.text(), flags | O_CLOEXEC, mode); }));
+  int fd = TRY(retrying([&] { return ::openat(dir_fd.fd, path.text(), flags, mode); }));
   if (fd < 0) return path_error(path);
   return fd;
 }

@@ -19,6 +19,7 @@ Status check_name(const char* text) {
 
 Status posix_putenv(PyObject*, Encoded name, Encoded value) {
   TRY(check_name(name.text()));
+  TRY(audit("os.putenv", "OO", name.bytes.get(), value.bytes.get()));
   return result_of(::setenv(name.text(), value.text(), 1));
 }
 

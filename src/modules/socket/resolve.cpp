@@ -215,7 +215,7 @@ PyObject* socket_getnameinfo(PyObject* module, PyObject* args) {
 PyObject* socket_getservbyname(PyObject*, PyObject* args) {
   const char *service, *protocol = nullptr;
   if (!PyArg_ParseTuple(args, "s|s:getservbyname", &service, &protocol)) return nullptr;
-  if (PySys_Audit("socket.getservbyname", "ss", service, protocol ? protocol : "") < 0) return nullptr;
+  if (PySys_Audit("socket.getservbyname", "sz", service, protocol) < 0) return nullptr;
   char buffer[1024];
   servent entry, *found = nullptr;
   unlocked([&] { return ::getservbyname_r(service, protocol, &entry, buffer, sizeof(buffer), &found); });
@@ -232,7 +232,7 @@ PyObject* socket_getservbyport(PyObject*, PyObject* args) {
     PyErr_SetString(PyExc_OverflowError, "getservbyport: port must be 0-65535.");
     return nullptr;
   }
-  if (PySys_Audit("socket.getservbyport", "is", port, protocol ? protocol : "") < 0) return nullptr;
+  if (PySys_Audit("socket.getservbyport", "iz", port, protocol) < 0) return nullptr;
   char buffer[1024];
   servent entry, *found = nullptr;
   unlocked([&] { return ::getservbyport_r(htons(static_cast<uint16_t>(port)), protocol, &entry, buffer, sizeof(buffer), &found); });

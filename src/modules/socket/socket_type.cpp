@@ -41,9 +41,9 @@ Status socket_init(Socket* self, int family, int type, int protocol, PyObject* f
   int fd;
   if (fileno != Py_None) {
     // The descriptor itself knows what it is.
+    TRY(audit_new(object, family, type, protocol));
     fd = static_cast<int>(TRY(checked(PyLong_AsLong(fileno))));
     if (fd < 0) return raise(PyExc_ValueError, "negative file descriptor");
-    TRY(audit_new(object, family, type, protocol));
     sockaddr_storage address = {};
     socklen_t size = sizeof(address);
     if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) < 0) {
