@@ -18,6 +18,7 @@ import types
 import warnings
 from re import _compiler, _constants
 
+import code_objects
 import targets
 
 LIBRARY = pathlib.Path(os.__file__).parent
@@ -79,16 +80,16 @@ def tokens():
         yield bytes([number & 3]) + source
 
 
-def code_objects(code):
+def with_nested(code):
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from code_objects(constant)
+            yield from with_nested(constant)
 
 
 @functools.cache
 def library_code():
-    return [code for file in SOURCES for code in code_objects(compile(tree_of(file)[1], file, "exec"))]
+    return [code for file in SOURCES for code in with_nested(compile(tree_of(file)[1], file, "exec"))]
 
 
 def marshal_values():
@@ -141,10 +142,19 @@ def pattern_code():
 
 
 def codes():
-    """Instructions whose operands mostly fit the constants and names that targets.py gives them."""
-    for code in library_code():
-        data = struct.pack("<BBBBHHH", code.co_argcount & 3, code.co_posonlyargcount & 1, 0, 7, code.co_stacksize, code.co_flags & ~0xc, len(code.co_code))
-        data = b"\0" + data + bytes([min(len(code.co_exceptiontable), 255)]) + code.co_code + code.co_exceptiontable[:255] + code.co_linetable
+    """Instructions whose operands mostly fit the constants and names of code_objects.py."""
+    makes_function, free = opcode.opmap["MAKE_FUNCTION"], opcode.opmap["COPY_FREE_VARS"]
+    for number, code in enumerate(library_code()):
+        instructions = bytearray(code.co_code)
+        for at in range(0, len(instructions), 2):
+            if instructions[at] == makes_function:
+                instructions[at - 1] = code_objects.A_CODE_OBJECT
+            elif instructions[at] == free:
+                instructions[at + 1] = len(code_objects.FREE)
+        options = number & 1 | (free in instructions[::2]) << 1 | bool(code.co_cellvars) << 2
+        head = struct.pack("<BBBBBHHHB", options, code.co_argcount & 3, code.co_posonlyargcount & 1, 0, 7, code.co_stacksize, code.co_flags & ~0xc,
+                           len(instructions), min(len(code.co_exceptiontable), 255))
+        data = head + instructions + code.co_exceptiontable[:255] + code.co_linetable
         if len(data) < 500:
             yield data
 
