@@ -70,7 +70,7 @@ PyStatus read_digits_limit(const PyConfig* config) {
   }
   if (const wchar_t* option = xoption(config, L"int_max_str_digits")) {
     const wchar_t* equals = std::wcschr(option, L'=');
-    int limit = equals ? wide_number(equals + 1, -1) : -1;
+    int limit = !equals ? -1 : equals[1] ? wide_number(equals + 1, -1) : 0;
     if (!valid(limit)) {
       return error_in("config_init_int_max_str_digits", "-X int_max_str_digits: invalid limit; must be >= 640 or 0 for unlimited.");
     }
@@ -188,7 +188,6 @@ static PyStatus make_script_absolute(PyConfig* config) {
 static PyStatus parse_options(PyConfig* config, PyWideStringList* warnings) {
   OptionReader reader{config->argv};
   int version = 0;
-  bool help = false;
   while (!config->run_command && !config->run_module) {
     int option = reader.next();
     if (option == -1) break;
@@ -235,7 +234,7 @@ static PyStatus parse_options(PyConfig* config, PyWideStringList* warnings) {
       case 'X': CHECK(PyWideStringList_Append(&config->xoptions, reader.value)); break;
       case 'W': CHECK(PyWideStringList_Append(warnings, reader.value)); break;
       case 'h':
-      case '?': help = true; break;
+      case '?': print_help(config->program_name); return PyStatus_Exit(0);
       case 'V': ++version; break;
       case kHelpAll:
         print_help(config->program_name);
@@ -248,10 +247,6 @@ static PyStatus parse_options(PyConfig* config, PyWideStringList* warnings) {
       case kHelpXoptions: print_help_xoptions(); return PyStatus_Exit(0);
       default: return usage_error(config);
     }
-  }
-  if (help) {
-    print_help(config->program_name);
-    return PyStatus_Exit(0);
   }
   if (version) {
     std::printf("Python %s\n", version >= 2 ? Py_GetVersion() : PY_VERSION);
@@ -341,7 +336,7 @@ PyStatus read_environment(PyConfig* config) {
     }
     if (const wchar_t* option = xoption(config, L"tracemalloc")) {
       const wchar_t* equals = std::wcschr(option, L'=');
-      config->tracemalloc = equals ? wide_number(equals + 1, -1) : 1;
+      config->tracemalloc = !equals ? 1 : equals[1] ? wide_number(equals + 1, -1) : 0;
       if (config->tracemalloc < 0) return error_in("config_init_tracemalloc", "-X tracemalloc=NFRAME: invalid number of frames");
     }
   }

@@ -43,12 +43,8 @@ namespace {
     if (PyStatus s = (__VA_ARGS__); PyStatus_Exception(s)) return s; \
   } while (0)
 
-// A failed step: its exception is shown, then start-up ends with the message.
-PyStatus step(Status status, const char* message) {
-  if (status == Status::ok) return PyStatus_Ok();
-  PyErr_Print();
-  return PyStatus_Error(message);
-}
+// A failed step ends start-up with a message, which is followed by the exception that is set.
+PyStatus step(Status status, const char* function, const char* message) { return status == Status::ok ? PyStatus_Ok() : error_in(function, message); }
 
 // Before the types are ready no exception can be shown: memory is what was missing then.
 PyStatus first_step(Interpreter* interpreter) {
@@ -92,12 +88,13 @@ Status add_open(Interpreter* interpreter) {
   return status_of(PyDict_SetItemString(interpreter->builtins, "open", open.get()));
 }
 
-Status import_warnings() {
-  // Options are to be understood by the Python part of the module.
-  if (_Py_GetConfig()->warnoptions.length == 0) return Status::ok;
+// Options are to be understood by the Python part of the module.
+void import_warnings(const PyConfig* config) {
+  if (config->warnoptions.length == 0) return;
   Ref<> warnings = steal(PyImport_ImportModule("warnings"));
-  if (!warnings) PyErr_Print();
-  return Status::ok;
+  if (warnings) return;
+  std::fprintf(stderr, "'import warnings' failed; traceback:\n");
+  PyErr_Print();
 }
 
 Status import_site() {
@@ -136,25 +133,28 @@ PyStatus name_stdio_encoding(PyConfig* config) {
 // What needs importers that read files: a program that wants to run code before that calls it by itself.
 PyStatus start_main(Interpreter* interpreter) {
   const PyConfig* config = &interpreter->config;
-  CHECK(step(bootstrap_external_importers(interpreter), "external importer setup failed"));
+  CHECK(step(bootstrap_external_importers(interpreter), "init_importlib_external", "external importer setup failed"));
+  // Before sys.stderr is made: it reports to the descriptor, whatever that is.
+  if (config->faulthandler && interpreter == g_runtime.main_interpreter) {
+    CHECK(step(enable_faulthandler(), "init_interp_main", "can't enable faulthandler"));
+  }
   CHECK(name_encodings(interpreter));
   if (config->install_signal_handlers && interpreter == g_runtime.main_interpreter) {
     ignore_broken_pipes();
     Ref<> signals = steal(PyImport_ImportModule("_signal"));
-    CHECK(step(signals ? Status::ok : Status::error, "can't import signal"));
+    CHECK(step(signals ? Status::ok : Status::error, "init_interp_main", "can't import signal"));
   }
   if (interpreter == g_runtime.main_interpreter) warn_of_legacy_locale();
-  if (interpreter == g_runtime.main_interpreter) CHECK(step(start_tracemalloc(config->tracemalloc), "can't start tracemalloc"));
-  CHECK(step(add_open(interpreter), "can't initialize open"));
+  if (interpreter == g_runtime.main_interpreter) CHECK(step(start_tracemalloc(config->tracemalloc), "init_interp_main", "can't initialize tracemalloc"));
   CHECK(name_stdio_encoding(&interpreter->config));
   // A redirection can name a directory by mistake.
   if (stdin_is_directory()) return {PyStatus::_PyStatus_TYPE_ERROR, "init_sys_streams", "<stdin> is a directory, cannot continue", 0};
-  CHECK(step(create_standard_streams(config), "can't initialize sys standard streams"));
-  if (config->faulthandler && interpreter == g_runtime.main_interpreter) CHECK(step(enable_faulthandler(), "can't enable faulthandler"));
-  CHECK(step(create_main_module(interpreter), "Failed to initialize __main__"));
-  CHECK(step(import_warnings(), "can't import warnings"));
+  CHECK(step(create_standard_streams(config), "init_sys_streams", "can't initialize sys standard streams"));
+  CHECK(step(add_open(interpreter), "init_set_builtins_open", "can't initialize open"));
+  CHECK(step(create_main_module(interpreter), "add_main_module", "Failed to initialize __main__"));
+  import_warnings(config);
   g_runtime.initialized = true;
-  if (config->site_import) CHECK(step(import_site(), "Failed to import the site module"));
+  if (config->site_import) CHECK(step(import_site(), "init_import_site", "Failed to import the site module"));
   return PyStatus_Ok();
 }
 
@@ -164,12 +164,12 @@ PyStatus start_interpreter(Interpreter* interpreter) {
   const wchar_t* collection = find_xoption(config->xoptions, L"gc");
   interpreter->collector->incremental = !collection || std::wcscmp(collection, L"gc=full") != 0;
   CHECK(first_step(interpreter));
-  CHECK(step(create_import_state(interpreter), "can't initialize imports"));
-  CHECK(step(create_core_modules(interpreter), "can't create builtins and sys"));
-  CHECK(step(create_early_stderr(), "can't set preliminary stderr"));
+  CHECK(step(create_import_state(interpreter), "init_interp_create", "can't initialize imports"));
+  CHECK(step(create_core_modules(interpreter), "init_interp_create", "can't create builtins and sys"));
+  CHECK(step(create_early_stderr(), "init_interp_create", "can't set preliminary stderr"));
   g_runtime.core_initialized = true;
   if (!config->_install_importlib) return PyStatus_Ok();
-  CHECK(step(bootstrap_importlib(interpreter), "failed to initialize importlib"));
+  CHECK(step(bootstrap_importlib(interpreter), "init_importlib", "failed to initialize importlib"));
   return config->_init_main ? start_main(interpreter) : PyStatus_Ok();
 }
 

@@ -65,10 +65,20 @@ struct Path {
   // An absolute part stands for all.
   void join(const wchar_t* part, size_t size) {
     if (size && *part == L'/') text[0] = 0;
-    if (!empty() && text[std::wcslen(text) - 1] != L'/') append(L"/", 1);
+    // The reference takes a folder of one character to be the root.
+    const size_t length = std::wcslen(text);
+    if (length > 1 && text[length - 1] != L'/') append(L"/", 1);
     append(part, size);
   }
   void normalize() { _Py_normpath(text, -1); }
+  // A relative path starts from the current folder, as written: links that `..` would leave are not followed here.
+  void make_absolute() {
+    normalize();
+    if (*text == L'/') return;
+    Path relative = *this;
+    if (!_Py_wgetcwd(text, PATH_MAX)) *this = relative;
+    else if (!relative.empty() && std::wcscmp(relative.text, L".") != 0) join(relative.text, std::wcslen(relative.text));
+  }
   Path parent() const {
     Path result = *this;
     wchar_t* slash = std::wcsrchr(result.text, L'/');
@@ -107,9 +117,8 @@ Path find_program(const wchar_t* program) {
   if (*program == L'/') {
     result = {program};
   } else if (std::wcschr(program, L'/')) {
-    Path relative = {program};
-    relative.normalize();
-    if (_Py_wgetcwd(result.text, PATH_MAX)) result.join(relative.text, std::wcslen(relative.text));
+    result = {program};
+    result.make_absolute();
     return result;
   } else {
     const char* variable = std::getenv("PATH");
@@ -202,17 +211,13 @@ PyStatus set_unless(PyConfig* config, wchar_t** field, const wchar_t* text) {
 }
 
 // Empty parts count: they are the current directory.
-PyStatus append_split(PyWideStringList* list, const wchar_t* part) {
+PyStatus append_split(PyWideStringList* list, const wchar_t* part, bool absolute) {
   for (;;) {
     const wchar_t* end = std::wcschr(part, L':');
-    size_t length = end ? static_cast<size_t>(end - part) : std::wcslen(part);
-    auto* copy = static_cast<wchar_t*>(PyMem_RawMalloc((length + 1) * sizeof(wchar_t)));
-    if (!copy) return PyStatus_NoMemory();
-    std::wmemcpy(copy, part, length);
-    copy[length] = 0;
-    PyStatus status = PyWideStringList_Append(list, copy);
-    PyMem_RawFree(copy);
-    CHECK(status);
+    Path entry;
+    entry.append(part, end ? static_cast<size_t>(end - part) : std::wcslen(part));
+    if (absolute) entry.make_absolute();
+    CHECK(PyWideStringList_Append(list, entry.text));
     if (!end) return PyStatus_Ok();
     part = end + 1;
   }
@@ -302,8 +307,8 @@ PyStatus find_search_paths(PyConfig* config, const Landmarks& landmarks, const L
   PyWideStringList* paths = &config->module_search_paths;
   config->module_search_paths_set = 1;
   // What the program said replaces everything.
-  if (const wchar_t* given = g_runtime.given_paths.module_search_path) return append_split(paths, given);
-  if (config->pythonpath_env) CHECK(append_split(paths, config->pythonpath_env));
+  if (const wchar_t* given = g_runtime.given_paths.module_search_path) return append_split(paths, given, false);
+  if (config->pythonpath_env) CHECK(append_split(paths, config->pythonpath_env, true));
   CHECK(PyWideStringList_Append(paths, Path{layout.prefix.text, landmarks.library_folder, L"python311.zip"}.text));
   CHECK(PyWideStringList_Append(paths, layout.library.text));
   // Extensions are beside the library when both are of one installation.
