@@ -1,5 +1,5 @@
 # The commands of the README. Each does all the set-up that it needs on a fresh Debian 12 machine.
-.PHONY: all run test packages sanitize fuzz release pgo conformance bench bench-memory bytecode-compare setup clean
+.PHONY: all run test packages sanitize fuzz fuzz-programs release pgo conformance bench bench-memory bytecode-compare setup clean
 .DELETE_ON_ERROR:
 
 JOBS ?= $(shell nproc)
@@ -56,9 +56,14 @@ sanitize: setup build/$(PRESET)/build.ninja
 
 # Coverage-guided fuzzing under the address and undefined-behaviour sanitizers: SECONDS for each target; TARGETS="parser marshal"
 # for some. Corpora, logs and the inputs of findings are left in build/fuzzing; fails on any finding.
-SECONDS ?= 60
 fuzz: setup build/fuzz/build.ninja
-	@$(REFERENCE) tools/fuzz.py --seconds $(SECONDS) -j $(JOBS) $(TARGETS)
+	@$(REFERENCE) tools/fuzz.py --seconds $(or $(SECONDS),60) -j $(JOBS) $(TARGETS)
+
+# Random programs under gill and under the reference (tools/fuzz_programs.py): PROGRAMS of them, or as many as fit into SECONDS; SEED=n
+# repeats a run. Stops at programs that differ, reduced.
+fuzz-programs: setup build/dev/build.ninja
+	@ninja -C build/dev -j$(JOBS) gill
+	@$(REFERENCE) tools/fuzz_programs.py --gill build/dev/gill -j $(JOBS) --programs $(or $(PROGRAMS),$(if $(SECONDS),1000000,10000)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # Memory and the collector against the reference; PROGRAMS="collector_full" for some of them.
 bench-memory: release

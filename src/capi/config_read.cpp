@@ -231,6 +231,7 @@ static PyStatus parse_options(PyConfig* config, PyWideStringList* warnings) {
       case 'x': config->skip_source_first_line = 1; break;
       case 'q': ++config->quiet; break;
       case 'R': config->use_hash_seed = 0; break;
+      case kReport:
       case 'X': CHECK(PyWideStringList_Append(&config->xoptions, reader.value)); break;
       case 'W': CHECK(PyWideStringList_Append(warnings, reader.value)); break;
       case 'h':

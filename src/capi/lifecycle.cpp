@@ -19,6 +19,8 @@
 #include "modules/builtins.h"
 #include "modules/faulthandler_module.h"
 #include "modules/gc_module.h"
+#include "modules/gill/exit_report.h"
+#include "modules/gill/observe.h"
 #include "modules/sys_module.h"
 #include "modules/tracemalloc/module.h"
 #include "modules/warnings.h"
@@ -155,6 +157,7 @@ PyStatus start_main(Interpreter* interpreter) {
   import_warnings(config);
   g_runtime.initialized = true;
   if (config->site_import) CHECK(step(import_site(), "init_import_site", "Failed to import the site module"));
+  if (interpreter == g_runtime.main_interpreter) CHECK(step(prepare_exit_report(config), "prepare_exit_report", "can't prepare the report"));
   return PyStatus_Ok();
 }
 
@@ -164,6 +167,7 @@ PyStatus start_interpreter(Interpreter* interpreter) {
   const wchar_t* collection = find_xoption(config->xoptions, L"gc");
   interpreter->collector->incremental = !collection || std::wcscmp(collection, L"gc=full") != 0;
   CHECK(first_step(interpreter));
+  observe(interpreter);
   CHECK(step(create_import_state(interpreter), "init_interp_create", "can't initialize imports"));
   CHECK(step(create_core_modules(interpreter), "init_interp_create", "can't create builtins and sys"));
   CHECK(step(create_early_stderr(), "init_interp_create", "can't set preliminary stderr"));
@@ -292,6 +296,7 @@ int Py_FinalizeEx(void) {
   Py_MakePendingCalls();
   if (gill_run_atexit) gill_run_atexit(interpreter);
   int result = flush_standard_streams();
+  write_exit_report();
   // From here on no other thread gets the lock.
   g_runtime.finalizing = thread;
   interpreter->finalizing = true;
@@ -329,6 +334,7 @@ int Py_AtExit(void (*function)(void)) {
 }
 
 void Py_Exit(int status) {
+  note_exit_code(status);
   if (Py_FinalizeEx() < 0) status = 120;
   std::exit(status);
 }

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cwchar>
+#include <iterator>
 
 namespace gill {
 
@@ -16,11 +17,13 @@ struct LongOption {
   bool has_value;
   int result;
 };
-enum { kHelp = 'h', kVersion = 'V', kCheckHash = 256, kHelpAll, kHelpEnvironment, kHelpXoptions };
+enum { kHelp = 'h', kVersion = 'V', kCheckHash = 256, kHelpAll, kHelpEnvironment, kHelpXoptions, kReport };
 inline constexpr LongOption kLongOptions[] = {
     {L"check-hash-based-pycs", true, kCheckHash}, {L"help-all", false, kHelpAll}, {L"help-env", false, kHelpEnvironment},
     {L"help-xoptions", false, kHelpXoptions},     {L"help", false, kHelp},        {L"version", false, kVersion},
 };
+
+inline constexpr wchar_t kReportText[] = L"report", kReportFileText[] = L"report=";
 
 // Steps through options as getopt() does: `-c cmd` and `-m mod` end them.
 struct OptionReader {
@@ -77,6 +80,11 @@ struct OptionReader {
   }
 
   int long_option(const wchar_t* text) {
+    // --report and --report=FILE are another way to say -X report and -X report=FILE.
+    if (std::wcscmp(text, kReportText) == 0 || std::wcsncmp(text, kReportFileText, std::size(kReportFileText) - 1) == 0) {
+      value = text;
+      return kReport;
+    }
     for (const LongOption& option : kLongOptions) {
       if (std::wcscmp(text, option.text) != 0) continue;
       if (option.has_value) {

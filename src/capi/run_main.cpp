@@ -12,6 +12,7 @@
 #include "base/names.h"
 #include "capi/config.h"
 #include "capi/lifecycle.h"
+#include "modules/gill/exit_report.h"
 
 namespace gill {
 namespace {
@@ -259,6 +260,7 @@ extern "C" {
 
 int Py_RunMain(void) {
   int code = run_main();
+  note_exit_code(code);
   bool interrupted = _Py_UnhandledKeyboardInterrupt != 0;
   if (Py_FinalizeEx() < 0) code = 120;
   if (interrupted) {

@@ -49,6 +49,8 @@ Ref<> builtin_module_names() {
   Ref<> list = TRY(steal(PyList_New(0)));
   for (const char* made : kMadeByStartUp) TRY(status_of(PyList_Append(list.get(), TRY(steal(PyUnicode_InternFromString(made))).get())));
   for (const BuiltinModule* m = __start_gill_modules; m != __stop_gill_modules; ++m) {
+    // What the package gill stands on is not among the reference's.
+    if (std::strcmp(m->name, "gill._native") == 0) continue;
     TRY(status_of(PyList_Append(list.get(), TRY(steal(PyUnicode_InternFromString(m->name))).get())));
   }
   for (const _inittab* m = PyImport_Inittab; m && m->name; ++m) {

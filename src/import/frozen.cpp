@@ -61,6 +61,17 @@ constexpr Frozen kFrozen[] = {
     {"__hello_only__", nullptr, "", nullptr, "<frozen frozen_only>", false, false},
 };
 
+// The package gill, whose source is in import/gill/. It is not among the names that are listed: the reference has none of them.
+struct OwnModule {
+  const char* module;
+  const char* shown;
+  bool package;
+  const char* source;
+};
+constexpr OwnModule kOwn[] = {
+#include "own_modules.inc"
+};
+
 // The table that others may read, in its three parts: names without code.
 template <size_t N>
 struct PublishedTable {
@@ -100,6 +111,40 @@ const Frozen* find(PyObject* module_name) {
   if (!PyUnicode_Check(module_name)) return nullptr;
   for (const Frozen& f : kFrozen) {
     if (PyUnicode_CompareWithASCIIString(module_name, f.module) == 0) return f.essential || enabled() ? &f : nullptr;
+  }
+  return nullptr;
+}
+
+// A program's own module or package of that name comes first; a folder that only could be a package does not count.
+Maybe<bool> program_has(PyObject* module_name) {
+  Ref<> finder = TRY(steal(_PyImport_GetModuleAttrString("_frozen_importlib_external", "PathFinder")));
+  Ref<> spec = TRY(steal(PyObject_CallMethod(finder.get(), "find_spec", "O", module_name)));
+  if (spec.get() == Py_None) return false;
+  Ref<> origin = TRY(steal(PyObject_GetAttrString(spec.get(), "origin")));
+  return origin.get() != Py_None;
+}
+
+// Whether the package that the name is in is ours.
+bool parent_is_own(PyObject* package_name) {
+  Ref<> parent = steal(PyImport_GetModule(package_name));
+  Ref<> spec = parent ? steal(PyObject_GetAttr(parent.get(), name<"__spec__">)) : Ref<>();
+  Ref<> origin = spec ? steal(PyObject_GetAttrString(spec.get(), "origin")) : Ref<>();
+  bool own = origin && PyUnicode_Check(origin.get()) && PyUnicode_CompareWithASCIIString(origin.get(), "frozen") == 0;
+  PyErr_Clear();
+  return own;
+}
+
+const OwnModule* find_own(PyObject* module_name) {
+  if (!PyUnicode_Check(module_name)) return nullptr;
+  for (const OwnModule& own : kOwn) {
+    if (PyUnicode_CompareWithASCIIString(module_name, own.module) != 0) continue;
+    if (own.package) {
+      Maybe<bool> other = program_has(module_name);
+      if (!other) PyErr_Clear();
+      return other && other.value() ? nullptr : &own;
+    }
+    Ref<> package_name = steal(PyUnicode_FromString(kOwn[0].module));
+    return package_name && parent_is_own(package_name.get()) ? &own : nullptr;
   }
   return nullptr;
 }
@@ -170,10 +215,11 @@ Ref<> load(const Frozen& frozen) {
 
 }  // namespace
 
-bool is_frozen_name(PyObject* module_name) { return find(module_name) || find_added(module_name); }
+bool is_frozen_name(PyObject* module_name) { return find(module_name) || find_added(module_name) || find_own(module_name); }
 
 bool is_frozen_package_name(PyObject* module_name) {
   if (const _frozen* added = find_added(module_name)) return added->is_package;
+  if (const OwnModule* own = find_own(module_name)) return own->package;
   const Frozen* frozen = find(module_name);
   return frozen && frozen->package;
 }
@@ -191,6 +237,9 @@ Ref<> frozen_code(PyObject* module_name) {
     code = TRY(steal(PyMarshal_ReadObjectFromString(reinterpret_cast<const char*>(added->code), added->size)));
   } else if (const Frozen* frozen = find(module_name)) {
     code = TRY(load(*frozen));
+  } else if (const OwnModule* own = find_own(module_name)) {
+    Ref<> shown = TRY(steal(PyUnicode_InternFromString(own->shown)));
+    code = TRY(compile(own->source, shown.get()));
   } else {
     return nullptr;
   }

@@ -20,12 +20,6 @@ inline constexpr unsigned kReturningBeforeComputing = 2;
 inline constexpr uint64_t kShortestTurn = 100;
 inline constexpr uint64_t kMostCredit = 4;
 
-uint64_t now_ns() {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
-}
-
 // Keeps errno, which belongs to the blocking call that the lock was given up for.
 void futex(std::atomic<uint32_t>* word, int operation, uint32_t value, const timespec* deadline, uint32_t bits) {
   int kept = errno;
@@ -47,6 +41,8 @@ void wake(std::atomic<uint32_t>* word) { futex(word, FUTEX_WAKE_PRIVATE, 1, null
 
 struct InterpreterLock::Waiter {
   LockUser user;
+  ThreadRecord& record;
+  Obstacle obstacle = {};                 // written by holders under the mutex
   std::atomic<uint32_t> state = kAsleep;  // changes under the mutex; what the thread sleeps on
   Waiter* next = nullptr;
   static constexpr uint32_t kAsleep = 0, kWoken = 1, kOwner = 2;
@@ -88,29 +84,32 @@ void InterpreterLock::end_turn() {
   const uint64_t began = turn_began_ns_.load(std::memory_order_relaxed);
   turn_began_ns_.store(0, std::memory_order_relaxed);
   if (!began) return;
-  const auto length = static_cast<int64_t>(now_ns() - began);
+  const auto length = static_cast<int64_t>(monotonic_ns() - began);
   const auto most = static_cast<int64_t>(kMostCredit * switch_interval_us() * 1000);
   credit_ns_ = std::clamp(credit_ns_ + (turn_arrival_ == Arrival::computing ? length : -length), -most, most);
 }
 
 void InterpreterLock::acquire(LockUser user, Arrival arrival) {
+  ThreadRecord& record = thread_record();
+  record.arrive();
+  const bool has_to_wait = !take_alone();
   // Whoever finds others waiting gets in line.
-  if (!take_alone() && !(word_.load(std::memory_order_relaxed) <= kHeld && spin_for_release_.until([this] { return take_alone(); }))) {
+  if (has_to_wait && !(word_.load(std::memory_order_relaxed) <= kHeld && spin_for_release_.until([this] { return take_alone(); }))) {
     pthread_mutex_lock(&mutex_);
     // From here on the holder must come through the mutex to let go.
     uint32_t before = word_.fetch_add(kOneWaiter, std::memory_order_acquire);
     if (before & kHeld) {
-      Waiter waiter{user};
+      Waiter waiter{user, record};
       wait_in_queue(waiter, arrival, nullptr);
     } else {
       // It was let go in between, or whoever was woken for it does not run yet.
       word_.store(before | kHeld, std::memory_order_relaxed);
-      begin_turn(arrival, now_ns());
+      begin_turn(arrival, monotonic_ns());
       pthread_mutex_unlock(&mutex_);
     }
   }
   note_holder(user);
-  statistics_.acquisitions.store(statistics_.acquisitions.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  record.enter(has_to_wait);
 }
 
 // Called with the mutex held and a waiter counted in `word_`.
@@ -118,7 +117,7 @@ void InterpreterLock::ask_to_yield() {
   std::atomic<uint32_t>* requests = requests_.load(std::memory_order_relaxed);
   if (requests->load(std::memory_order_relaxed) & drop_bit_) return;
   requests->fetch_or(drop_bit_, std::memory_order_release);
-  statistics_.requests.fetch_add(1, std::memory_order_relaxed);
+  request_count_.fetch_add(1, std::memory_order_relaxed);
 }
 
 // By the holder. Whether there was one.
@@ -129,12 +128,14 @@ bool InterpreterLock::withdraw_request() {
 // Called with the mutex held, which it gives back, and counted as a waiter in `word_`. `woken` is what hand_over() gave.
 void InterpreterLock::wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic<uint32_t>* woken) {
   Queue& queue = arrival == Arrival::returning ? returning_ : computing_;
+  waiter.obstacle.waiter = waiter.record.thread_id.load(std::memory_order_relaxed);
+  waiter.obstacle.began = waiter.record.since.load(std::memory_order_relaxed);
   queue.push(&waiter);
   unsigned long holder = holder_.load(std::memory_order_relaxed);
   const uint64_t interval = switch_interval_us() * 1000;
   const bool in_haste = arrival == Arrival::returning && credit_ns_ > 0;
   const uint64_t turn_began = turn_began_ns_.load(std::memory_order_relaxed);
-  const uint64_t begin = now_ns();
+  const uint64_t begin = monotonic_ns();
   const uint64_t shortest_turn = interval / kShortestTurn;
   uint64_t now = begin, patience = in_haste ? shortest_turn : interval, deadline = begin + patience;
   if (in_haste && turn_began) {
@@ -157,7 +158,7 @@ void InterpreterLock::wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic
     }
     while (!is_up() && now < deadline) {
       sleep_on(waiter.state, deadline);
-      now = now_ns();
+      now = monotonic_ns();
     }
     if (waiter.state.load(std::memory_order_acquire) == Waiter::kOwner) break;
     pthread_mutex_lock(&mutex_);
@@ -180,9 +181,35 @@ void InterpreterLock::wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic
     }
     pthread_mutex_unlock(&mutex_);
   }
-  now = now_ns();
-  begin_turn(arrival, now);
-  note_wait(now - begin, holder);
+  begin_turn(arrival, monotonic_ns());
+  note_wait(waiter);
+}
+
+// By the thread that has waited.
+void InterpreterLock::note_wait(Waiter& waiter) {
+  Obstacle& obstacle = waiter.obstacle;
+  obstacle.waited = ticks_between(obstacle.began, ticks());
+  if (obstacle.waited <= waiter.record.longest_wait.load(std::memory_order_relaxed)) return;
+  waiter.record.longest_wait.store(obstacle.waited, std::memory_order_relaxed);
+  waiter.record.longest_obstacle.write(obstacle);
+}
+
+// By the owner with the mutex held, before it lets the lock go. Only who waits longer than ever before wants to know why.
+void InterpreterLock::tell_waiters(bool for_native_code) {
+  const ThreadRecord& holder = thread_record();
+  const uint64_t now = ticks(), since = holder.since.load(std::memory_order_relaxed);
+  for (Waiter* waiter : {returning_.first, computing_.first}) {
+    if (!waiter) continue;
+    Obstacle& obstacle = waiter->obstacle;
+    const uint64_t overlap = ticks_between(std::max(obstacle.began, since), now);
+    if (ticks_between(obstacle.began, now) <= waiter->record.longest_wait.load(std::memory_order_relaxed) || overlap <= obstacle.overlap) continue;
+    obstacle.overlap = overlap;
+    obstacle.thread_id = holder.thread_id.load(std::memory_order_relaxed);
+    obstacle.place = {};
+    void* context = holder.context.load(std::memory_order_relaxed);
+    if (place_finder_ && context) place_finder_(context, obstacle.place);
+    if (for_native_code) obstacle.place.native = holder.native.load(std::memory_order_relaxed);
+  }
 }
 
 // With the mutex held, which it gives back when it takes the lock for the first of the queue.
@@ -193,15 +220,6 @@ bool InterpreterLock::take_if_free(Queue& queue) {
   queue.pop();
   pthread_mutex_unlock(&mutex_);
   return true;
-}
-
-void InterpreterLock::note_wait(uint64_t nanoseconds, unsigned long holder) {
-  statistics_.contended.fetch_add(1, std::memory_order_relaxed);
-  statistics_.waited_ns.fetch_add(nanoseconds, std::memory_order_relaxed);
-  if (nanoseconds > statistics_.longest_wait_ns.load(std::memory_order_relaxed)) {
-    statistics_.longest_wait_ns.store(nanoseconds, std::memory_order_relaxed);
-    statistics_.longest_wait_holder.store(holder, std::memory_order_relaxed);
-  }
 }
 
 InterpreterLock::Queue& InterpreterLock::next_queue() {
@@ -230,6 +248,10 @@ std::atomic<uint32_t>* InterpreterLock::hand_over() {
 void InterpreterLock::release_to_next() {
   pthread_mutex_lock(&mutex_);
   end_turn();
+  ThreadRecord& record = thread_record();
+  tell_waiters(true);
+  ThreadRecord::add(record.voluntary, 1);
+  record.leave();
   std::atomic<uint32_t>* woken = nullptr;
   if (withdraw_request()) {
     woken = hand_over();
@@ -248,6 +270,8 @@ void InterpreterLock::release_to_next() {
 
 void InterpreterLock::release() {
   if (contended()) return release_to_next();
+  ThreadRecord& record = thread_record();
+  record.leave();
   std::atomic<uint32_t>* requests = requests_.load(std::memory_order_relaxed);
   const uint64_t turn_began = turn_began_ns_.load(std::memory_order_relaxed);
   note_holder({0, &nobody_});
@@ -255,6 +279,7 @@ void InterpreterLock::release() {
   uint32_t alone = kHeld;
   if (word_.compare_exchange_strong(alone, 0, std::memory_order_release, std::memory_order_relaxed)) return;
   // Somebody came in between.
+  record.state.store(LockState::holding, std::memory_order_relaxed);
   requests_.store(requests, std::memory_order_relaxed);
   turn_began_ns_.store(turn_began, std::memory_order_relaxed);
   release_to_next();
@@ -268,12 +293,16 @@ void InterpreterLock::yield(LockUser user) {
     pthread_mutex_unlock(&mutex_);
     return;
   }
-  statistics_.forced_switches.fetch_add(1, std::memory_order_relaxed);
   end_turn();
+  ThreadRecord& record = thread_record();
+  tell_waiters(false);
+  ThreadRecord::add(record.forced, 1);
+  record.leave_and_arrive();
   word_.fetch_add(kOneWaiter, std::memory_order_relaxed);
-  Waiter waiter{user};
+  Waiter waiter{user, record};
   wait_in_queue(waiter, Arrival::computing, hand_over());
   note_holder(user);
+  record.enter(true);
 }
 
 void InterpreterLock::move_holder(std::atomic<uint32_t>* requests) {
@@ -294,6 +323,7 @@ void InterpreterLock::let_go_after_fork(bool in_child) {
     waking_ = false;
     word_.store(kHeld, std::memory_order_relaxed);
     withdraw_request();
+    forget_other_threads();
   }
   pthread_mutex_unlock(&mutex_);
 }

@@ -22,7 +22,7 @@
 // `nobody_` while there is none who said so: with the mutex and a waiter counted, a word read from it stays alive, because its
 // interpreter cannot let go, let alone end.
 //
-// Statistics are written by the holder or under the mutex, and read without either: relaxed atomics.
+// What each thread does here is counted in its record (lock/thread_record.h), which anyone may read at any time.
 #pragma once
 
 #include <pthread.h>
@@ -31,6 +31,7 @@
 #include <cstdint>
 
 #include "lock/adaptive_spin.h"
+#include "lock/thread_record.h"
 
 namespace gill {
 
@@ -42,15 +43,8 @@ struct LockUser {
   std::atomic<uint32_t>* requests;
 };
 
-struct LockStatistics {
-  std::atomic<uint64_t> acquisitions = 0;
-  std::atomic<uint64_t> contended = 0;        // acquisitions that had to wait
-  std::atomic<uint64_t> requests = 0;         // times a waiter asked the holder to yield
-  std::atomic<uint64_t> forced_switches = 0;  // hand-overs on request
-  std::atomic<uint64_t> waited_ns = 0;        // summed over all waiters
-  std::atomic<uint64_t> longest_wait_ns = 0;
-  std::atomic<unsigned long> longest_wait_holder = 0;  // thread id that held it meanwhile
-};
+// Finds where the thread is whose state `context` is (ThreadRecord::context). It is called by that thread, which holds the lock.
+using PlaceFinder = void (*)(void* context, Place& place);
 
 class InterpreterLock {
  public:
@@ -68,7 +62,9 @@ class InterpreterLock {
 
   bool contended() const { return word_.load(std::memory_order_relaxed) > 1; }
   unsigned long holder() const { return holder_.load(std::memory_order_relaxed); }
-  const LockStatistics& statistics() const { return statistics_; }
+  // How often a waiter asked the holder to yield.
+  uint64_t request_count() const { return request_count_.load(std::memory_order_relaxed); }
+  void set_place_finder(PlaceFinder finder) { place_finder_ = finder; }
 
   // As it was set; the lock itself waits for a microsecond at least.
   uint64_t given_interval_us() const { return interval_us_.load(std::memory_order_relaxed); }
@@ -99,7 +95,8 @@ class InterpreterLock {
   Queue& next_queue();
   std::atomic<uint32_t>* hand_over();
   void release_to_next();
-  void note_wait(uint64_t nanoseconds, unsigned long holder);
+  static void note_wait(Waiter& waiter);
+  void tell_waiters(bool for_native_code);
 
   std::atomic<uint32_t> word_ = 0;
   std::atomic<unsigned long> holder_ = 0;
@@ -118,7 +115,8 @@ class InterpreterLock {
   AdaptiveSpin spin_for_release_;
   AdaptiveSpin spin_for_yield_;
   bool waking_ = false;  // the first of a queue was woken to take the lock, and has not looked yet
-  LockStatistics statistics_;
+  std::atomic<uint64_t> request_count_ = 0;
+  PlaceFinder place_finder_ = nullptr;
 };
 
 }  // namespace gill

@@ -29,6 +29,7 @@
 #include "base/result.h"
 #include "memory/heap.h"
 #include "memory/incremental.h"
+#include "memory/pauses.h"
 #include "memory/trial.h"
 
 namespace gill {
@@ -86,6 +87,7 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
       });
     }
   }
+  collector->examined = static_cast<size_t>(promoted) + unreachable.size();
   if (full) {
     collector->old_total = promoted;
     collector->old_pending = 0;
@@ -391,9 +393,12 @@ Py_ssize_t collect(Collector* collector, int generation) {
     abandon_cycle(collector);
     collector->heap->flush();
   }
+  const uint64_t pause_began = ticks();
+  collector->examined = 0;
   ObjectList unreachable;
   Outcome outcome;
   if (find_unreachable(collector, generation, unreachable)) outcome = dispose_of(collector, unreachable);
+  collector->pauses->add(pause_began, generation, collector->examined, static_cast<uint64_t>(outcome.collected));
   if (collector->debug & kDebugStats) {
     PySys_WriteStderr("gc: done, %zd unreachable, %zd uncollectable, %.4fs elapsed\n", outcome.collected + outcome.uncollectable, outcome.uncollectable,
                       _PyTime_AsSecondsDouble(_PyTime_GetMonotonicClock() - begin));
@@ -449,7 +454,10 @@ void pay_debt(Collector* collector) {
   collector->collecting = true;
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
+  const uint64_t pause_began = ticks();
+  const Py_ssize_t collected = cycle.collected;
   run_slice(collector, std::min(cycle.debt, kSliceWork));
+  collector->pauses->add(pause_began, kGenerations - 1, static_cast<uint64_t>(cycle.work), static_cast<uint64_t>(cycle.collected - collected));
   cycle.debt -= cycle.work;
   if (cycle.ended) report_cycle(collector);
   PyErr_Restore(type, value, traceback);
@@ -487,9 +495,15 @@ void request_if_stressed(Collector* collector) {
 
 Collector* new_collector(Heap* heap, std::atomic<uint32_t>* requests, uint32_t request) {
   void* memory = std::malloc(sizeof(Collector));
-  if (!memory) return nullptr;
+  void* log = std::calloc(1, sizeof(PauseLog));
+  if (!memory || !log) {
+    std::free(memory);
+    std::free(log);
+    return nullptr;
+  }
   auto* collector = new (memory) Collector();
   collector->heap = heap;
+  collector->pauses = static_cast<PauseLog*>(log);
   collector->requests = requests;
   collector->request = request;
   return collector;
@@ -498,6 +512,7 @@ Collector* new_collector(Heap* heap, std::atomic<uint32_t>* requests, uint32_t r
 void delete_collector(Collector* collector) {
   abandon_cycle(collector);
   if (t_collector == collector) t_collector = nullptr;
+  std::free(collector->pauses);
   std::free(collector);
 }
 

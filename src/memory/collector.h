@@ -12,6 +12,7 @@ namespace gill {
 
 class Heap;
 struct Page;
+struct PauseLog;
 
 inline constexpr int kGenerations = 3;
 
@@ -33,6 +34,8 @@ struct Collector {
   Py_ssize_t old_total = 0;                       // objects that survived the last full collection
   Py_ssize_t old_pending = 0;                     // that reached the oldest generation since
   GenerationStatistics statistics[kGenerations];
+  size_t examined = 0;                            // objects, by the last collection
+  PauseLog* pauses = nullptr;                     // memory/pauses.h
   bool incremental = true;                        // automatic collections of the oldest generation run in slices
   Cycle cycle;                                    // of these slices
   PyObject* garbage = nullptr;                    // gc.garbage

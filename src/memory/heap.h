@@ -132,6 +132,20 @@ struct HeapRange {
 };
 extern constinit HeapRange g_heap_range;
 
+// What the pages of one kind and class are used for.
+struct ClassUse {
+  size_t pages;
+  size_t used;      // slots
+  size_t free;      // slots
+  size_t returned;  // bytes of the free slots that the operating system has back
+  size_t overhead;  // bytes of headers, and of what is left behind the last slot
+};
+struct HeapUse {
+  ClassUse classes[kKinds][kSizeClasses];
+  ClassUse runs;         // pages of one object each; `used` counts objects
+  size_t run_bytes;      // of those objects
+};
+
 struct HeapCounters {
   size_t pages;  // in use
   size_t peak_pages;
@@ -262,6 +276,10 @@ class Heap {
   const HeapCounters& counters() const { return counters_; }
   // Blocks in use; looks at every page.
   size_t count_blocks() const;
+  // The free slots of a page's word, those that the allocator has checked out among them.
+  uint64_t free_slots(Page* page, size_t word) const;
+  // Adds up what the pages are used for, and calls `visit` for every slot in use. It may not change the heap.
+  void survey(HeapUse& use, void (*visit)(Page* page, void* slot, void* context), void* context);
 
  private:
   friend Heap* new_heap();

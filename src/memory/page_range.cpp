@@ -62,7 +62,8 @@ bool open_range() {
     g_pages.taken = static_cast<uint64_t*>(reserve(map_bytes, PROT_READ | PROT_WRITE));
     g_pages.dirty = static_cast<uint64_t*>(reserve(map_bytes, PROT_READ | PROT_WRITE));
     if (!g_pages.taken || !g_pages.dirty) return false;
-    g_heap_range.base = (reinterpret_cast<uintptr_t>(p) + kPageSize - 1) & ~(kPageSize - 1);
+    // Some of the reservation stays inaccessible in front, so that the kernel counts our pages apart from what lies before.
+    g_heap_range.base = (reinterpret_cast<uintptr_t>(p) + kPageSize) & ~(kPageSize - 1);
     g_heap_range.size = g_pages.pages * kPageSize;
     look_for_references_in(address(0), g_heap_range.size);
     return true;
@@ -163,6 +164,11 @@ void for_each_taken_run(size_t (*visit)(void* first, void* context), void* conte
     if (g_pages.taken[i / 64] == 0) i = (i / 64 + 1) * 64;
     else i += is_set(g_pages.taken, i) ? visit(address(i), context) : 1;
   }
+}
+
+size_t retained_pages() {
+  Guard guard;
+  return g_pages.dirty_count;
 }
 
 void trim_pages() {

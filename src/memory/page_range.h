@@ -12,6 +12,9 @@ void give_pages(void* first, size_t count);
 // Calls `visit` for the first page of every run that is taken. It returns how many pages the run has, and takes and gives none.
 void for_each_taken_run(size_t (*visit)(void* first, void* context), void* context);
 
+// How many given-back pages still hold memory, for quick reuse.
+size_t retained_pages();
+
 // Hands the memory of given-back pages to the operating system now. They stay usable.
 void trim_pages();
 

@@ -12,12 +12,28 @@ Ref<> builtin_import(PyObject*, PyObject* module_name, PyObject* globals, PyObje
   return steal(PyImport_ImportModuleLevelObject(module_name, globals == Py_None ? nullptr : globals, locals, fromlist, level));
 }
 
-Ref<> builtin_compile(PyObject*, PyObject* source, PyObject* filename, const char* mode, int flags, bool dont_inherit, int optimize,
+}  // namespace
+
+// The name of a file as the file system decodes it.
+struct FileName {
+  Ref<> text;
+};
+template <>
+struct Argument<FileName> {
+  static Status convert(PyObject* value, FileName& out, const ArgumentPlace&) {
+    PyObject* text = nullptr;
+    if (!PyUnicode_FSDecoder(value, &text)) return Status::error;
+    out.text = steal(text);
+    return Status::ok;
+  }
+  static FileName fallback(const Parameter&) { return {}; }
+};
+
+namespace {
+
+Ref<> builtin_compile(PyObject*, PyObject* source, FileName filename, const char* mode, int flags, bool dont_inherit, int optimize,
                       int feature_version) {
-  PyObject* path = nullptr;
-  if (!PyUnicode_FSDecoder(filename, &path)) return failure;
-  Ref<> own_path = steal(path);
-  return compiler::compile_builtin(source, path, mode, flags, !dont_inherit, optimize, feature_version);
+  return compiler::compile_builtin(source, filename.text.get(), mode, flags, !dont_inherit, optimize, feature_version);
 }
 
 // ---- eval, exec -----------------------------------------------------------------------------------

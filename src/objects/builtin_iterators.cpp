@@ -97,6 +97,28 @@ Ref<> enumerate_new(PyTypeObject* type, PyObject* iterable, PyObject* start) {
   return self;
 }
 
+// Calls of the type itself; their messages are not those of the constructor, which subclasses get to.
+Ref<> enumerate_call(PyTypeObject* type, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
+  auto is = [&](Py_ssize_t i, const char* wanted) { return _PyUnicode_EqualToASCIIString(PyTuple_GET_ITEM(names, i), wanted); };
+  auto invalid = [&](Py_ssize_t i) {
+    return raise(PyExc_TypeError, "'%.200U' is an invalid keyword argument for enumerate()", PyTuple_GET_ITEM(names, i));
+  };
+  if (count == 0 && (named == 0 || named > 2)) return raise(PyExc_TypeError, "enumerate() missing required argument 'iterable'");
+  if (count + named > 2) return raise(PyExc_TypeError, "enumerate() takes at most %d arguments (%zd given)", 2, count + named);
+  if (count == 2 || named == 0) return enumerate_new(type, args[0], count == 2 ? args[1] : nullptr);
+  if (count == 1) return is(0, "start") ? enumerate_new(type, args[0], args[1]) : invalid(0);
+  // Both by name may come in either order.
+  Py_ssize_t iterable = named == 2 && is(0, "start") ? 1 : 0;
+  if (!is(iterable, "iterable")) return invalid(iterable);
+  if (named == 1) return enumerate_new(type, args[0], nullptr);
+  Py_ssize_t start = 1 - iterable;
+  return is(start, "start") ? enumerate_new(type, args[iterable], args[start]) : invalid(start);
+}
+PyObject* enumerate_vectorcall(PyObject* type, PyObject* const* args, size_t nargsf, PyObject* names) {
+  return enumerate_call(reinterpret_cast<PyTypeObject*>(type), args, PyVectorcall_NARGS(nargsf), names).release();
+}
+
 Ref<> enumerate_next(Enumerate* self) {
   Ref<> item = TRY(next(self->iterator));
   Ref<> index;
@@ -420,7 +442,7 @@ extern "C" {
 
 PyTypeObject PyEnum_Type = iterator_type<Enumerate>("enumerate", "enumerate(iterable, start=0)\n--\n\nReturn an enumerate object.\n\n  iterable\n    an object supporting iteration\n\nThe enumerate object yields pairs containing a count (from start, which\ndefaults to zero) and a value yielded by the iterable argument.\n\nenumerate is useful for obtaining an indexed list:\n    (0, seq[0]), (1, seq[1]), (2, seq[2]), ...",
     CONSTRUCTOR("enumerate($type, iterable, start=<unrepresentable>)", enumerate_new), slot<enumerate_next>, table(kEnumerateMethods), true,
-    VECTORCALL("enumerate($type, iterable, start=<unrepresentable>)", enumerate_new));
+    enumerate_vectorcall);
 PyTypeObject PyZip_Type = iterator_type<Zip>("zip", "zip(*iterables, strict=False) --> Yield tuples until an input is exhausted.\n\n   >>> list(zip('abcdefg', range(3), range(4)))\n   [('a', 0, 0), ('b', 1, 1), ('c', 2, 2)]\n\nThe zip object yields n-length tuples, where n is the number of iterables\npassed as positional arguments to zip().",
     zip_new, slot<zip_next>, table(kZipMethods));
 PyTypeObject PyMap_Type = iterator_type<Map>("map", "map(func, *iterables) --> map object\n\nMake an iterator that computes the function using arguments from\neach of the iterables.  Stops when the shortest iterable is exhausted.",

@@ -110,8 +110,8 @@ Ref<> bytes_translate(PyObject* self, PyObject* table, PyObject* removed);
 Ref<> bytes_upper(PyObject* self);
 Ref<> bytes_zfill(PyObject* self, Py_ssize_t width);
 
-// The repr of contents, with the prefix in front: b'...'.
-Ref<> bytes_repr_of(Bytes text, const char* prefix, const char* suffix, bool quotes_may_change);
+// The repr of contents: b'...'. A bytearray's apostrophes are escaped whatever the quotes are.
+Ref<> bytes_repr_of(Bytes text, bool quotes_may_change, bool apostrophes_escaped);
 // Warns about str(bytes) and comparisons with str when the -b option asks for it.
 bool bytes_warnings_wanted();
 

@@ -285,9 +285,9 @@ Ref<> bytes_decode(PyObject* self, const char* encoding, const char* errors) {
   return steal(PyUnicode_FromEncodedObject(self, encoding, errors));
 }
 
-Ref<> bytes_repr_of(Bytes text, const char* prefix, const char* suffix, bool quotes_may_change) {
+Ref<> bytes_repr_of(Bytes text, bool quotes_may_change, bool apostrophes_escaped) {
   Py_ssize_t single = 0, both = 0;
-  size_t size = 2 + std::strlen(prefix) + std::strlen(suffix);
+  size_t size = 3;
   if (text.size() > (static_cast<size_t>(PY_SSIZE_T_MAX) - size) / 4) {
     return raise(PyExc_OverflowError, "bytes object is too large to make repr");
   }
@@ -298,14 +298,14 @@ Ref<> bytes_repr_of(Bytes text, const char* prefix, const char* suffix, bool quo
     size += c == '\\' || c == '\t' || c == '\n' || c == '\r' ? 2 : c < ' ' || c >= 0x7f ? 4 : 1;
   }
   char quote = quotes_may_change && single && !both ? '"' : '\'';
-  if (quote == '\'') size += static_cast<size_t>(single);
+  if (quote == '\'' || apostrophes_escaped) size += static_cast<size_t>(single);
   Ref<> result = TRY(new_str(static_cast<Py_ssize_t>(size), 127));
   char* to = static_cast<char*>(PyUnicode_DATA(result.get()));
-  to = stpcpy(to, prefix);
+  *to++ = 'b';
   *to++ = quote;
   for (char character : text) {
     auto c = static_cast<Byte>(character);
-    if (c == static_cast<Byte>(quote) || c == '\\') {
+    if (c == static_cast<Byte>(quote) || c == '\\' || (c == '\'' && apostrophes_escaped)) {
       *to++ = '\\';
       *to++ = character;
     } else if (c == '\t' || c == '\n' || c == '\r') {
@@ -321,7 +321,6 @@ Ref<> bytes_repr_of(Bytes text, const char* prefix, const char* suffix, bool quo
     }
   }
   *to++ = quote;
-  std::memcpy(to, suffix, std::strlen(suffix));
   return result;
 }
 

@@ -148,7 +148,7 @@ void bytearray_dealloc(PyObject* object) {
 Ref<> bytearray_repr(PyObject* self) {
   Pin pin(self);
   const char* type_name = _PyType_Name(Py_TYPE(self));
-  Ref<> inner = TRY(bytes_repr_of(contents(self), "b", "", true));
+  Ref<> inner = TRY(bytes_repr_of(contents(self), true, true));
   return steal(PyUnicode_FromFormat("%s(%U)", type_name, inner.get()));
 }
 

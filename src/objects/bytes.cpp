@@ -174,9 +174,9 @@ Py_hash_t bytes_hash(PyObject* self) {
 
 Ref<> bytes_str(PyObject* self) {
   if (bytes_warnings_wanted() && PyErr_WarnEx(PyExc_BytesWarning, "str() on a bytes instance", 1) < 0) return failure;
-  return bytes_repr_of(contents(self), "b", "", true);
+  return bytes_repr_of(contents(self), true, false);
 }
-Ref<> bytes_repr(PyObject* self) { return bytes_repr_of(contents(self), "b", "", true); }
+Ref<> bytes_repr(PyObject* self) { return bytes_repr_of(contents(self), true, false); }
 
 Ref<> bytes_richcompare(PyObject* a, PyObject* b, int op) {
   if (!PyBytes_Check(a) || !PyBytes_Check(b)) {
@@ -547,7 +547,7 @@ int PyBytes_AsStringAndSize(PyObject* object, char** text, Py_ssize_t* size) {
   return 0;
 }
 
-PyObject* PyBytes_Repr(PyObject* object, int smartquotes) { return bytes_repr_of(contents(object), "b", "", smartquotes != 0).release(); }
+PyObject* PyBytes_Repr(PyObject* object, int smartquotes) { return bytes_repr_of(contents(object), smartquotes != 0, false).release(); }
 
 void PyBytes_Concat(PyObject** place, PyObject* other) {
   if (!*place) return;

@@ -108,6 +108,7 @@ Status format_bytes(BytesBuilder& out, Bytes format, PyObject* operand) {
     if (hit == Bytes::npos) break;
     i = static_cast<Py_ssize_t>(hit) + 1;
     PercentSpec spec;
+    spec.takes_z = true;
     TRY(read_percent_spec([&](Py_ssize_t k) { return static_cast<U4>(static_cast<unsigned char>(format[static_cast<size_t>(k)])); }, i,
                           n, args, spec, [&](Py_ssize_t start, Py_ssize_t stop) {
                             return bytes_from(format.substr(static_cast<size_t>(start), static_cast<size_t>(stop - start)));

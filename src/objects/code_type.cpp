@@ -213,9 +213,9 @@ Ref<> code_new(PyTypeObject*, int argcount, int posonlyargcount, int kwonlyargco
 }
 
 Ref<> code_replace(PyCodeObject* self, PyObject* argcount, PyObject* posonlyargcount, PyObject* kwonlyargcount, PyObject* nlocals,
-                   PyObject* stacksize, PyObject* flags, PyObject* firstlineno, PyObject* code, PyTupleObject* consts, PyTupleObject* names,
-                   PyTupleObject* varnames, PyTupleObject* freevars, PyTupleObject* cellvars, PyUnicodeObject* filename,
-                   PyUnicodeObject* name_, PyUnicodeObject* qualname, PyObject* linetable, PyObject* exceptiontable) {
+                   PyObject* stacksize, PyObject* flags, PyObject* firstlineno, PyObject* code, PyObject* consts, PyObject* names,
+                   PyObject* varnames, PyObject* freevars, PyObject* cellvars, PyObject* filename, PyObject* name_, PyObject* qualname,
+                   PyObject* linetable, PyObject* exceptiontable) {
   auto integer = [](PyObject* given, int fallback, int* out) {
     *out = fallback;
     if (!given) return true;
@@ -229,14 +229,28 @@ Ref<> code_replace(PyCodeObject* self, PyObject* argcount, PyObject* posonlyargc
       !integer(firstlineno, self->co_firstlineno, &first_line)) {
     return nullptr;
   }
-  auto bytes = [](PyObject* given, const char* which) {
-    if (given && !PyBytes_Check(given)) {
-      PyErr_Format(PyExc_TypeError, "replace() argument '%s' must be bytes, not %.50s", which, Py_TYPE(given)->tp_name);
-      return false;
-    }
-    return true;
-  };
-  if (!bytes(code, "co_code") || !bytes(linetable, "co_linetable") || !bytes(exceptiontable, "co_exceptiontable")) return nullptr;
+  // Checked here, behind the integers: the first wrong field in this order is the one that is told.
+  const struct {
+    PyObject* given;
+    unsigned long type_flag;
+    const char *name, *type;
+  } fields[] = {{code, Py_TPFLAGS_BYTES_SUBCLASS, "co_code", "bytes"},
+                {consts, Py_TPFLAGS_TUPLE_SUBCLASS, "co_consts", "tuple"},
+                {names, Py_TPFLAGS_TUPLE_SUBCLASS, "co_names", "tuple"},
+                {varnames, Py_TPFLAGS_TUPLE_SUBCLASS, "co_varnames", "tuple"},
+                {freevars, Py_TPFLAGS_TUPLE_SUBCLASS, "co_freevars", "tuple"},
+                {cellvars, Py_TPFLAGS_TUPLE_SUBCLASS, "co_cellvars", "tuple"},
+                {filename, Py_TPFLAGS_UNICODE_SUBCLASS, "co_filename", "str"},
+                {name_, Py_TPFLAGS_UNICODE_SUBCLASS, "co_name", "str"},
+                {qualname, Py_TPFLAGS_UNICODE_SUBCLASS, "co_qualname", "str"},
+                {linetable, Py_TPFLAGS_BYTES_SUBCLASS, "co_linetable", "bytes"},
+                {exceptiontable, Py_TPFLAGS_BYTES_SUBCLASS, "co_exceptiontable", "bytes"}};
+  for (auto& field : fields) {
+    if (!field.given || PyType_HasFeature(Py_TYPE(field.given), field.type_flag)) continue;
+    // None is named by its value.
+    const char* found = field.given == Py_None ? "None" : Py_TYPE(field.given)->tp_name;
+    return raise(PyExc_TypeError, "replace() argument '%s' must be %s, not %.50s", field.name, field.type, found);
+  }
   const struct {
     int value;
     const char* name;
@@ -246,16 +260,16 @@ Ref<> code_replace(PyCodeObject* self, PyObject* argcount, PyObject* posonlyargc
     if (count.value < 0) return raise(PyExc_ValueError, "%s must be a positive integer", count.name);
   }
   Ref<> new_code = TRY(code ? borrow(code) : plain_code(self));
-  Ref<> new_varnames = TRY(varnames ? borrow(as_object(varnames)) : code_varnames(self));
-  Ref<> new_cells = TRY(cellvars ? borrow(as_object(cellvars)) : code_cellvars(self));
-  Ref<> new_free = TRY(freevars ? borrow(as_object(freevars)) : code_freevars(self));
-  PyObject* new_filename = filename ? as_object(filename) : self->co_filename;
-  PyObject* new_name = name_ ? as_object(name_) : self->co_name;
+  Ref<> new_varnames = TRY(varnames ? borrow(varnames) : code_varnames(self));
+  Ref<> new_cells = TRY(cellvars ? borrow(cellvars) : code_cellvars(self));
+  Ref<> new_free = TRY(freevars ? borrow(freevars) : code_freevars(self));
+  PyObject* new_filename = filename ? filename : self->co_filename;
+  PyObject* new_name = name_ ? name_ : self->co_name;
   TRY(audit_code_new(new_code.get(), new_filename, new_name, argument_count, posonly, kwonly, local_count, stack, flag_bits));
   return steal(as_object(PyCode_NewWithPosOnlyArgs(
-      argument_count, posonly, kwonly, local_count, stack, flag_bits, new_code.get(), consts ? as_object(consts) : self->co_consts,
-      names ? as_object(names) : self->co_names, new_varnames.get(), new_free.get(), new_cells.get(), new_filename, new_name,
-      qualname ? as_object(qualname) : self->co_qualname, first_line, linetable ? linetable : self->co_linetable,
+      argument_count, posonly, kwonly, local_count, stack, flag_bits, new_code.get(), consts ? consts : self->co_consts,
+      names ? names : self->co_names, new_varnames.get(), new_free.get(), new_cells.get(), new_filename, new_name,
+      qualname ? qualname : self->co_qualname, first_line, linetable ? linetable : self->co_linetable,
       exceptiontable ? exceptiontable : self->co_exceptiontable)));
 }
 

@@ -230,7 +230,36 @@ Ref<> with_method(PyObject* a, PyObject* b, PyObject* method) {
 }
 Ref<> view_or(PyObject* a, PyObject* b) { return with_method(a, b, name<"update">); }
 Ref<> view_sub(PyObject* a, PyObject* b) { return with_method(a, b, name<"difference_update">); }
-Ref<> view_xor(PyObject* a, PyObject* b) { return with_method(a, b, name<"symmetric_difference_update">); }
+
+// The pairs that two items views do not share. Only these need to be hashable: first come those of the second that differ from the
+// first's or are not there, then what is left of the first.
+Ref<> items_xor(PyObject* a, PyObject* b) {
+  PyObject* second = as_object(reinterpret_cast<View*>(b)->dv_dict);
+  Ref<> left = TRY(steal(PyDict_Copy(as_object(reinterpret_cast<View*>(a)->dv_dict))));
+  Ref<> result = TRY(steal(PySet_New(nullptr)));
+  PyObject *key_slot, *value_slot;
+  Py_ssize_t position = 0;
+  Py_hash_t hash;
+  while (_PyDict_Next(second, &position, &key_slot, &value_slot, &hash)) {
+    Ref<> key = borrow(key_slot), value = borrow(value_slot);
+    Ref<> other = borrow(_PyDict_GetItem_KnownHash(left.get(), key.get(), hash));
+    if (!other && PyErr_Occurred()) return failure;
+    if (other && TRY(truth_of(PyObject_RichCompareBool(other.get(), value.get(), Py_EQ)))) {
+      TRY(status_of(_PyDict_DelItem_KnownHash(left.get(), key.get(), hash)));
+      continue;
+    }
+    Ref<> pair = TRY(steal(PyTuple_Pack(2, key.get(), value.get())));
+    TRY(status_of(PySet_Add(result.get(), pair.get())));
+  }
+  Ref<> rest = TRY(steal(PyDict_Items(left.get())));
+  TRY(status_of(_PySet_Update(result.get(), rest.get())));
+  return result;
+}
+
+Ref<> view_xor(PyObject* a, PyObject* b) {
+  if (PyDictItems_Check(a) && PyDictItems_Check(b)) return items_xor(a, b);
+  return with_method(a, b, name<"symmetric_difference_update">);
+}
 
 Maybe<bool> view_isdisjoint(PyObject* self, PyObject* other) {
   if (self == other) return TRY(checked(PyObject_Size(self))) == 0;

@@ -32,6 +32,11 @@ PyObject** unmanaged_dict_pointer(PyObject* self) {
   return failure;
 }
 
+// Setting and deleting leave out the context: nothing is suggested for them.
+[[gnu::cold]] int cannot_set_absent(PyObject* self, PyObject* attribute) {
+  return raise(PyExc_AttributeError, "'%.50s' object has no attribute '%U'", Py_TYPE(self)->tp_name, attribute);
+}
+
 bool check_name(PyObject* attribute) {
   if (PyUnicode_Check(attribute)) [[likely]] return true;
   PyErr_Format(PyExc_TypeError, "attribute name must be string, not '%.200s'", Py_TYPE(attribute)->tp_name);
@@ -130,17 +135,13 @@ int _PyObject_GenericSetAttrWithDict(PyObject* self, PyObject* attribute, PyObje
     if (descrsetfunc set = Py_TYPE(found.get())->tp_descr_set) return set(found.get(), self, value);
   }
   if (!dict && type->tp_dictoffset == 0) {
-    if (found) {
-      PyErr_Format(PyExc_AttributeError, "'%.50s' object attribute '%U' is read-only", type->tp_name, attribute);
-      attach_attribute_context(self, attribute);
-      return -1;
-    }
-    return no_such_attribute(self, attribute);
+    if (found) return raise(PyExc_AttributeError, "'%.50s' object attribute '%U' is read-only", type->tp_name, attribute);
+    return cannot_set_absent(self, attribute);
   }
   int result;
   if (!dict && has_managed_dict(type)) {
     result = static_cast<int>(instance_store(self, attribute, value));
-    if (result < 0 && !PyErr_Occurred()) return no_such_attribute(self, attribute);
+    if (result < 0 && !PyErr_Occurred()) return cannot_set_absent(self, attribute);
   } else {
     Ref<> target;
     if (dict) {
@@ -148,7 +149,7 @@ int _PyObject_GenericSetAttrWithDict(PyObject* self, PyObject* attribute, PyObje
     } else {
       PyObject** slot = unmanaged_dict_pointer(self);
       if (!*slot) {
-        if (!value) return no_such_attribute(self, attribute);
+        if (!value) return cannot_set_absent(self, attribute);
         *slot = PyDict_New();
         if (!*slot) return -1;
       }
@@ -159,11 +160,9 @@ int _PyObject_GenericSetAttrWithDict(PyObject* self, PyObject* attribute, PyObje
   if (result < 0 && !value && PyErr_ExceptionMatches(PyExc_KeyError)) {
     PyErr_Clear();
     if (PyType_Check(self)) {
-      PyErr_Format(PyExc_AttributeError, "type object '%.50s' has no attribute '%U'", reinterpret_cast<PyTypeObject*>(self)->tp_name, attribute);
-      attach_attribute_context(self, attribute);
-      return -1;
+      return raise(PyExc_AttributeError, "type object '%.50s' has no attribute '%U'", reinterpret_cast<PyTypeObject*>(self)->tp_name, attribute);
     }
-    return no_such_attribute(self, attribute);
+    return cannot_set_absent(self, attribute);
   }
   return result;
 }

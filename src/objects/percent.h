@@ -13,6 +13,7 @@ namespace gill {
 
 struct PercentSpec {
   bool left = false, sign = false, blank = false, alternate = false, zero = false;
+  bool takes_z = false, no_negative_zero = false;  // bytes, unlike str, know the flag `z`
   Py_ssize_t width = -1;
   int precision = -1;
   U4 code = 0;
@@ -80,6 +81,7 @@ Status read_percent_spec(At at, Py_ssize_t& i, Py_ssize_t n, PercentArguments& a
     else if (c == ' ') spec.blank = true;
     else if (c == '#') spec.alternate = true;
     else if (c == '0') spec.zero = true;
+    else if (c == 'z' && spec.takes_z) spec.no_negative_zero = true;
     else break;
   }
   auto star = [&](auto convert) -> Maybe<Py_ssize_t> {

@@ -174,7 +174,8 @@ Ref<> range_repr(Range* self) {
   if (unit) return steal(PyUnicode_FromFormat("range(%R, %R)", self->start, self->stop));
   return steal(PyUnicode_FromFormat("range(%R, %R, %R)", self->start, self->stop, self->step));
 }
-Ref<> range_reduce(Range* self) { return steal(Py_BuildValue("(O(OOO))", Py_TYPE(self), self->start, self->stop, self->step)); }
+// Whatever it is called with: the reference does not look at the arguments.
+Ref<> range_reduce(Range* self, Args) { return steal(Py_BuildValue("(O(OOO))", Py_TYPE(self), self->start, self->stop, self->step)); }
 
 // ---- iterators --------------------------------------------------------------------------------------
 
@@ -281,7 +282,7 @@ const PyMethodDef kLongMethods[] = {LENGTH_HINT(long_length_hint), REDUCE(long_r
 
 const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("__reversed__($self, /)", range_reversed, "Return a reverse iterator."),
-    METHOD_UNSIGNED("__reduce__($self, /)", range_reduce, nullptr),
+    METHOD_UNSIGNED("__reduce__($self, *args)", range_reduce, nullptr),
     METHOD_UNSIGNED("count($self, value, /)", range_count, "rangeobject.count(value) -> integer -- return number of occurrences of value"),
     METHOD_UNSIGNED("index($self, value, /)", range_index, "rangeobject.index(value) -> integer -- return index of value.\nRaise ValueError if the value is not present."),
     kEndOfMethods,

@@ -13,7 +13,8 @@ Ref<> percent_number(PyObject* value, const PercentSpec& spec) {
     double x = PyFloat_AsDouble(value);
     if (x == -1.0 && PyErr_Occurred()) return failure;
     DoubleText text;
-    TRY(text.write(x, static_cast<char>(spec.code), spec.precision < 0 ? 6 : spec.precision, spec.alternate ? Py_DTSF_ALT : 0));
+    TRY(text.write(x, static_cast<char>(spec.code), spec.precision < 0 ? 6 : spec.precision,
+                   (spec.alternate ? Py_DTSF_ALT : 0) | (spec.no_negative_zero ? Py_DTSF_NO_NEG_0 : 0)));
     return str_from_ascii({text.text(), text.length()});
   }
   bool radix = spec.code == 'o' || spec.code == 'x' || spec.code == 'X';

@@ -76,7 +76,7 @@ Status plan_slots(ClassPlan& plan, PyObject* declared) {
       if (!plan.may_add_dict || plan.add_dict) return raise(PyExc_TypeError, "__dict__ slot disallowed: we already got one");
       plan.add_dict = true;
     } else if (!PyUnicode_CompareWithASCIIString(item, "__weakref__")) {
-      if (!plan.may_add_weakref || plan.add_weakref) return raise(PyExc_TypeError, "__weakref__ slot disallowed: we already got one");
+      if (!plan.may_add_weakref || plan.add_weakref) return raise(PyExc_TypeError, "__weakref__ slot disallowed: either we already got one, or __itemsize__ != 0");
       plan.add_weakref = true;
     }
   }

@@ -171,6 +171,7 @@ const PyConfig* _Py_GetConfig(void) { return &current_interpreter()->config; }
 PyThreadState* PyEval_SaveThread(void) {
   ThreadState* thread = current_thread();
   if (!thread) Py_FatalError("the function must be called with the GIL held, but the GIL is released (the current Python thread state is NULL)");
+  thread_record().native.store(__builtin_return_address(0), std::memory_order_relaxed);
   detach_thread(thread);
   return thread;
 }

@@ -47,6 +47,7 @@ struct GivenPaths {
 
 struct Faulthandler;
 struct Tracemalloc;
+struct ExitReport;
 struct CrossInterpreterClass;
 struct LockUser;
 
@@ -72,6 +73,7 @@ struct Runtime {
   // modules/tracemalloc, whose tables have a mutex of their own: nothing else is locked with it held.
   std::atomic<Tracemalloc*> tracemalloc = nullptr;
   pthread_mutex_t tracemalloc_mutex = PTHREAD_MUTEX_INITIALIZER;
+  ExitReport* exit_report = nullptr;  // modules/gill/exit_report: for its signal handlers
   CrossInterpreterClass* cross_interpreter_classes = nullptr;  // capi/cross_interpreter, guarded by list_mutex
 
   // Of types and of dicts' keys; 0: used up. They are not the interpreters', because these share static types and the modules of

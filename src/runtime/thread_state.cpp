@@ -73,6 +73,7 @@ void unlink_thread_state(ThreadState* thread) {
 }
 
 void free_thread_state(ThreadState* thread) {
+  if (ThreadRecord& record = thread_record(); record.context.load(std::memory_order_relaxed) == thread) record.context = nullptr;
   _PyStackChunk* chunk = thread->datastack_chunk;
   while (chunk) {
     _PyStackChunk* previous = chunk->previous;
@@ -145,6 +146,7 @@ void end_if_finalizing(ThreadState* thread) {
 void make_current(ThreadState* thread) {
   if (thread && thread->stack_owner != PyThread_get_thread_ident()) find_stack_limit(thread);
   t_current_thread = thread;
+  if (thread) thread_record().context.store(thread, std::memory_order_relaxed);
   _PyRuntime.current_thread.store(thread, std::memory_order_relaxed);
   t_heap = thread ? thread->interpreter()->heap : nullptr;
   t_collector = thread ? thread->interpreter()->collector : nullptr;

@@ -79,12 +79,11 @@ void format_kwargs_error(PyObject* function, PyObject* kwargs) {
   } else if (PyErr_ExceptionMatches(PyExc_KeyError)) {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    PyObject* args = value ? reinterpret_cast<PyBaseExceptionObject*>(value)->args : nullptr;
-    if (args && PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 1) {
+    // While another exception is handled the value is an exception already, chained to that one; it then stays what it is.
+    if (value && PyTuple_Check(value) && PyTuple_GET_SIZE(value) == 1) {
       PyErr_Clear();
       Ref<> text = steal(_PyObject_FunctionStr(function));
-      PyObject* key = PyTuple_GET_ITEM(args, 0);
+      PyObject* key = PyTuple_GET_ITEM(value, 0);
       if (text) PyErr_Format(PyExc_TypeError, "%U got multiple values for keyword argument '%S'", text.get(), key);
       Py_XDECREF(type);
       Py_XDECREF(value);

@@ -54,11 +54,6 @@ bool match_group(PyObject* exception, PyObject* type, PyObject** match, PyObject
       if (!one) return false;
       *match = _PyExc_CreateExceptionGroup("", one.get());
       if (!*match) return false;
-      PyObject* traceback = PyException_GetTraceback(exception);
-      if (traceback) {
-        PyException_SetTraceback(*match, traceback);
-        Py_DECREF(traceback);
-      }
     }
     *rest = Py_NewRef(Py_None);
     return true;

@@ -249,16 +249,12 @@ struct ISlice {
   using Fields = OwnedFields<&ISlice::iterator>;
 };
 
-// A bound: None is `fallback`; -2 with ValueError otherwise when it is no index.
-Status bound(PyObject* value, Py_ssize_t* out, const char* message) {
-  if (value == Py_None) return Status::ok;
+// A bound; what is no index, or too large for one, counts as -1, which is itself no bound.
+void bound(PyObject* value, Py_ssize_t* out) {
+  if (value == Py_None) return;
   *out = -1;
   if (PyIndex_Check(value)) *out = PyNumber_AsSsize_t(value, PyExc_OverflowError);
-  if (*out < 0) {
-    PyErr_Clear();
-    return raise(PyExc_ValueError, message);
-  }
-  return Status::ok;
+  PyErr_Clear();
 }
 
 PyObject* islice_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
@@ -266,23 +262,16 @@ PyObject* islice_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     PyObject *sequence, *first, *second = nullptr, *third = nullptr;
     if (!detail::overrides(type, &PyTypeObject::tp_init) && !_PyArg_NoKeywords("islice", kwargs)) return failure;
     if (!PyArg_UnpackTuple(args, "islice", 2, 4, &sequence, &first, &second, &third)) return failure;
-    static constexpr const char* kStop = "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.";
-    static constexpr const char* kBoth = "Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize.";
+    PyObject* end = second ? second : first;
     Py_ssize_t start = 0, stop = -1, step = 1;
-    if (!second) {
-      TRY(bound(first, &stop, kStop));
-    } else {
-      TRY(bound(first, &start, kBoth));
-      TRY(bound(second, &stop, kStop));
-      if (third && third != Py_None) {
-        step = -1;
-        if (PyIndex_Check(third)) step = PyNumber_AsSsize_t(third, PyExc_OverflowError);
-        if (step < 1) {
-          PyErr_Clear();
-          return raise(PyExc_ValueError, "Step for islice() must be a positive integer or None.");
-        }
-      }
+    if (second) bound(first, &start);
+    bound(end, &stop);
+    if (stop == -1 && end != Py_None) {
+      return raise(PyExc_ValueError, "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.");
     }
+    if (start < 0 || stop < -1) return raise(PyExc_ValueError, "Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize.");
+    if (third) bound(third, &step);
+    if (step < 1) return raise(PyExc_ValueError, "Step for islice() must be a positive integer or None.");
     Ref<> iterator = TRY(iter(sequence));
     Ref<ISlice> self = TRY(make<ISlice>(type));
     self->iterator = iterator.release();

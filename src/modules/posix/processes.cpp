@@ -9,6 +9,7 @@
 
 #include <cstring>
 
+#include "modules/gill/exit_report.h"
 #include "modules/posix/posix.h"
 
 // os.register_at_fork() for functions that may be null each (runtime/).
@@ -66,7 +67,11 @@ Status posix_register_at_fork(PyObject*, PyObject* before, PyObject* after_in_ch
   return status_of(gill_register_at_fork(before, after_in_parent, after_in_child));
 }
 
-[[noreturn]] Status posix_exit(PyObject*, int status) { ::_exit(status); }
+[[noreturn]] Status posix_exit(PyObject*, int status) {
+  note_exit_code(status);
+  write_exit_report();
+  ::_exit(status);
+}
 
 // ---- signals and priorities -------------------------------------------------------------------------------------------
 

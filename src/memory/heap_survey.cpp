@@ -1,0 +1,62 @@
+// What the pages of a heap are used for.
+#include "memory/heap.h"
+#include "memory/page_range.h"
+
+namespace gill {
+
+namespace {
+
+inline constexpr size_t kStretch = 4096;
+
+struct Survey {
+  Heap* heap;
+  HeapUse* use;
+  void (*visit)(Page*, void*, void*);
+  void* context;
+};
+
+}  // namespace
+
+uint64_t Heap::free_slots(Page* page, size_t word) const {
+  uint64_t bits = page->word(kFree, word);
+  const Cursor& cursor = cursors_[static_cast<int>(page->kind)][page->size_class];
+  return cursor.page == page && cursor.word == word ? bits | cursor.free : bits;
+}
+
+void Heap::survey(HeapUse& use, void (*visit)(Page*, void*, void*), void* context) {
+  // Slots in magazines would count as used.
+  flush();
+  Survey survey = {this, &use, visit, context};
+  auto look = [](void* at, void* raw) -> size_t {
+    auto* self = static_cast<Survey*>(raw);
+    auto* page = static_cast<Page*>(at);
+    size_t pages = page->run_pages;
+    if (page->heap != self->heap) return pages;
+    if (page->size_class == kRunClass) {
+      self->use->runs.pages += pages;
+      ++self->use->runs.used;
+      self->use->run_bytes += page->object_bytes;
+      self->use->runs.overhead += pages * kPageSize - page->object_bytes;
+      self->visit(page, page->slot(0), self->context);
+      return pages;
+    }
+    ClassUse& of_class = self->use->classes[static_cast<int>(page->kind)][page->size_class];
+    ++of_class.pages;
+    of_class.overhead += kPageSize - size_t{page->slot_count} * page->slot_size;
+    of_class.returned += static_cast<size_t>(std::popcount(page->returned)) * kStretch;
+    for (size_t word = 0; word < page->words; ++word) {
+      size_t slots = page->slot_count - word * 64 < 64 ? page->slot_count - word * 64 : 64;
+      uint64_t all = slots == 64 ? ~uint64_t{0} : (uint64_t{1} << slots) - 1;
+      uint64_t free = self->heap->free_slots(page, word);
+      of_class.free += static_cast<size_t>(std::popcount(free & all));
+      of_class.used += slots - static_cast<size_t>(std::popcount(free & all));
+      for (uint64_t used = all & ~free; used; used &= used - 1) {
+        self->visit(page, page->slot(word * 64 + static_cast<size_t>(std::countr_zero(used))), self->context);
+      }
+    }
+    return pages;
+  };
+  for_each_taken_run(look, &survey);
+}
+
+}  // namespace gill

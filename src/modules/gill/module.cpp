@@ -1,0 +1,32 @@
+// The module `gill._native`: the data behind the package `gill`, whose Python files are in package/.
+#include "modules/gill/module.h"
+
+namespace gill {
+namespace {
+
+const PyMethodDef kMethods[] = {
+    METHOD("lock_threads($module, /)", lock_threads, "What each thread that lives has done at the interpreter lock: a list of dicts, times in nanoseconds."),
+    METHOD("lock_totals($module, /)", lock_totals, "The same of all threads that have ended, and what the lock itself counts."),
+    METHOD("main_thread($module, /)", main_thread, "The identifier of the main thread."),
+    METHOD("memory_use($module, /)", memory_use, "What the heap's pages are used for, and what malloc says."),
+    METHOD("memory_trim($module, /)", memory_trim, "Gives back to the operating system what is free."),
+    METHOD("gc_pauses($module, /)", gc_pauses, "The last pauses of the collector: a dict, times in nanoseconds."),
+    kEndOfMethods,
+};
+
+PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "gill._native",
+    .m_doc = "The data behind the package gill.",
+    .m_size = 0,
+    .m_methods = table(kMethods),
+};
+
+}  // namespace
+}  // namespace gill
+
+PyMODINIT_FUNC PyInit__gill() { return PyModuleDef_Init(&gill::definition); }
+
+namespace gill {
+GILL_BUILTIN_MODULE("gill._native", PyInit__gill);
+}  // namespace gill

@@ -1,0 +1,112 @@
+"""What the fuzzer of programs (tools/fuzz_programs.py) found to differ."""
+import itertools
+import unittest
+
+
+def message(function, error=TypeError):
+    try:
+        function()
+    except error as raised:
+        return str(raised)
+    raise AssertionError("nothing was raised")
+
+
+class Builtins(unittest.TestCase):
+    def test_repr_of_bytearray_escapes_apostrophes_within_either_quotes(self):
+        self.assertEqual(repr(bytearray(b"it's")), 'bytearray(b"it\\\'s")')
+        self.assertEqual(repr(b"it's"), 'b"it\'s"')
+
+    def test_percent_z_of_bytes(self):
+        self.assertEqual(b"%z.1f" % -0.04, b"0.0")
+        self.assertEqual(b"%z+.0f %zd" % (-0.04, 5), b"+0 5")
+        self.assertEqual(message(lambda: b"%z" % 1, ValueError), "incomplete format")
+        self.assertIn("unsupported format character 'z'", message(lambda: "%z" % 1, ValueError))
+
+    def test_islice_tells_negative_from_wrong_bounds(self):
+        self.assertIn("Indices for", message(lambda: itertools.islice("", -2), ValueError))
+        self.assertIn("Stop argument for", message(lambda: itertools.islice("", -1), ValueError))
+        self.assertIn("Stop argument for", message(lambda: itertools.islice("", -5, "x"), ValueError))
+        self.assertIn("Indices for", message(lambda: itertools.islice("", -5, None, -1), ValueError))
+
+    def test_enumerate_checks_names(self):
+        self.assertEqual(message(enumerate), "enumerate() missing required argument 'iterable'")
+        self.assertEqual(message(lambda: enumerate(start=1)), "'start' is an invalid keyword argument for enumerate()")
+        self.assertEqual(message(lambda: enumerate([], iterable=1)), "'iterable' is an invalid keyword argument for enumerate()")
+        self.assertEqual(list(enumerate(start=2, iterable="a")), [(2, "a")])
+
+    def test_items_that_views_share_need_no_hash(self):
+        first, second = {1: [], 2: "a", 3: 0}, {1: [], 2: "b", 4: 1}
+        self.assertEqual(first.items() ^ second.items(), {(2, "a"), (2, "b"), (3, 0), (4, 1)})
+        self.assertEqual(message(lambda: {1: []}.items() ^ {1: {}}.items()), "unhashable type: 'dict'")
+
+    def test_range_reduce_takes_anything(self):
+        self.assertEqual(range(3).__reduce__(1, 2), (range, (0, 3, 1)))
+
+    def test_first_wrong_field_of_replaced_code(self):
+        code = message.__code__
+        self.assertIn("cannot be interpreted", message(lambda: code.replace(co_name=1, co_firstlineno="")))
+        self.assertEqual(message(lambda: code.replace(co_name=1, co_consts=2)), "replace() argument 'co_consts' must be tuple, not int")
+        self.assertEqual(message(lambda: code.replace(co_name=None)), "replace() argument 'co_name' must be str, not None")
+
+    def test_compile_converts_the_file_name_before_it_looks_at_the_mode(self):
+        self.assertIn("os.PathLike", message(lambda: compile("1", 2, 3)))
+
+
+class Attributes(unittest.TestCase):
+    def test_only_reading_tells_name_and_object(self):
+        class Empty:
+            pass
+
+        class Slotted:
+            __slots__ = ()
+
+        def deleted():
+            del Empty().name
+
+        def stored():
+            Slotted().name = 1
+
+        def of_a_class():
+            del Empty.name
+
+        for function in (deleted, stored, of_a_class):
+            with self.assertRaises(AttributeError) as raised:
+                function()
+            self.assertIsNone(raised.exception.name)
+            self.assertIsNone(raised.exception.obj)
+        with self.assertRaises(AttributeError) as raised:
+            Empty().name
+        self.assertEqual(raised.exception.name, "name")
+
+    def test_weakref_slot_that_a_base_has(self):
+        class Base:
+            pass
+
+        text = message(lambda: type("Derived", (Base,), {"__slots__": "__weakref__"}))
+        self.assertEqual(text, "__weakref__ slot disallowed: either we already got one, or __itemsize__ != 0")
+
+
+class Calls(unittest.TestCase):
+    def test_repeated_keyword_while_an_error_is_handled(self):
+        names = {"a": 1}
+        self.assertIn("got multiple values for keyword argument 'a'", message(lambda: dict(**names, **names)))
+        try:
+            raise ValueError
+        except ValueError:
+            self.assertEqual(message(lambda: dict(**names, **names), KeyError), "'a'")
+
+
+class Groups(unittest.TestCase):
+    def test_group_around_a_single_exception_has_no_traceback(self):
+        try:
+            try:
+                1 / 0
+            except* ZeroDivisionError as group:
+                self.assertIsNone(group.__traceback__)
+                raise
+        except ExceptionGroup as group:
+            self.assertEqual(len(group.exceptions), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

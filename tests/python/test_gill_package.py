@@ -1,0 +1,291 @@
+"""The package gill: what it reports about the lock, the memory and the collector, and the report at a program's end."""
+import gc
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+import unittest
+
+try:
+    import gill
+except ModuleNotFoundError:
+    raise unittest.SkipTest("only Gill has the package gill")
+
+PARTS = ("objects", "tables", "page_overhead", "free_in_pages", "retained_pages", "native", "native_free", "stacks", "files", "other")
+
+
+def run(source, *options, folder=None, expect=0):
+    """Runs a program with options; what it printed."""
+    done = subprocess.run([sys.executable, *options, "-c", textwrap.dedent(source)], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == expect, (done.returncode, done.stderr)
+    return done
+
+
+class Import(unittest.TestCase):
+    def test_the_reference_s_names_are_unchanged(self):
+        import _imp
+
+        self.assertNotIn("gill", sys.builtin_module_names)
+        self.assertNotIn("gill", _imp._frozen_module_names())
+        self.assertNotIn("gill._native", sys.builtin_module_names)
+
+    def test_nothing_is_imported_unasked(self):
+        found = run("import sys; print([name for name in sys.modules if name.startswith('gill')])")
+        self.assertEqual(found.stdout.strip(), "[]")
+
+    def test_a_program_s_own_module_comes_first(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "gill.py"), "w") as file:
+                file.write("mine = True")
+            found = run("import gill; print(gill.mine)\ntry:\n import gill.lock\nexcept ImportError as e: print(e)", folder=folder)
+            self.assertEqual(found.stdout.splitlines(), ["True", "No module named 'gill.lock'; 'gill' is not a package"])
+
+    def test_a_program_s_own_package_comes_first(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "gill"))
+            open(os.path.join(folder, "gill", "__init__.py"), "w").close()
+            found = run("import gill\ntry:\n import gill.lock\nexcept ImportError as e: print(e)", folder=folder)
+            self.assertEqual(found.stdout.strip(), "No module named 'gill.lock'")
+
+    def test_a_folder_does_not(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "gill"))
+            run("import gill.lock; gill.lock.stats()", folder=folder)
+
+
+class Records(unittest.TestCase):
+    def test_they_are_immutable(self):
+        stats = gill.lock.stats()
+        with self.assertRaises(AttributeError):
+            stats.threads = 0
+        with self.assertRaises(AttributeError):
+            stats.no_such_field
+        self.assertEqual(stats, stats)
+        self.assertIn("acquisitions", dir(stats))
+
+    def test_text_and_json_say_the_same(self):
+        for found in (gill.lock.stats(), gill.lock.threads(), gill.memory.ledger(), gill.gc.pauses(), gill.report()):
+            with self.subTest(type(found).__name__):
+                self.assertEqual(json.loads(found.to_json()), found.to_dict())
+                self.assertTrue(str(found))
+                self.assertTrue(repr(found))
+
+
+class Lock(unittest.TestCase):
+    def test_time_goes_to_the_state_that_a_thread_is_in(self):
+        def own():
+            return next(thread for thread in gill.lock.threads() if thread.thread_id == threading.get_ident())
+
+        before = own()
+        self.assertEqual(before.state, "holding")
+        time.sleep(0.05)
+        after = own()
+        self.assertGreater(after.native - before.native, 45_000_000)
+        self.assertGreater(after.acquisitions, before.acquisitions)
+        self.assertEqual(after.native_id, threading.get_native_id())
+
+    def test_threads_have_their_names_and_say_for_whom_they_waited(self):
+        stop = False
+
+        def compute_without_end():
+            while not stop:
+                pass
+
+        worker = threading.Thread(target=compute_without_end, name="the worker")
+        worker.start()
+        for _ in range(5):
+            time.sleep(0.002)
+        threads = gill.lock.threads()
+        stop = True
+        worker.join()
+        found = {thread.name: thread for thread in threads}
+        self.assertIn("the worker", found)
+        self.assertGreater(found["the worker"].forced, 0)
+        wait = gill.lock.stats().longest_wait
+        self.assertGreater(wait.waited, 0)
+        own = next(thread for thread in threads if thread.thread_id == threading.get_ident())
+        if own.longest_wait.holder_name == "the worker":
+            self.assertTrue(own.longest_wait.place.function.endswith(".<locals>.compute_without_end"))
+
+    def test_ended_threads_stay_in_the_sums(self):
+        before = gill.lock.stats()
+        threads = [threading.Thread(target=time.sleep, args=(0.001,)) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        deadline = time.monotonic() + 10
+        while gill.lock.stats().ended_threads < before.ended_threads + 5 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        after = gill.lock.stats()
+        self.assertGreaterEqual(after.ended_threads, before.ended_threads + 5)
+        self.assertGreaterEqual(after.acquisitions, before.acquisitions + 5)
+
+    def test_a_forked_child_knows_only_itself(self):
+        found = run(
+            """
+            import gill, os, threading, time
+            event = threading.Event()
+            threading.Thread(target=event.wait).start()
+            while len(gill.lock.threads()) < 2:
+                time.sleep(0.001)
+            child = os.fork()
+            if child == 0:
+                own = gill.lock.threads()
+                os._exit(0 if len(own) == 1 and own[0].native_id == os.getpid() and own[0].state == "holding" else 1)
+            print(os.waitpid(child, 0)[1])
+            event.set()
+            """
+        )
+        self.assertEqual(found.stdout.strip(), "0")
+
+    def test_reading_while_threads_come_and_go(self):
+        stop = False
+
+        def start_threads():
+            while not stop:
+                thread = threading.Thread(target=time.sleep, args=(0,))
+                thread.start()
+                thread.join()
+
+        starters = [threading.Thread(target=start_threads) for _ in range(3)]
+        for thread in starters:
+            thread.start()
+        for _ in range(50):
+            gill.lock.stats()
+            gill.lock.threads()
+        stop = True
+        for thread in starters:
+            thread.join()
+
+
+class Memory(unittest.TestCase):
+    def test_the_parts_add_up(self):
+        ledger = gill.memory.ledger()
+        self.assertEqual(sum(getattr(ledger, part) for part in PARTS), ledger.rss)
+        for part in PARTS:
+            self.assertGreaterEqual(getattr(ledger, part), 0, part)
+        self.assertGreaterEqual(ledger.vms, ledger.rss)
+
+    def test_objects_are_counted_by_type(self):
+        class Thing:
+            __slots__ = ("one", "two")
+
+        def use_of(name):
+            return next((use for use in gill.memory.ledger().types if use.type.endswith(name)), None)
+
+        floats = use_of("float").objects
+        kept = [Thing() for _ in range(1000)]
+        numbers = [i + 0.5 for i in range(10_000)]
+        use = use_of("<locals>.Thing")
+        self.assertEqual(use.objects, 1000)
+        self.assertGreaterEqual(use.bytes, 1000 * sys.getsizeof(kept[0]) - 1000 * 16)
+        self.assertAlmostEqual(use_of("float").objects - floats, 10_000, delta=200)
+        del kept, numbers, use
+
+    def test_large_objects_are_counted_where_they_are(self):
+        def native_of(name):
+            return next(use.native for use in gill.memory.ledger().types if use.type == name)
+
+        before = native_of("bytes")
+        kept = [bytes(1_000_000) for _ in range(10)]
+        self.assertAlmostEqual(native_of("bytes") - before, 10_000_000, delta=100_000)
+        del kept
+
+    def test_trim_says_what_it_gave_back(self):
+        found = run(
+            """
+            import gill
+            kept = [str(i) * 3 for i in range(400_000)]
+            del kept
+            before = gill.memory.ledger().rss
+            trimmed = gill.memory.trim()
+            assert trimmed.returned == max(trimmed.before - trimmed.after, 0)
+            print(gill.memory.ledger().rss < before + (1 << 20))
+            """
+        )
+        self.assertEqual(found.stdout.strip(), "True")
+
+
+class Collector(unittest.TestCase):
+    def test_a_pause_says_what_it_was(self):
+        cycles = []
+        for _ in range(100):
+            cycle = []
+            cycle.append(cycle)
+        del cycle, cycles
+        before = gill.gc.pauses().count
+        gc.collect()
+        pauses = gill.gc.pauses()
+        self.assertGreater(pauses.count, before)
+        last = next(pause for pause in reversed(pauses) if pause.generation == 2)
+        self.assertGreaterEqual(last.collected, 1)
+        self.assertGreater(last.examined, last.collected)
+        self.assertGreater(last.lasted, 0)
+        self.assertTrue(last.place.function.endswith(self._testMethodName))
+        self.assertLessEqual(last.lasted, pauses.longest)
+
+    def test_the_last_ones_are_kept(self):
+        for _ in range(300):
+            gc.collect(0)
+        pauses = gill.gc.pauses()
+        self.assertEqual(len(pauses), 256)
+        self.assertEqual([pause.number for pause in pauses], list(range(pauses.count - 256, pauses.count)))
+
+
+class ReportAtTheEnd(unittest.TestCase):
+    def report_of(self, source, expect=0):
+        with tempfile.TemporaryDirectory() as folder:
+            run(source, "--report=found.json", folder=folder, expect=expect)
+            names = sorted(os.listdir(folder))
+            return [json.loads(pathlib.Path(folder, name).read_text()) for name in names], names
+
+    def test_at_an_end_in_order(self):
+        (found,), names = self.report_of("import os; os.chdir('/')")
+        self.assertEqual(names, ["found.json"])
+        self.assertEqual(found["ended"], "exit code 0")
+        self.assertGreater(found["memory"]["rss"], 0)
+
+    def test_after_an_exception_and_an_exit(self):
+        self.assertEqual(self.report_of("1 / 0", expect=1)[0][0]["ended"], "exit code 1")
+        self.assertEqual(self.report_of("import sys; sys.exit(3)", expect=3)[0][0]["ended"], "exit code 3")
+        self.assertEqual(self.report_of("import os; os._exit(4)", expect=4)[0][0]["ended"], "exit code 4")
+
+    def test_after_a_signal(self):
+        for number in (signal.SIGSEGV, signal.SIGTERM, signal.SIGABRT):
+            with self.subTest(number=number):
+                (found,), _ = self.report_of(f"import os\ndef end():\n os.kill(os.getpid(), {number:d})\nend()", expect=-number)
+                self.assertEqual(found["ended"], number.name)
+                self.assertEqual(found["python_stack"], ["<string>:3 in end", "<string>:4 in <module>"])
+                self.assertTrue(found["native_stack"])
+
+    def test_a_program_s_own_handler_is_left_alone(self):
+        (found,), _ = self.report_of("import os, signal, sys\nsignal.signal(15, lambda *a: sys.exit(5))\nos.kill(os.getpid(), 15)", expect=5)
+        self.assertEqual(found["ended"], "exit code 5")
+
+    def test_forked_children_write_their_own(self):
+        found, names = self.report_of("import os\nif os.fork() == 0: os._exit(6)\nos.wait()")
+        self.assertEqual(len(names), 2)
+        self.assertEqual(sorted(each["ended"] for each in found), ["exit code 0", "exit code 6"])
+        child = next(each for each in found if each["ended"] == "exit code 6")
+        self.assertIn(f"found.{child['pid']}.json", names)
+
+    def test_as_text(self):
+        self.assertIn("==== gill report ====", run("pass", "--report").stderr)
+        self.assertIn("==== gill report ====", run("pass", "-X", "report").stderr)
+        self.assertEqual(run("pass").stderr, "")
+
+    def test_what_cannot_be_written_is_said(self):
+        found = run("print('done')", "--report=/no/such/folder/file.json")
+        self.assertEqual(found.stdout.strip(), "done")
+        self.assertIn("the report could not be written", found.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,96 @@
+"""Runs the text of a program under an interpreter: in a child of its server, or as a command of its own."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+REFERENCE = "/usr/bin/python3.11"
+HERE = os.path.dirname(os.path.abspath(__file__))
+ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
+COMMAND_SECONDS = 60
+
+
+class Outcome:
+    """What a program did, comparable."""
+
+    def __init__(self, directory, code, output, errors):
+        self.code = code
+        self.output = ADDRESS.sub("0xADDRESS", output.replace(directory, "DIRECTORY"))
+        self.errors = ADDRESS.sub("0xADDRESS", errors.replace(directory, "DIRECTORY"))
+
+    def __eq__(self, other):
+        return (self.code, self.output, self.errors) == (other.code, other.output, other.errors)
+
+    @property
+    def crashed(self):
+        """Ended by a signal other than those of the limits of time."""
+        return self.code < 0 and self.code not in (-9, -14, -24)
+
+    @property
+    def too_long(self):
+        return self.code in (-9, -14, -24, -25)
+
+
+class Interpreter:
+    def __init__(self, path, directory):
+        self.path = path
+        self.directory = directory
+        self.server = None
+        shutil.rmtree(directory, ignore_errors=True)
+        os.makedirs(directory)
+        # The support is copied, so that both see it at the same path and nothing else lies beside it.
+        shutil.copy(os.path.join(HERE, "support.py"), directory)
+        self.environment = {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUTF8": "1",
+            "PYTHONPATH": ".",
+            "PYTHONSAFEPATH": "1",
+        }
+
+    def start(self):
+        self.server = subprocess.Popen(
+            [self.path, os.path.join(HERE, "server.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.directory, env=self.environment
+        )
+
+    def send(self, text):
+        if self.server is None:
+            self.start()
+        self.server.stdin.write(json.dumps(text).encode() + b"\n")
+        self.server.stdin.flush()
+
+    def receive(self):
+        answer = self.server.stdout.readline()
+        if not answer:
+            sys.exit(f"the server of {self.path} ended: {self.server.wait()}")
+        return Outcome(self.directory, *json.loads(answer))
+
+    def serve(self, text):
+        self.send(text)
+        return self.receive()
+
+    def command(self, text, options=()):
+        """Runs `interpreter [options] program.py`."""
+        with open(os.path.join(self.directory, "program.py"), "w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text)
+        try:
+            done = subprocess.run(
+                [self.path, *options, "program.py"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                cwd=self.directory,
+                env=self.environment,
+                timeout=COMMAND_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return Outcome(self.directory, -9, "", "")
+        return Outcome(self.directory, done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1"))
+
+    def close(self):
+        if self.server is not None:
+            self.server.stdin.close()
+            self.server.wait()
+            self.server.stdout.close()
