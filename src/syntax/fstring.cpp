@@ -114,7 +114,7 @@ bool FString::text(const char*& p, const char* end, bool raw, int depth, StringR
   }
   if (!more) p = s;
   if (begin == s) return true;
-  Ref<> value = reader.literal(begin, s, raw);
+  Ref<> value = reader.literal(begin, s, raw, true);
   if (!value) return false;
   add_literal(std::move(value));
   return !parser_.failed_;

@@ -18,7 +18,7 @@ class StringReader {
  public:
   StringReader(Parser& parser, const Token* token) : parser_(parser), token_(token) {}
   StringParts parts() const;
-  Ref<> literal(const char* text, const char* end, bool raw);
+  Ref<> literal(const char* text, const char* end, bool raw, bool formatted);
   Ref<> bytes(const StringParts& parts);
   // Warns about the escape that begins behind a backslash. False with the exception set.
   bool warn_escape(const char* escape);

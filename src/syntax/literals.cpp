@@ -275,11 +275,12 @@ Ref<> StringReader::unescape_bytes(const char* text, const char* end) {
   return steal(bytes);
 }
 
-Ref<> StringReader::literal(const char* text, const char* end, bool raw) {
-  Ref<> result;
-  if (raw || !std::memchr(text, '\\', static_cast<size_t>(end - text))) {
-    result = steal(PyUnicode_DecodeUTF8(text, end - text, nullptr));
-  } else {
+Ref<> StringReader::literal(const char* text, const char* end, bool raw, bool formatted) {
+  bool plain = raw || !std::memchr(text, '\\', static_cast<size_t>(end - text));
+  Ref<> result = plain ? steal(PyUnicode_DecodeUTF8(text, end - text, nullptr)) : unescape(text, end);
+  if (!result && plain && formatted && !raw) {
+    // There the reference always looks for escapes, and so counts from the first character beyond ASCII.
+    PyErr_Clear();
     result = unescape(text, end);
   }
   if (!result) explain();
@@ -353,7 +354,7 @@ Expr* Parser::strings_unremembered() {
         return nullptr;
       }
     } else if (!parts.format) {
-      value = reader.literal(parts.begin, parts.end, parts.raw);
+      value = reader.literal(parts.begin, parts.end, parts.raw, false);
       if (!value) return nullptr;
     }
     if (i > begin && bytes != parts.bytes) return error("cannot mix bytes and nonbytes literals");

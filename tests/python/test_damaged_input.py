@@ -22,6 +22,11 @@ class Marshal(unittest.TestCase):
                 self.check(data, EOFError, "marshal data too short")
         self.check(b"l\x02\0\0\0\xff\xff", ValueError, "bad marshal data (digit out of range in long)")
 
+    def test_null_in_code(self):
+        self.check(b"c" + bytes(20) + b"0", TypeError, "NULL object in marshal data for object")
+        self.check(b")\x01c" + bytes(20) + b"0", TypeError, "NULL object in marshal data for tuple")
+        self.assertEqual(marshal.loads(b"{c" + bytes(20) + b"0"), {})
+
     def test_file_ends_too_early(self):
         for data, wanted in ((b"f", "object"), (b"f\x01", "not"), (b"i", "not"), (b")", "not")):
             with self.subTest(data), self.assertRaisesRegex(EOFError, f"EOF read where {wanted} expected"):
@@ -80,6 +85,11 @@ class Sources(unittest.TestCase):
         error = self.error(b'f"{\xff}"')
         self.assertEqual(error.msg, "f-string: (unicode error) 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte")
         self.assertEqual((error.offset, error.end_offset), (0, 0))
+
+    def test_undecodable_text_of_formatted_string(self):
+        for source, position in ((b'f"abc\xff"', 0), (b'f"ab{1:c\xc3\xa9\xff}"', 2), (b'rf"abc\xff"', 3), (b'"abc\xff"', 3)):
+            with self.subTest(source):
+                self.assertEqual(self.error(source).msg, f"(unicode error) 'utf-8' codec can't decode byte 0xff in position {position}: invalid start byte")
 
     def test_undecodable_name_behind_a_mistake(self):
         for source in (b"<\xbb", b"x?\n\xc3\n"):
