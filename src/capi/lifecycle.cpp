@@ -24,6 +24,7 @@
 #include "modules/sys_module.h"
 #include "modules/tracemalloc/module.h"
 #include "modules/warnings.h"
+#include "objects/buffer_exports.h"
 #include "objects/codec_state.h"
 #include "objects/dict_table.h"
 #include "objects/str.h"
@@ -204,6 +205,7 @@ void finish_interpreter(Interpreter* interpreter) {
 void finish_floors(Interpreter* interpreter) {
   finish_types(interpreter);
   finish_text(interpreter);
+  finish_exports(interpreter);
   finish_dicts(interpreter);
   vm::finish_evaluation(interpreter);
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/names.h"
+#include "objects/buffer_exports.h"
 #include "objects/object.h"
 
 namespace gill {
@@ -63,6 +64,11 @@ int old_buffer(PyObject* object, const void** data, Py_ssize_t* size, bool writa
   return 0;
 }
 
+bool wants_release(PyObject* exporter) {
+  const PyBufferProcs* procs = exporter ? Py_TYPE(exporter)->tp_as_buffer : nullptr;
+  return procs && procs->bf_releasebuffer;
+}
+
 }  // namespace
 }  // namespace gill
 
@@ -80,14 +86,18 @@ int PyObject_GetBuffer(PyObject* object, Py_buffer* view, int flags) {
   if (!procs || !procs->bf_getbuffer) {
     return raise(PyExc_TypeError, "a bytes-like object is required, not '%.100s'", Py_TYPE(object)->tp_name);
   }
-  return procs->bf_getbuffer(object, view, flags);
+  if (procs->bf_getbuffer(object, view, flags) < 0) return -1;
+  if (wants_release(view->obj)) note_export(view->obj, view);
+  return 0;
 }
 
 void PyBuffer_Release(Py_buffer* view) {
   PyObject* object = view->obj;
   if (!object) return;
-  PyBufferProcs* procs = Py_TYPE(object)->tp_as_buffer;
-  if (procs && procs->bf_releasebuffer) procs->bf_releasebuffer(object, view);
+  if (wants_release(object)) {
+    forget_export(object, view);
+    Py_TYPE(object)->tp_as_buffer->bf_releasebuffer(object, view);
+  }
   view->obj = nullptr;
   release(object);
 }

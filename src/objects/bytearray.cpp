@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 
+#include "objects/buffer_exports.h"
 #include "objects/byte_methods.h"
 #include "objects/bytes.h"
 #include "objects/str.h"
@@ -18,7 +19,7 @@ char* data_of(PyByteArrayObject* self) { return PyByteArray_AS_STRING(as_object(
 
 Status check_resizable(PyByteArrayObject* self) {
   if (self->ob_exports == 0) return Status::ok;
-  return raise(PyExc_BufferError, "Existing exports of data: object cannot be re-sized");
+  return raise_exported(as_object(self), "Existing exports of data: object cannot be re-sized");
 }
 
 Status resize(PyByteArrayObject* self, Py_ssize_t size) { return status_of(PyByteArray_Resize(as_object(self), size)); }

@@ -34,11 +34,12 @@ void copy_text(char (&out)[N], PyObject* text, bool from_end) {
 
 }  // namespace
 
-void describe_frame(const Frame* frame, Place& place) {
-  PyCodeObject* code = frame->f_code;
+void describe_frame(const Frame* frame, Place& place) { describe_code(frame->f_code, last_instruction(frame), place); }
+
+void describe_code(PyCodeObject* code, int instruction, Place& place) {
   copy_text(place.file, code->co_filename, true);
   copy_text(place.function, code->co_qualname, true);
-  place.line = std::max(frame_line(frame), 0);
+  place.line = std::max(PyCode_Addr2Line(code, instruction * static_cast<int>(sizeof(_Py_CODEUNIT))), 0);
 }
 
 void find_place(ThreadState* thread, Place& place) {

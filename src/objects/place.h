@@ -9,5 +9,6 @@ namespace gill {
 // The innermost frame that Python shows; `place` is untouched when there is none. By the thread itself, or one that holds the lock.
 void find_place(ThreadState* thread, Place& place);
 void describe_frame(const Frame* frame, Place& place);
+void describe_code(PyCodeObject* code, int instruction, Place& place);
 
 }  // namespace gill

@@ -20,6 +20,7 @@ struct CodecState;      // objects/codecs*: search path, caches, error handlers
 struct WarningState;    // modules/warnings*
 struct ImportState;     // import/
 struct VmState;         // vm/: tracing, eval-frame hook, asyncgen hooks
+struct BufferExports;   // objects/buffer_exports: who has views of which object
 struct AtexitState;     // modules/atexit
 
 // What the evaluation loop looks at between instructions: any bit set means "stop and see".
@@ -71,6 +72,7 @@ struct Interpreter {
   ImportState* imports = nullptr;
   VmState* vm = nullptr;
   AtexitState* atexit = nullptr;
+  BufferExports* exports = nullptr;
 
   MemoryErrorReserve memory_errors = {};
 

@@ -240,6 +240,171 @@ class Collector(unittest.TestCase):
         self.assertEqual([pause.number for pause in pauses], list(range(pauses.count - 256, pauses.count)))
 
 
+class Thing:
+    pass
+
+
+class RetainedBy(unittest.TestCase):
+    def texts(self, found, limit=10):
+        return [path.text for path in gill.memory.retained_by(found, limit) if path.text != "found"]
+
+    def test_variables_of_running_functions(self):
+        thing = Thing()
+        self.assertEqual(self.texts(thing), ["thing"])
+        path, = gill.memory.retained_by(thing)
+        self.assertEqual((path.root, path.types, path.length), ("variable", ("Thing",), 1))
+        self.assertTrue(path.place.function.endswith(self._testMethodName))
+
+    def test_containers_on_the_way(self):
+        def kept(make):
+            thing = Thing()
+            holder = make(thing)
+            del thing
+            return holder
+
+        class Slotted:
+            __slots__ = ("field",)
+
+        def instance(thing):
+            holder = Thing()
+            holder.attribute = thing
+            return holder
+
+        def slotted(thing):
+            holder = Slotted()
+            holder.field = thing
+            return holder
+
+        def suspended(thing):
+            def generator(argument):
+                yield argument
+
+            holder = generator(thing)
+            next(holder)
+            return holder
+
+        for make, get, text in (
+            (lambda thing: {"key": [0, (thing,)]}, lambda holder: holder["key"][1][0], "holder['key'][1][0]"),
+            (lambda thing: {thing: 1}, lambda holder: next(iter(holder)), "holder as a key"),
+            (instance, lambda holder: holder.attribute, "holder.attribute"),
+            (slotted, lambda holder: holder.field, "holder.field"),
+            (suspended, lambda holder: holder.gi_frame.f_locals["argument"], "holder variable argument"),
+        ):
+            with self.subTest(text):
+                holder = kept(make)
+                self.assertEqual([path.text for path in gill.memory.retained_by(get(holder))][:1], [text])
+
+    def test_module_globals_and_classes(self):
+        global kept_by_module
+        kept_by_module = {"entry": Thing()}
+        try:
+            self.assertEqual(self.texts(kept_by_module["entry"]), [f"module {__name__}.kept_by_module['entry']"])
+        finally:
+            del kept_by_module
+        Thing.kept = Thing()
+        try:
+            self.assertEqual(self.texts(Thing.kept), [f"module {__name__}.Thing.kept"])
+        finally:
+            del Thing.kept
+
+    def test_other_threads_and_the_exception_being_handled(self):
+        ready, done = threading.Event(), threading.Event()
+        kept = []
+
+        def work():
+            in_thread = Thing()
+            kept.append(id(in_thread))
+            ready.set()
+            done.wait()
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        ready.wait()
+        found = next(thing for thing in gc.get_objects() if id(thing) == kept[0])
+        self.assertIn("in_thread", self.texts(found))
+        done.set()
+        worker.join()
+
+    def test_what_no_root_holds(self):
+        def leak():
+            thing = Thing()
+            thing.cycle = [thing]
+            return id(thing)
+
+        gc.disable()
+        try:
+            address = leak()
+            thing = next(thing for thing in gc.get_objects() if id(thing) == address)
+            self.assertIn("thing", self.texts(thing))
+        finally:
+            gc.enable()
+
+    def test_the_limit(self):
+        thing = Thing()
+        kept = [[thing] for _ in range(10)]
+        self.assertEqual(len(gill.memory.retained_by(thing, 3)), 3)
+        self.assertEqual(gill.memory.retained_by(thing).references, 11)
+        with self.assertRaises(ValueError):
+            gill.memory.retained_by(thing, 0)
+        del kept
+
+    def test_an_instance_gets_no_dict_by_it(self):
+        thing, holder = Thing(), Thing()
+        holder.attribute = thing
+        size = sys.getsizeof(holder)
+        self.texts(thing)
+        self.assertEqual(sys.getsizeof(holder), size)
+
+
+class BufferExports(unittest.TestCase):
+    def view_of(self, exporter):
+        return memoryview(exporter)
+
+    def test_the_line_and_the_holder(self):
+        exporter = bytearray(b"abc")
+        self.assertEqual(len(gill.memory.exports(exporter)), 0)
+        view = self.view_of(exporter)
+        part = view[1:]
+        found, = gill.memory.exports(exporter)
+        self.assertEqual(found.holder, "memoryview")
+        self.assertTrue(found.place.function.endswith("view_of"))
+        view.release()
+        self.assertEqual(len(gill.memory.exports(exporter)), 1)
+        part.release()
+        self.assertEqual(len(gill.memory.exports(exporter)), 0)
+
+    def test_the_error_names_them(self):
+        import array
+        import io
+
+        for exporter, change in (
+            (bytearray(b"abc"), lambda exporter: exporter.append(1)),
+            (array.array("b", b"abc"), lambda exporter: exporter.append(1)),
+            (io.BytesIO(b"abc"), lambda exporter: exporter.write(b"abcdef")),
+        ):
+            with self.subTest(type(exporter).__name__):
+                view = exporter.getbuffer() if isinstance(exporter, io.BytesIO) else self.view_of(exporter)
+                with self.assertRaisesRegex(BufferError, r"^(Existing exports of data: object cannot be re-sized|cannot resize an array that is exporting buffers)"
+                                                         r" \(held by a memoryview since .*test_gill_package.py:\d+ in .*\)$"):
+                    change(exporter)
+                view.release()
+                change(exporter)
+
+    def test_many_views_in_any_order(self):
+        import random
+
+        exporters = [bytearray(8) for _ in range(100)]
+        views = [memoryview(exporter) for exporter in exporters * 20]
+        random.Random(1).shuffle(views)
+        self.assertEqual(len(gill.memory.exports(exporters[7])), 20)
+        del views
+        self.assertTrue(all(len(gill.memory.exports(exporter)) == 0 for exporter in exporters))
+
+    def test_objects_without_a_buffer(self):
+        with self.assertRaises(TypeError):
+            gill.memory.exports([])
+
+
 class ReportAtTheEnd(unittest.TestCase):
     def report_of(self, source, expect=0):
         with tempfile.TemporaryDirectory() as folder:

@@ -5,9 +5,10 @@ The heap's pages tell which slots are in use and the objects in them; the kernel
 
 from gill import _native
 from gill import _mappings
-from gill._records import Record, Table, size_text
+from gill._paths import path_text, reference_text
+from gill._records import Place, Record, Table, size_text, thread_names, thread_text
 
-__all__ = ["ledger", "trim", "Ledger", "TypeUse", "ClassUse", "Trimmed"]
+__all__ = ["exports", "ledger", "retained_by", "trim", "Export", "Exports", "Ledger", "Path", "Paths", "TypeUse", "ClassUse", "Trimmed"]
 
 _SHOWN = 20  # rows of each table in a ledger's text
 
@@ -156,3 +157,120 @@ def trim():
     _native.memory_trim()
     after = _mappings.status()["VmRSS"]
     return Trimmed(before=before, after=after, returned=max(before - after, 0))
+
+
+class Path(Record):
+    """One way from what the interpreter holds to an object.
+
+    root: "module", "variable", "thread" (its current exception, its context, thread-local values), "interpreter", or "unknown" for what is
+    reached from none of them; place: of a variable's frame, a Place; text: the references from the root on; types: of the
+    objects on the way; length: how many.
+    """
+
+    __slots__ = ()
+    _fields = ("root", "place", "text", "types", "length")
+
+    def __str__(self):
+        return f"{self.text}  ({self.place})" if self.place else self.text
+
+
+class Paths(Table):
+    """The ways to an object, the shortest first. references: how many there are to it, the caller's own among them."""
+
+    def __new__(cls, paths, references):
+        self = super().__new__(cls, paths)
+        self.references = references
+        return self
+
+    def to_dict(self):
+        """references, and paths: a list."""
+        return {"references": self.references, "paths": super().to_dict()}
+
+    def __str__(self):
+        head = f"{self.references} references"
+        return "\n".join([head, *(f"  {path}" for path in self)]) if self else f"{head}, none of them from a known object: native code may hold it"
+
+
+def _path(root, objects):
+    kind, name, place, thread = root
+    if kind == "module":
+        first = f"module {name}"
+    elif kind == "variable":
+        first = name or ("variables" if len(objects) > 1 else "function")
+    elif kind == "thread":
+        first = f"thread {thread_text(thread, thread_names())}: {type(objects[0]).__qualname__}"
+    else:
+        first = f"interpreter: {type(objects[0]).__qualname__}"
+    return Path(
+        root=kind,
+        place=Place.from_raw(place),
+        text=path_text(first, objects),
+        types=tuple(type(found).__qualname__ for found in objects),
+        length=len(objects),
+    )
+
+
+def retained_by(obj, limit=5):
+    """The shortest ways to an object from what the interpreter holds: Paths, at most `limit` (a positive int), by different holders.
+
+    Variables of running functions count, the caller's among them. What only unknown roots hold (native code, garbage that is not
+    collected yet) is described by the objects that refer to it. Raises ValueError for a limit below 1. It walks the live objects, and
+    takes some 50 bytes for each container meanwhile.
+    """
+    import sys
+
+    if limit < 1:
+        raise ValueError("limit must be at least 1")
+    references = sys.getrefcount(obj) - 2  # the argument's, and this function's
+    paths = [_path(root, objects) for root, objects in _native.retained_by(obj, limit)]
+    if not paths:
+        own = sys._getframe()
+        for holder in _native.holders_of(obj)[:limit]:
+            if holder is own:
+                continue
+            text = f"{type(holder).__qualname__} at 0x{id(holder):x}{reference_text(holder, obj)}"
+            paths.append(Path(root="unknown", place=None, text=text, types=(type(holder).__qualname__, type(obj).__qualname__), length=2))
+    return Paths(paths, references)
+
+
+class Export(Record):
+    """One view of an object's buffer.
+
+    holder: the type of the object that has it ("memoryview", "PickleBuffer", ...), or "native code"; place: the line that asked for it, a
+    Place or None; thread: the name of its thread.
+    """
+
+    __slots__ = ()
+    _fields = ("holder", "place", "thread")
+
+
+class Exports(Table):
+    """The views of an object's buffer, the latest first."""
+
+    __slots__ = ()
+    _columns = ("holder", "thread", "place")
+    _empty = "no views"
+
+
+def _holder_name(holder):
+    if holder is None:
+        return "native code"
+    name = type(holder).__qualname__
+    return "memoryview" if name == "managedbuffer" else name
+
+
+def exports(obj):
+    """Who has views of an object's buffer, and from which line: Exports.
+
+    Known are views that keep the object from being resized: of bytearray, array, mmap, BytesIO and others that want to know of a
+    view's release. Raises TypeError for an object without a buffer.
+    """
+    from io import BytesIO
+
+    if not isinstance(obj, BytesIO):
+        memoryview(obj).release()
+    names = thread_names()
+    return Exports(
+        Export(holder=_holder_name(holder), place=Place.from_raw(place), thread=thread_text(thread, names))
+        for thread, place, holder in _native.buffer_exports(obj)
+    )

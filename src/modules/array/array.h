@@ -53,6 +53,9 @@ inline Ref<> get_item(ArrayObject* self, Py_ssize_t i) { return steal(self->desc
 inline Status set_item(ArrayObject* self, Py_ssize_t i, PyObject* value) { return status_of(self->descriptor->set(self, i, value)); }
 
 // storage.cpp
+// BufferError: its items are being looked at.
+Failure exported(ArrayObject* self);
+
 Ref<ArrayObject> new_array(PyTypeObject* type, Py_ssize_t n, const Descriptor* descriptor);
 Status resize(ArrayObject* self, Py_ssize_t n);
 Status insert_item(ArrayObject* self, Py_ssize_t i, PyObject* value);

@@ -59,7 +59,7 @@ Status assign_slice(ArrayObject* self, Py_ssize_t start, Py_ssize_t stop, Py_ssi
   // For a[2:1] = ... the insertion point is the start.
   if ((step > 0 && stop < start) || (step < 0 && stop > start)) stop = start;
   // Before anything is moved.
-  if ((needed == 0 || n != needed) && self->exports > 0) return raise(PyExc_BufferError, "cannot resize an array that is exporting buffers");
+  if ((needed == 0 || n != needed) && self->exports > 0) return exported(self);
   Py_ssize_t before = length_of(self);
   if (step == 1) {
     if (n > needed) {

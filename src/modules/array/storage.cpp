@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "modules/array/array.h"
+#include "objects/buffer_exports.h"
 
 namespace gill::array {
 namespace {
@@ -11,9 +12,9 @@ Failure no_memory() {
   return failure;
 }
 
-Failure exported() { return raise(PyExc_BufferError, "cannot resize an array that is exporting buffers"); }
-
 }  // namespace
+
+Failure exported(ArrayObject* self) { return raise_exported(as_object(self), "cannot resize an array that is exporting buffers"); }
 
 Ref<ArrayObject> new_array(PyTypeObject* type, Py_ssize_t n, const Descriptor* descriptor) {
   if (n > PY_SSIZE_T_MAX / descriptor->itemsize) return no_memory();
@@ -29,7 +30,7 @@ Ref<ArrayObject> new_array(PyTypeObject* type, Py_ssize_t n, const Descriptor* d
 }
 
 Status resize(ArrayObject* self, Py_ssize_t n) {
-  if (self->exports > 0 && n != length_of(self)) return exported();
+  if (self->exports > 0 && n != length_of(self)) return exported(self);
   // Enough room, and not far too much of it.
   if (self->allocated >= n && length_of(self) < n + 16 && self->items) {
     Py_SET_SIZE(self, n);
@@ -69,7 +70,7 @@ Status delete_items(ArrayObject* self, Py_ssize_t start, Py_ssize_t stop) {
   start = std::clamp<Py_ssize_t>(start, 0, n);
   stop = std::clamp(stop, start, n);
   if (start == stop) return Status::ok;
-  if (self->exports > 0) return exported();
+  if (self->exports > 0) return exported(self);
   std::memmove(item_at(self, start), item_at(self, stop), bytes_for(self, n - stop));
   return resize(self, n - (stop - start));
 }

@@ -11,6 +11,10 @@ const PyMethodDef kMethods[] = {
     METHOD("memory_use($module, /)", memory_use, "What the heap's pages are used for, and what malloc says."),
     METHOD("memory_trim($module, /)", memory_trim, "Gives back to the operating system what is free."),
     METHOD("gc_pauses($module, /)", gc_pauses, "The last pauses of the collector: a dict, times in nanoseconds."),
+    METHOD("buffer_exports($module, object, /)", buffer_exports, "Who has views of the object's buffer: a list of tuples."),
+    METHOD("retained_by($module, object, most, /)", retained_by, "Shortest ways to an object from what the interpreter holds."),
+    METHOD("holders_of($module, object, /)", holders_of, "The objects with a reference to this one."),
+    METHOD("attribute_of($module, holder, object, /)", attribute_of, "The attribute of an instance that is this object, or None."),
     kEndOfMethods,
 };
 

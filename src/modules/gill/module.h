@@ -37,5 +37,9 @@ Ref<> main_thread(PyObject*);
 Ref<> memory_use(PyObject*);
 Ref<> memory_trim(PyObject*);
 Ref<> gc_pauses(PyObject*);
+Ref<> buffer_exports(PyObject*, PyObject* object);
+Ref<> retained_by(PyObject*, PyObject* object, Py_ssize_t most);
+Ref<> holders_of(PyObject*, PyObject* object);
+Ref<> attribute_of(PyObject*, PyObject* holder, PyObject* object);
 
 }  // namespace gill

@@ -1,5 +1,6 @@
 // `BytesIO`: a bytes object as a stream. getvalue() hands out the buffer itself where it can; the next
 // write then copies it first.
+#include "objects/buffer_exports.h"
 #include "modules/io/io.h"
 
 #include <structmember.h>
@@ -26,7 +27,7 @@ Status check_open(BytesIO* self) {
   return Status::ok;
 }
 Status check_exports(BytesIO* self) {
-  if (self->exports > 0) return raise(PyExc_BufferError, "Existing exports of data: object cannot be re-sized");
+  if (self->exports > 0) return raise_exported(as_object(self), "Existing exports of data: object cannot be re-sized");
   return Status::ok;
 }
 
