@@ -21,6 +21,7 @@
 #include "modules/gc_module.h"
 #include "modules/gill/exit_report.h"
 #include "modules/gill/observe.h"
+#include "modules/gill/stall_watch.h"
 #include "modules/sys_module.h"
 #include "modules/tracemalloc/module.h"
 #include "modules/warnings.h"
@@ -158,7 +159,10 @@ PyStatus start_main(Interpreter* interpreter) {
   import_warnings(config);
   g_runtime.initialized = true;
   if (config->site_import) CHECK(step(import_site(), "init_import_site", "Failed to import the site module"));
-  if (interpreter == g_runtime.main_interpreter) CHECK(step(prepare_exit_report(config), "prepare_exit_report", "can't prepare the report"));
+  if (interpreter == g_runtime.main_interpreter) {
+    CHECK(step(prepare_exit_report(config), "prepare_exit_report", "can't prepare the report"));
+    CHECK(step(start_stall_watch(config), "start_stall_watch", "can't watch the lock"));
+  }
   return PyStatus_Ok();
 }
 

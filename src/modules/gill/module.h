@@ -11,7 +11,9 @@ namespace gill {
 
 // (file, line, function, native function) with None for what is not known; None when nothing is.
 Ref<> place_tuple(const Place& place);
-// "name (library)" of the function with the address, or None.
+// "name (library)" of the function with the address; false when nothing is known. It touches no Python object.
+bool native_text(const void* address, char* out, size_t size);
+// The same, or None.
 Ref<> native_name(const void* address);
 
 // Fills a dict; the first failure is remembered.

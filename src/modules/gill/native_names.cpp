@@ -95,22 +95,30 @@ const char* last_part(const char* path) {
 
 }  // namespace
 
-Ref<> native_name(const void* address) {
+bool native_text(const void* address, char* out, size_t size) {
   Dl_info info;
-  if (!address || dladdr(address, &info) == 0 || !info.dli_fname) return none();
+  if (!address || dladdr(address, &info) == 0 || !info.dli_fname) return false;
   const char* library = last_part(info.dli_fname);
   char symbol[2048];
   // The dynamic symbol before the address may be another function's, when this one is not exported.
   if (!find_symbol(MappedFile(info.dli_fname), reinterpret_cast<uintptr_t>(address), reinterpret_cast<uintptr_t>(info.dli_fbase), symbol, sizeof(symbol))) {
     auto offset = static_cast<size_t>(static_cast<const char*>(address) - static_cast<const char*>(info.dli_fbase));
-    if (!info.dli_sname) return steal(PyUnicode_FromFormat("%s+0x%zx", library, offset));
+    if (!info.dli_sname) {
+      std::snprintf(out, size, "%s+0x%zx", library, offset);
+      return true;
+    }
     std::snprintf(symbol, sizeof(symbol), "%s", info.dli_sname);
   }
   int status = 0;
   char* readable = abi::__cxa_demangle(symbol, nullptr, nullptr, &status);
-  Ref<> text = steal(PyUnicode_FromFormat("%s (%s)", readable ? shorten(readable) : symbol, library));
+  std::snprintf(out, size, "%s (%s)", readable ? shorten(readable) : symbol, library);
   std::free(readable);
-  return text;
+  return true;
+}
+
+Ref<> native_name(const void* address) {
+  char text[512];
+  return native_text(address, text, sizeof(text)) ? steal(PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(std::strlen(text)), "replace")) : none();
 }
 
 Ref<> place_tuple(const Place& place) {

@@ -234,16 +234,16 @@ Ref<> holders_of(PyObject*, PyObject* object) {
 Ref<> attribute_of(PyObject*, PyObject* holder, PyObject* object) {
   PyTypeObject* type = Py_TYPE(holder);
   if (!PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT)) return none();
-  InstancePrefix* prefix = prefix_of(holder);
-  if (prefix->values) {
+  const InstancePrefix* prefix = prefix_of(holder);
+  if (InstanceValues* values = prefix->values()) {
     DictKeys* keys = shared_keys(type);
-    for (Py_ssize_t i = 0; keys && i < keys->entries && i < prefix->values->capacity; ++i) {
-      if (prefix->values->slots()[i] == object) return borrow(unicode_entries(keys)[i].key);
+    for (Py_ssize_t i = 0; keys && i < keys->entries && i < values->capacity; ++i) {
+      if (values->slots()[i] == object) return borrow(unicode_entries(keys)[i].key);
     }
   }
   Py_ssize_t position = 0;
   PyObject *key, *value;
-  while (prefix->dict && PyDict_Next(prefix->dict, &position, &key, &value)) {
+  while (prefix->dict() && PyDict_Next(prefix->dict(), &position, &key, &value)) {
     if (value == object) return borrow(key);
   }
   return none();
