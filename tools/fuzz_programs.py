@@ -3,6 +3,7 @@
 Usage: fuzz_programs.py --gill PATH [--programs N] [--seed S] [-j JOBS] [--seconds T] [--most N]
        fuzz_programs.py --gill PATH --only NUMBER         one program, reduced if it differs
        fuzz_programs.py --print NUMBER                    its text
+       fuzz_programs.py --coverage [--programs N]         what the programs use, and what they never use
 
 Program n of seed s has the number s * 1,000,000 + n; without a seed, one is taken from the clock and printed. Programs that differ are kept
 in build/fuzz_programs, reduced and whole; `PYTHONPATH=tools/fuzz_programs PYTHONHASHSEED=0 gill program.py` runs one again.
@@ -13,6 +14,7 @@ import sys
 import time
 
 from fuzz_programs.compare import compare
+from fuzz_programs.coverage import measure
 from fuzz_programs.rules import make_grammar
 from fuzz_programs.writer import program
 
@@ -30,12 +32,15 @@ def main():
     parser.add_argument("--most", type=int, default=10, help="stop after so many differences")
     parser.add_argument("--only", type=int)
     parser.add_argument("--print", type=int)
+    parser.add_argument("--coverage", action="store_true")
     parser.add_argument("--directory", default=os.path.join(PROJECT, "build", "fuzz_programs"))
     options = parser.parse_args()
     if options.print is not None:
         sys.stdout.buffer.write(program(make_grammar(), options.print).encode("utf-8", "surrogatepass"))
         return 0
     seed = int(time.time()) % 100_000 if options.seed is None else options.seed
+    if options.coverage:
+        return measure(seed * PROGRAMS_OF_A_SEED, options.programs)
     if not options.gill:
         parser.error("--gill is missing")
     if options.only is not None:

@@ -245,15 +245,20 @@ Py_hash_t view_hash(PyObject* object) {
 
 Status view_release(ViewObject* self) { return release_view(self); }
 
-Ref<> view_tobytes(ViewObject* self, std::optional<const char*> order) {
-  TRY(check_released(self));
-  char letter = 'C';
-  if (order && *order) {
-    if (std::strcmp(*order, "F") == 0) letter = 'F';
-    else if (std::strcmp(*order, "A") == 0) letter = 'A';
-    else if (std::strcmp(*order, "C") != 0) return raise(PyExc_ValueError, "order must be 'C', 'F' or 'A'");
+// `order` is no std::optional<const char*>: whether its errors name None follows from the default, which here is another.
+Ref<> view_tobytes(ViewObject* self, PyObject* order) {
+  const char* text = "C";
+  if (order && order != Py_None) {
+    if (!PyUnicode_Check(order)) {
+      return raise(PyExc_TypeError, "tobytes() argument 'order' must be str or None, not %.50s", Py_TYPE(order)->tp_name);
+    }
+    Py_ssize_t size;
+    text = TRY(PyUnicode_AsUTF8AndSize(order, &size));
+    if (std::strlen(text) != static_cast<size_t>(size)) return raise(PyExc_ValueError, "embedded null character");
   }
-  return contents_of(self, letter);
+  TRY(check_released(self));
+  if (std::strcmp(text, "C") && std::strcmp(text, "F") && std::strcmp(text, "A")) return raise(PyExc_ValueError, "order must be 'C', 'F' or 'A'");
+  return contents_of(self, text[0]);
 }
 
 Ref<> view_hex(ViewObject* self, PyObject* sep, int bytes_per_sep) {

@@ -251,7 +251,8 @@ Ref<> odict_pop(PyObject* object, PyObject* key, PyObject* fallback) {
   if (i == kEnd) {
     if (PyErr_Occurred()) return failure;
     if (fallback) return borrow(fallback);
-    _PyErr_SetKeyError(key);
+    // Here and in move_to_end a tuple becomes the arguments of the KeyError, as in the reference.
+    PyErr_SetObject(PyExc_KeyError, key);
     return failure;
   }
   Ref<> value = borrow(value_at(self->dict.ma_keys, i));
@@ -275,9 +276,10 @@ Ref<> odict_setdefault(PyObject* self, PyObject* key, PyObject* fallback) {
 Status odict_move_to_end(PyObject* object, PyObject* key, bool last) {
   OrderedDict* self = as_odict(object);
   TRY(synchronize(self));
-  Py_ssize_t i = entry_of(self, key);
+  // An empty dict does not even hash the key.
+  Py_ssize_t i = self->last == kEnd ? kEnd : entry_of(self, key);
   if (i == kEnd || !self->links[i].live) {
-    if (!PyErr_Occurred()) _PyErr_SetKeyError(key);
+    if (!PyErr_Occurred()) PyErr_SetObject(PyExc_KeyError, key);
     return failure;
   }
   if (i == (last ? self->last : self->first)) return Status::ok;

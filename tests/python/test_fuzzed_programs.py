@@ -1,4 +1,7 @@
 """What the fuzzer of programs (tools/fuzz_programs.py) found to differ."""
+import collections
+import datetime
+import io
 import itertools
 import unittest
 
@@ -50,6 +53,43 @@ class Builtins(unittest.TestCase):
 
     def test_compile_converts_the_file_name_before_it_looks_at_the_mode(self):
         self.assertIn("os.PathLike", message(lambda: compile("1", 2, 3)))
+
+
+    def test_order_of_memoryview(self):
+        view = memoryview(b"abc")
+        self.assertEqual(message(lambda: view.tobytes(b"C")), "tobytes() argument 'order' must be str or None, not bytes")
+        view.release()
+        self.assertIn("released", message(lambda: view.tobytes("x"), ValueError))
+
+    def test_newline_that_is_not_ascii(self):
+        for newline in ("é", "²½"):
+            text = message(lambda: io.TextIOWrapper(io.BytesIO(), newline=newline), ValueError)
+            self.assertEqual(text, f"illegal newline value: {newline}")
+        self.assertEqual(message(lambda: io.TextIOWrapper(io.BytesIO(), newline="\n\0"), ValueError), "embedded null character")
+        self.assertIn("unknown encoding", message(lambda: io.TextIOWrapper(io.BytesIO(), "é"), LookupError))
+
+    def test_timedelta_looks_at_all_types_before_it_overflows(self):
+        self.assertIn("days component: complex", message(lambda: datetime.timedelta(1j, 1e300)))
+
+    def test_absent_key_of_ordered_dict(self):
+        for function in (lambda: collections.OrderedDict(a=1).move_to_end((1, 2)), lambda: collections.OrderedDict().pop((1, 2))):
+            with self.assertRaises(KeyError) as raised:
+                function()
+            self.assertEqual(raised.exception.args, (1, 2))
+        with self.assertRaises(KeyError):
+            collections.OrderedDict().move_to_end([])
+
+    def test_counts_of_deque_arguments(self):
+        self.assertEqual(message(lambda: collections.deque().insert(1)), "insert() takes exactly 2 arguments (1 given)")
+        self.assertEqual(message(lambda: collections.deque().index()), "index() takes at least 1 argument (0 given)")
+        self.assertEqual(message(lambda: collections.deque().rotate(1, 2)), "deque.rotate expected at most 1 argument, got 2")
+
+
+class Compiler(unittest.TestCase):
+    def test_annotation_that_stands_only_in_a_match(self):
+        with self.assertRaises(NameError):
+            exec("match 1:\n case 1:\n  x: int = 1", {})
+        exec("match 1:\n case 1:\n  x: int = 1\ny: int", {})
 
 
 class Attributes(unittest.TestCase):

@@ -12,13 +12,18 @@ ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 COMMAND_SECONDS = 60
 
 
+# Where exactly an endless recursion meets the limit depends on how many C functions lie between two calls.
+RECURSION = re.compile(r"maximum recursion depth exceeded[a-zA-Z ]*")
+REPEATED = re.compile(r"\[Previous line repeated 9\d\d more times\]")
+
+
 class Outcome:
     """What a program did, comparable."""
 
     def __init__(self, directory, code, output, errors):
         self.code = code
-        self.output = ADDRESS.sub("0xADDRESS", output.replace(directory, "DIRECTORY"))
-        self.errors = ADDRESS.sub("0xADDRESS", errors.replace(directory, "DIRECTORY"))
+        self.output = comparable(output, directory)
+        self.errors = comparable(errors, directory)
 
     def __eq__(self, other):
         return (self.code, self.output, self.errors) == (other.code, other.output, other.errors)
@@ -31,6 +36,11 @@ class Outcome:
     @property
     def too_long(self):
         return self.code in (-9, -14, -24, -25)
+
+
+def comparable(text, directory):
+    text = ADDRESS.sub("0xADDRESS", text.replace(directory, "DIRECTORY"))
+    return REPEATED.sub("[repeated]", RECURSION.sub("recursion", text))
 
 
 class Interpreter:

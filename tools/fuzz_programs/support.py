@@ -11,6 +11,7 @@ import codecs
 import collections
 import collections.abc
 import contextlib
+import contextvars
 import copy
 import csv
 import dataclasses
@@ -20,6 +21,7 @@ import dis
 import enum
 import fractions
 import functools
+import gc
 import hashlib
 import heapq
 import inspect
@@ -29,6 +31,7 @@ import json
 import marshal
 import math
 import operator
+import os
 import pickle
 import re
 import statistics
@@ -43,6 +46,7 @@ import types
 import typing
 import unicodedata
 import warnings
+import weakref
 import zlib
 
 LONGEST = 1500  # characters of a result; the rest is only counted

@@ -1,5 +1,6 @@
 """Writes the program of a number: some parts of random families, each as independent of the others as their common names allow."""
 import random
+import warnings
 
 from .grammar import Expansion
 
@@ -15,6 +16,7 @@ PARTS = [
     ("generator_piece", 3, 110),
     ("async_piece", 2, 110),
     ("library_piece", 3, 60),
+    ("object_piece", 5, 70),
     ("source_piece", 3, 80),
 ]
 EXPRESSIONS = ["number_expression", "text_expression", "container_expression", "method_call", "method_call", "built_in_call", "any", "condition", "fstring"]
@@ -24,10 +26,23 @@ def program(grammar, number, parts=None):
     """The text of program `number`: the same each time."""
     chosen = random.Random(number)
     expansion = Expansion(grammar, chosen)
-    made = [part(expansion) for _ in range(parts or chosen.randint(3, 8))]
+    made = [valid(part, expansion) for _ in range(parts or chosen.randint(3, 8))]
     if chosen.random() < 0.15:
-        made.append(ending(expansion))
+        made.append(valid(ending, expansion))
     return PROLOGUE + "\n".join(made) + "\n"
+
+
+def valid(write, expansion):
+    """A part that compiles: what the grammar cannot know (a name both parameter and global, a pattern that binds one twice) is written anew."""
+    while True:
+        text = write(expansion)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                compile(text, "part", "exec")
+            return text
+        except (SyntaxError, ValueError):
+            pass
 
 
 def part(expansion):
@@ -42,11 +57,12 @@ def part(expansion):
         return "\n".join(lines)
     expansion.left = budgets[index]
     if kinds[index] == "statements":
-        lines = [expansion.expand("stmt", depth) for _ in range(3)]
-        # Most runs of statements are guarded, so that the program goes on after an error.
-        body = "\n".join(lines).replace("\n", "\n    ")
-        return f"try:\n    {body}\nexcept BaseException as error:\n    describe(error)\n"
-    return expansion.expand(kinds[index], depth)
+        text = "\n".join(expansion.expand("stmt", depth) for _ in range(3))
+    else:
+        text = expansion.expand(kinds[index], depth)
+    # What comes after it runs even if it raises.
+    body = text.replace("\n", "\n    ")
+    return f"try:\n    {body}\nexcept BaseException as error:\n    describe(error)\n"
 
 
 def ending(expansion):

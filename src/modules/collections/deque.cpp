@@ -307,7 +307,16 @@ Status rotate(Deque* self, Py_ssize_t n) {
   self->maxlen = limit;
   return status;
 }
-Status deque_rotate(Deque* self, Py_ssize_t n) { return rotate(self, n); }
+// Counts its arguments itself: the message names the type.
+Status deque_rotate(Deque* self, Args args) {
+  if (args.count > 1) return raise(PyExc_TypeError, "deque.rotate expected at most 1 argument, got %zd", args.count);
+  Py_ssize_t n = 1;
+  if (args.count == 1) {
+    Ref<> index = TRY(steal(PyNumber_Index(args.items[0])));
+    n = TRY(checked(PyLong_AsSsize_t(index.get())));
+  }
+  return rotate(self, n);
+}
 
 Status deque_reverse(Deque* self) {
   Block *left = self->first, *right = self->last;
@@ -590,15 +599,15 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("count($self, value, /)", deque_count, "D.count(value) -- return number of occurrences of value"),
     METHOD_UNSIGNED("extend($self, iterable, /)", deque_extend, "Extend the right side of the deque with elements from the iterable"),
     METHOD_UNSIGNED("extendleft($self, iterable, /)", deque_extendleft, "Extend the left side of the deque with elements from the iterable"),
-    METHOD_UNSIGNED("index($self, value, start=<unrepresentable>, stop=<unrepresentable>, /)", deque_index, "D.index(value, [start, [stop]]) -- return first index of value.\nRaises ValueError if the value is not present."),
-    METHOD_UNSIGNED("insert($self, index, object, /)", deque_insert, "D.insert(index, object) -- insert object before index"),
+    METHOD_PARSED("index($self, value, start=<unrepresentable>, stop=<unrepresentable>, /)", deque_index, "D.index(value, [start, [stop]]) -- return first index of value.\nRaises ValueError if the value is not present."),
+    METHOD_PARSED("insert($self, index, object, /)", deque_insert, "D.insert(index, object) -- insert object before index"),
     METHOD_UNSIGNED("pop($self, /)", deque_pop, "Remove and return the rightmost element."),
     METHOD_UNSIGNED("popleft($self, /)", deque_popleft, "Remove and return the leftmost element."),
     METHOD_UNSIGNED("__reduce__($self, /)", deque_reduce, "Return state information for pickling."),
     METHOD_UNSIGNED("remove($self, value, /)", deque_remove, "D.remove(value) -- remove first occurrence of value."),
     METHOD_UNSIGNED("__reversed__($self, /)", deque_reversed, "D.__reversed__() -- return a reverse iterator over the deque"),
     METHOD_UNSIGNED("reverse($self, /)", deque_reverse, "D.reverse() -- reverse *IN PLACE*"),
-    METHOD_UNSIGNED("rotate($self, n=1, /)", deque_rotate, "Rotate the deque n steps to the right (default n=1).  If n is negative, rotates left."),
+    METHOD_UNSIGNED("rotate($self, *args)", deque_rotate, "Rotate the deque n steps to the right (default n=1).  If n is negative, rotates left."),
     METHOD_UNSIGNED("__sizeof__($self, /)", deque_sizeof, "D.__sizeof__() -- size of D in memory, in bytes"),
     CLASS_METHOD_UNSIGNED("__class_getitem__($type, object, /)", deque_class_getitem, "See PEP 585"),
     kEndOfMethods,

@@ -111,26 +111,29 @@ namespace {
 struct Sum {
   Int128 whole = 0;
   double left = 0;
+  bool overflown = false;  // told at the end: the types of later arguments are looked at first
 
-  Status add(Int128 value, int64_t factor) {
+  void add(Int128 value, int64_t factor) {
     Int128 product;
-    if (__builtin_mul_overflow(value, static_cast<Int128>(factor), &product) || __builtin_add_overflow(whole, product, &whole)) return too_large();
-    return Status::ok;
+    overflown |= __builtin_mul_overflow(value, static_cast<Int128>(factor), &product) || __builtin_add_overflow(whole, product, &whole);
   }
   Status add_integral(double value, int64_t factor) {
     if (!std::isfinite(value)) {
       steal(PyLong_FromDouble(value)).reset();  // raises
       return Status::error;
     }
-    if (std::fabs(value) >= 0x1p120) return too_large();
-    return add(static_cast<Int128>(value), factor);
+    if (std::fabs(value) >= 0x1p120) overflown = true;
+    else add(static_cast<Int128>(value), factor);
+    return Status::ok;
   }
   Status add(const char* tag, PyObject* value, int64_t factor) {
     if (!value) return Status::ok;
     if (PyLong_Check(value)) {
       bool fits;
       Int128 number = TRY(from_int(value, &fits));
-      return fits ? add(number, factor) : too_large();
+      if (fits) add(number, factor);
+      else overflown = true;
+      return Status::ok;
     }
     if (PyFloat_Check(value)) {
       double integral;
@@ -167,6 +170,7 @@ Ref<> delta_of_parts(PyTypeObject* type, PyObject* (&parts)[7]) {
     }
     TRY(sum.add_integral(whole, 1));
   }
+  if (sum.overflown) return too_large();
   return delta_of_microseconds(sum.whole, type);
 }
 

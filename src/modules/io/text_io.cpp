@@ -118,6 +118,13 @@ Status check_error_handler(PyObject* errors) {
   return Status::ok;
 }
 
+Maybe<const char*> text_without_null(PyObject* str) {
+  Py_ssize_t size;
+  const char* text = TRY(PyUnicode_AsUTF8AndSize(str, &size));
+  if (std::strlen(text) != static_cast<size_t>(size)) return raise(PyExc_ValueError, "embedded null character");
+  return text;
+}
+
 Status text_init(TextIO* self, PyObject* buffer, PyObject* encoding, PyObject* errors, PyObject* newline, bool line_buffering,
                  bool write_through) {
   self->ok = self->detached = false;
@@ -130,10 +137,7 @@ Status text_init(TextIO* self, PyObject* buffer, PyObject* encoding, PyObject* e
   if (newline != Py_None && !PyUnicode_Check(newline)) {
     return raise(PyExc_TypeError, "TextIOWrapper() argument 'newline' must be str or None, not %.50s", Py_TYPE(newline)->tp_name);
   }
-  const char* line_end = newline == Py_None ? nullptr : TRY(PyUnicode_AsUTF8(newline));
-  if (line_end && std::strlen(line_end) != static_cast<size_t>(PyUnicode_GET_LENGTH(newline))) {
-    return raise(PyExc_ValueError, "embedded null character");
-  }
+  const char* line_end = newline == Py_None ? nullptr : TRY(text_without_null(newline));
   TRY(check_newline(line_end));
   if (encoding == Py_None && _Py_GetConfig()->warn_default_encoding &&
       PyErr_WarnEx(PyExc_EncodingWarning, "'encoding' argument not specified", 1) < 0) {
@@ -141,10 +145,7 @@ Status text_init(TextIO* self, PyObject* buffer, PyObject* encoding, PyObject* e
   }
   bool from_locale = encoding == Py_None || PyUnicode_CompareWithASCIIString(encoding, "locale") == 0;
   Ref<> codec_name = from_locale ? TRY(locale_encoding()) : borrow(encoding);
-  const char* codec_text = TRY(PyUnicode_AsUTF8(codec_name.get()));
-  if (std::strlen(codec_text) != static_cast<size_t>(PyUnicode_GET_LENGTH(codec_name.get()))) {
-    return raise(PyExc_ValueError, "embedded null character");
-  }
+  const char* codec_text = TRY(text_without_null(codec_name.get()));
   for (PyObject** field : {&self->encoder, &self->decoder, &self->snapshot, &self->decoded}) clear_field(*field);
   self->decoded_used = self->pending_size = 0;
   self->has_pending = false;

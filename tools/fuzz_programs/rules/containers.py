@@ -18,7 +18,7 @@ def add_to(grammar):
         [(yielded := <any>) for $i in range(3)]
         [*<iterable>, *<iterable>]
         (<list> + <list>)
-        <list> * <small_int>
+        (<list> * <small_int>)
         <list>[<slice>]
         list(<iterable>)
         sorted(<iterable>)
@@ -41,7 +41,7 @@ def add_to(grammar):
         (*<iterable>, <any>)
         tuple(<iterable>)
         (<tuple> + <tuple>)
-        <tuple> * <small_int>
+        (<tuple> * <small_int>)
         <tuple>[<slice>]
         divmod(<int>, <int>)
         """,

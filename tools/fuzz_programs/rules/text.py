@@ -46,7 +46,7 @@ def add_to(grammar):
         @6
         $s
         (<string> + <string>)
-        <string> * <small_int>
+        (<string> * <small_int>)
         <string>[<slice>]
         <string>[<small_int>]
         str(<any>)
@@ -97,10 +97,7 @@ def add_to(grammar):
         f'{[<simple> for $i in range(3)]}'
         f'a' 'b{{' f'{<simple>}'
         rf'\\{<simple>}\\n'
-        f'''{
-          <simple>
-        }'''
-        f'{<simple>if <simple>else <simple>}'
+        f'{<simple> if <simple>else <simple>}'
         f"{$d['key']} {$l[0]} {$s[0:2]!r:*^9}"
         """,
     )
@@ -181,7 +178,7 @@ def add_to(grammar):
         memoryview(<bytes_literal>)
         memoryview(bytearray(<bytes_literal>))
         (<bytes> + <bytes>)
-        <bytes> * <small_int>
+        (<bytes> * <small_int>)
         <bytes>[<slice>]
         <string>.encode('<encoding>', '<error_handler>')
         <string>.encode()
@@ -225,6 +222,11 @@ def add_to(grammar):
         format(<string>, '<spec>')
         format(<any>, '<spec>')
         <string>.splitlines(<condition>)
+        <string>.ljust(<small_int>, <string>), <string>.rjust(12), <string>.center(<small_int>), <string>.zfill(9)
+        <bytes>.ljust(<small_int>, <bytes>), <bytes>.rjust(9), <bytes>.center(<small_int>, b'*'), <bytes>.zfill(<small_int>)
+        <bytes>.expandtabs(<small_int>), <string>.expandtabs(<small_int>)
+        <bytes>.splitlines(<condition>), <bytes>.title(), <bytes>.swapcase(), <bytes>.capitalize()
+        <bytes>.partition(<bytes>), <bytes>.rsplit(<bytes>, <small_int>), <bytes>.removesuffix(<bytes>)
         <string>.split(<string>, <small_int>)
         <string>.rsplit(None, <small_int>)
         <string>.partition(<string>)
