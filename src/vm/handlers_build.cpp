@@ -129,7 +129,7 @@ PyObject* match_attribute(PyObject* subject, PyObject* type, PyObject* attribute
 
 // The values of the sub-patterns; null without an exception when the subject does not match.
 PyObject* match_class(PyObject* subject, PyObject* type, Py_ssize_t positional, PyObject* keywords) {
-  if (!PyType_Check(type)) return raise(PyExc_TypeError, "called match pattern must be a class");
+  if (!PyType_Check(type)) return raise(PyExc_TypeError, "called match pattern must be a type");
   if (PyObject_IsInstance(subject, type) <= 0) return nullptr;
   Ref<> seen = TRY(steal(PySet_New(nullptr)));
   Ref<> values = TRY(steal(PyList_New(0)));

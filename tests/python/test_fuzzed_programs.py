@@ -92,6 +92,16 @@ class Compiler(unittest.TestCase):
         exec("match 1:\n case 1:\n  x: int = 1\ny: int", {})
 
 
+class Matching(unittest.TestCase):
+    def test_pattern_that_is_no_class(self):
+        def match():
+            match 1:
+                case len():
+                    pass
+
+        self.assertEqual(message(match), "called match pattern must be a type")
+
+
 class Attributes(unittest.TestCase):
     def test_only_reading_tells_name_and_object(self):
         class Empty:
