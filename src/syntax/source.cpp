@@ -106,6 +106,16 @@ Failure encoding_error(PyObject* filename, Ref<> message) {
   return failure;
 }
 
+bool ends_in_both(const char* text, size_t size) { return size >= 2 && text[size - 2] == '\r' && text[size - 1] == '\n'; }
+
+// The size of a text whose last line ends as any other, also for append().
+size_t with_plain_end(char* text, size_t size) {
+  if (!ends_in_both(text, size)) return size;
+  text[size - 2] = '\n';
+  text[size - 1] = 0;
+  return size - 1;
+}
+
 }  // namespace
 
 Status Source::append(const char* text, size_t size, bool end_line) {
@@ -135,7 +145,8 @@ Status Source::append(const char* text, size_t size, bool end_line) {
       }
     }
   }
-  if (end_line && out > data_ && out[-1] != '\n') *out++ = '\n';
+  // compat: \r\n at the very end does not count as the end of a line.
+  if (end_line && out > data_ && (out[-1] != '\n' || ends_in_both(text, size))) *out++ = '\n';
   *out = 0;
   size_ = static_cast<int>(out - data_);
   return Status::ok;
@@ -213,7 +224,7 @@ Status Source::from_file(FILE* file, PyObject* filename, const char* encoding) {
     PyErr_NoMemory();
     return failure;
   }
-  size = without_null_bytes(text, size);
+  size = with_plain_end(text, without_null_bytes(text, size));
   Status status;
   if (encoding && std::strcmp(normal_name(encoding), "utf-8") != 0) {
     has_encoding_ = true;
@@ -254,7 +265,7 @@ bool Source::more() {
     if (!type) PyErr_SetNone(PyExc_KeyboardInterrupt);
     return false;
   }
-  size_t size = std::strlen(line);
+  size_t size = with_plain_end(line, std::strlen(line));
   Status status = Status::ok;
   // The end of the input leaves the prompt behind.
   if (!size) PySys_WriteStderr("\n");

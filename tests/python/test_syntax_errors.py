@@ -15,6 +15,14 @@ class SyntaxErrors(unittest.TestCase):
         self.assertEqual(self.error('x = *a {\n "b": c,\n'), ("'{' was never closed", 1, 8))
         self.assertEqual(self.error("y{(a) b(c) d"), ("invalid syntax. Perhaps you forgot a comma?", 1, 4))
 
+    def test_carriage_return_at_the_end(self):
+        message = "expected an indented block after 'if' statement on line 1"
+        self.assertEqual(self.error("if 1:\n"), (message, 1, 6))
+        self.assertEqual(self.error("if 1:\r"), (message, 1, 6))
+        self.assertEqual(self.error("if 1:\r\n"), (message, 2, 1))
+        self.assertEqual(self.error(b"# coding: latin-1\r\nif 1:\r\n")[1:], (3, 1))
+        compile("x = 1\\\r\n", "file", "exec")
+
     def test_nested_targets(self):
         deep = "(" * 60
         for start in ("for ", "del ", "match a:\n case ", "with a as ", "x = 1; "):
