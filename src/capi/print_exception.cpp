@@ -209,7 +209,8 @@ Status write_exception(Printer& out, PyObject* exception) {
   TRY(write_message(out, message.get()));
   TRY(write_suggestion(out, exception));
   TRY(out.text("\n"));
-  return write_notes(out, exception);
+  // Where a message stands for a syntax error, the error's notes are not asked for.
+  return write_notes(out, message.get());
 }
 
 Status write_with_causes(Printer& out, PyObject* exception);

@@ -403,10 +403,13 @@ Ref<> bytes_join(PyObject* self, PyObject* iterable) {
 
 // ---- replacing ----------------------------------------------------------------------------------------
 
-Ref<> bytes_replace(PyObject* self, PyObject* old_object, PyObject* new_object, Py_ssize_t most) {
+Ref<> bytes_replace(PyObject* self, PyObject* old_object, PyObject* new_object, PyObject* count) {
   ByteArgument old_argument, new_argument;
   TRY(old_argument.read(old_object));
   TRY(new_argument.read(new_object));
+  // Behind the buffers: the first argument of a wrong type is the one that is told.
+  Ref<> index = count ? TRY(steal(PyNumber_Index(count))) : Ref<>();
+  Py_ssize_t most = index ? TRY(checked(PyLong_AsSsize_t(index.get()))) : -1;
   Pin pin(self);
   Bytes text = contents(self), old = old_argument.text(), with = new_argument.text();
   if (most < 0) {

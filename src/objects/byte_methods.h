@@ -93,7 +93,7 @@ Ref<> bytes_maketrans(PyObject* null, PyObject* from, PyObject* to);
 Ref<> bytes_partition(PyObject* self, PyObject* sep);
 Ref<> bytes_removeprefix(PyObject* self, PyObject* prefix);
 Ref<> bytes_removesuffix(PyObject* self, PyObject* suffix);
-Ref<> bytes_replace(PyObject* self, PyObject* old, PyObject* replacement, Py_ssize_t count);
+Ref<> bytes_replace(PyObject* self, PyObject* old, PyObject* replacement, PyObject* count);
 Maybe<Py_ssize_t> bytes_rfind(PyObject* self, PyObject* sub, PyObject* start, PyObject* end);
 Maybe<Py_ssize_t> bytes_rindex(PyObject* self, PyObject* sub, PyObject* start, PyObject* end);
 Ref<> bytes_rjust(PyObject* self, Py_ssize_t width, PyObject* fill);

@@ -62,7 +62,8 @@ Maybe<char> fill_byte(PyObject* fill, const char* name) {
   if (!fill) return ' ';
   if (PyBytes_Check(fill) && PyBytes_GET_SIZE(fill) == 1) return PyBytes_AS_STRING(fill)[0];
   if (PyByteArray_Check(fill) && PyByteArray_GET_SIZE(fill) == 1) return PyByteArray_AS_STRING(fill)[0];
-  return raise(PyExc_TypeError, "%s() argument 2 must be a byte string of length 1, not %.50s", name, Py_TYPE(fill)->tp_name);
+  return raise(PyExc_TypeError, "%s() argument 2 must be a byte string of length 1, not %.50s", name,
+               fill == Py_None ? "None" : Py_TYPE(fill)->tp_name);
 }
 
 void put_hex(Byte c, char* to) {

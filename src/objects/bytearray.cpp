@@ -259,13 +259,12 @@ Ref<> bytearray_subscript(PyObject* object, PyObject* key) {
   return result;
 }
 
-Status set_item(PyByteArrayObject* self, Py_ssize_t i, PyObject* value) {
-  if (i < 0) i += size_of(self);
+Status set_item(PyByteArrayObject* self, Py_ssize_t i, PyObject* value, bool from_end) {
+  // The value first: its conversion may run code that makes us shorter.
+  int c = value ? TRY(item_value(value)) : 0;
+  if (i < 0 && from_end) i += size_of(self);
   if (i < 0 || i >= size_of(self)) return raise(PyExc_IndexError, "bytearray index out of range");
   if (!value) return replace_range(self, i, i + 1, {});
-  int c = TRY(item_value(value));
-  // The conversion may have run code that made us shorter.
-  if (i >= size_of(self)) return raise(PyExc_IndexError, "bytearray index out of range");
   data_of(self)[i] = static_cast<char>(c);
   return Status::ok;
 }
@@ -326,15 +325,14 @@ Status assign_slice(PyByteArrayObject* self, PyObject* key, PyObject* values) {
 Status bytearray_ass_subscript(PyByteArrayObject* self, PyObject* key, PyObject* values) {
   if (PyIndex_Check(key)) {
     Py_ssize_t i = TRY(checked(PyNumber_AsSsize_t(key, PyExc_IndexError)));
-    return set_item(self, i, values);
+    return set_item(self, i, values, true);
   }
   if (PySlice_Check(key)) return assign_slice(self, key, values);
   return raise(PyExc_TypeError, "bytearray indices must be integers or slices, not %.200s", Py_TYPE(key)->tp_name);
 }
 
 Status bytearray_ass_item(PyByteArrayObject* self, Py_ssize_t i, PyObject* value) {
-  if (i < 0 || i >= size_of(self)) return raise(PyExc_IndexError, "bytearray index out of range");
-  return set_item(self, i, value);
+  return set_item(self, i, value, false);
 }
 
 int bytearray_contains(PyObject* self, PyObject* item) {
@@ -446,11 +444,11 @@ Ref<> reduced(PyObject* self, int protocol) {
   PyObject* type = as_object(Py_TYPE(self));
   Bytes text = contents(self);
   auto n = static_cast<Py_ssize_t>(text.size());
+  if (n == 0) return steal(Py_BuildValue("(O()N)", type, state.release()));
   if (protocol < 3) {
     Ref<> latin1 = TRY(steal(PyUnicode_DecodeLatin1(text.data(), n, nullptr)));
     return steal(Py_BuildValue("(O(Ns)N)", type, latin1.release(), "latin-1", state.release()));
   }
-  if (n == 0) return steal(Py_BuildValue("(O()N)", type, state.release()));
   return steal(Py_BuildValue("(O(y#)N)", type, text.data(), n, state.release()));
 }
 

@@ -8,6 +8,16 @@ namespace {
 
 constexpr const char* kNotDefined = "name '%.200s' is not defined";
 
+// A name in builtins that may be any mapping: new reference.
+PyObject* builtin_named(Frame* frame, PyObject* variable) {
+  PyObject* value = PyObject_GetItem(frame->f_builtins, variable);
+  if (!value && PyErr_ExceptionMatches(PyExc_KeyError)) {
+    PyErr_Clear();
+    raise_name_error(PyExc_NameError, kNotDefined, variable);
+  }
+  return value;
+}
+
 // A name in the globals, then the builtins: new reference.
 PyObject* global_or_builtin(Frame* frame, PyObject* variable) {
   PyObject* globals = frame->f_globals;
@@ -26,12 +36,7 @@ PyObject* global_or_builtin(Frame* frame, PyObject* variable) {
   if (value) return value;
   if (!PyErr_ExceptionMatches(PyExc_KeyError)) return nullptr;
   PyErr_Clear();
-  value = PyObject_GetItem(builtins, variable);
-  if (!value && PyErr_ExceptionMatches(PyExc_KeyError)) {
-    PyErr_Clear();
-    raise_name_error(PyExc_NameError, kNotDefined, variable);
-  }
-  return value;
+  return builtin_named(frame, variable);
 }
 
 PyObject* import_name(ThreadState* thread, Frame* frame, PyObject* module, PyObject* fromlist, PyObject* level) {
@@ -200,7 +205,14 @@ HANDLER(LOAD_NAME) {
       PyErr_Clear();
     }
   }
-  if (!value) value = global_or_builtin(frame, variable);
+  if (!value && !PyDict_CheckExact(frame->f_globals)) {
+    // Unlike LOAD_GLOBAL this asks globals of a subclass as a dict: their __getitem__ and __missing__ play no part.
+    value = Py_XNewRef(PyDict_GetItemWithError(frame->f_globals, variable));
+    if (!value && PyErr_Occurred()) END_ERROR();
+    if (!value) value = builtin_named(frame, variable);
+  } else if (!value) {
+    value = global_or_builtin(frame, variable);
+  }
   if (!value) END_ERROR();
   *sp++ = value;
   END_DISPATCH();

@@ -3,7 +3,9 @@ import collections
 import datetime
 import io
 import itertools
+import sys
 import unittest
+from test import support
 
 
 def message(function, error=TypeError):
@@ -85,6 +87,54 @@ class Builtins(unittest.TestCase):
         self.assertEqual(message(lambda: collections.deque().rotate(1, 2)), "deque.rotate expected at most 1 argument, got 2")
 
 
+    def test_value_of_a_byte_before_its_index(self):
+        self.assertIn("interpreted as an integer", message(lambda: bytearray().__setitem__(5, {})))
+        self.assertEqual(message(lambda: bytearray().__setitem__(5, 1), IndexError), "bytearray index out of range")
+        self.assertEqual(message(lambda: bytearray(b"a").__setitem__(-2, 1), IndexError), "bytearray index out of range")
+
+    def test_buffers_before_the_count(self):
+        self.assertIn("bytes-like object", message(lambda: b"".replace(1, b"", len)))
+        self.assertEqual(b"aaa".replace(b"a", b"b", 2), b"bba")
+
+    def test_wrong_fill_byte(self):
+        self.assertEqual(message(lambda: b"a".center(3, None)), "center() argument 2 must be a byte string of length 1, not None")
+
+    def test_reduced_bytearray(self):
+        array = bytearray(b"a")
+        self.assertEqual(array.__reduce__(), (bytearray, ("a", "latin-1"), None))
+        array.pop()
+        self.assertEqual(array.__reduce__(), (bytearray, (), None))
+
+    def test_count_of_subclasses_of_int(self):
+        class Number(int):
+            pass
+
+        counting = itertools.count(Number(5), True)
+        self.assertIs(type(next(counting)), int)
+        self.assertEqual(repr(counting), "count(6)")
+        self.assertEqual(counting.__reduce__(), (itertools.count, (6,)))
+        self.assertEqual(itertools.count(1 << 70).__reduce__(), (itertools.count, (1 << 70, 1)))
+
+
+class Names(unittest.TestCase):
+    def test_missing_globals_are_asked_for_by_functions_only(self):
+        asked = []
+
+        class Space(dict):
+            def __missing__(self, key):
+                asked.append(key)
+                raise KeyError(key)
+
+        space = Space()
+        with self.assertRaises(NameError):
+            exec("absent", space)
+        self.assertEqual(asked, ["absent"])
+        asked.clear()
+        with self.assertRaises(NameError):
+            exec("class Body:\n    absent", space, {})
+        self.assertEqual(asked, [])
+
+
 class Compiler(unittest.TestCase):
     def test_annotation_that_stands_only_in_a_match(self):
         with self.assertRaises(NameError):
@@ -144,6 +194,15 @@ class Calls(unittest.TestCase):
             raise ValueError
         except ValueError:
             self.assertEqual(message(lambda: dict(**names, **names), KeyError), "'a'")
+
+
+class Printing(unittest.TestCase):
+    def test_notes_of_a_syntax_error_with_a_place(self):
+        for error, notes in ((SyntaxError("bad", ("file", 3, 5, "text")), ""), (SyntaxError("bad"), "noted\n")):
+            error.add_note("noted")
+            with support.captured_stderr() as printed:
+                sys.__excepthook__(type(error), error, None)
+            self.assertTrue(printed.getvalue().endswith("SyntaxError: bad\n" + notes), printed.getvalue())
 
 
 class Groups(unittest.TestCase):

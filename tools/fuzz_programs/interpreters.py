@@ -14,6 +14,8 @@ COMMAND_SECONDS = 60
 
 # Where exactly an endless recursion meets the limit depends on how many C functions lie between two calls.
 RECURSION = re.compile(r"maximum recursion depth exceeded[a-zA-Z ]*")
+# Gill names who holds an exported buffer.
+HOLDER = re.compile(r" \(held by [^)]*\)")
 REPEATED = re.compile(r"\[Previous line repeated 9\d\d more times\]")
 
 
@@ -40,6 +42,7 @@ class Outcome:
 
 def comparable(text, directory):
     text = ADDRESS.sub("0xADDRESS", text.replace(directory, "DIRECTORY"))
+    text = HOLDER.sub("", text)
     return REPEATED.sub("[repeated]", RECURSION.sub("recursion", text))
 
 

@@ -11,7 +11,7 @@ struct Count {
   Py_ssize_t fast;   // the next value while `number` is null
   PyObject* number;  // the next value beyond that, or null
   PyObject* step;
-  bool step_one;
+  bool step_one;     // the step is an int of value 1, whatever its class
 
   using Fields = OwnedFields<&Count::number, &Count::step>;
 };
@@ -19,11 +19,11 @@ struct Count {
 Ref<> count_new(PyTypeObject* type, PyObject* start, PyObject* step) {
   if ((start && !PyNumber_Check(start)) || (step && !PyNumber_Check(step))) return raise(PyExc_TypeError, "a number is required");
   Ref<> by = step ? borrow(step) : TRY(steal(PyLong_FromLong(1)));
-  bool one = PyLong_CheckExact(by.get()) && PyLong_AsLongLong(by.get()) == 1;
+  bool one = PyLong_Check(by.get()) && PyLong_AsLongLong(by.get()) == 1;
   PyErr_Clear();
   Py_ssize_t fast = 0;
   bool fits = !start;
-  if (start && PyLong_CheckExact(start)) {
+  if (start && PyLong_Check(start)) {
     fast = PyLong_AsSsize_t(start);
     fits = !(fast == -1 && PyErr_Occurred());
     PyErr_Clear();
@@ -55,7 +55,7 @@ Ref<> count_repr(Count* self) {
 
 Ref<> count_reduce(Count* self) {
   Ref<> value = TRY(count_current(self));
-  if (self->step_one) return steal(Py_BuildValue("O(O)", type_of(self), value.get()));
+  if (!self->number) return steal(Py_BuildValue("O(O)", type_of(self), value.get()));
   return steal(Py_BuildValue("O(OO)", type_of(self), value.get(), self->step));
 }
 
