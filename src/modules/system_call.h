@@ -24,6 +24,12 @@ auto unlocked(F call) {
   return result;
 }
 
+// The same of a call that `waits`. One that does not keeps the lock: giving it away would cost a turn behind whoever waits for it.
+template <class F>
+auto unlocked_if(bool waits, F call) {
+  return waits ? unlocked(call) : call();
+}
+
 // Runs a call that signals interrupt, again until it is done or a signal's handler raises. Other errors are left in errno.
 template <class F>
 auto retrying(F call) -> Maybe<decltype(call())> {

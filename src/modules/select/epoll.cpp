@@ -97,7 +97,7 @@ Ref<> epoll_poll(Epoll* self, PyObject* timeout, int maxevents) {
   Deadline deadline(limit);
   int ready;
   for (;;) {
-    ready = unlocked([&, fd = self->fd] { return ::epoll_wait(fd, events, maxevents, milliseconds_left(deadline)); });
+    ready = unlocked_if(limit != 0, [&, fd = self->fd] { return ::epoll_wait(fd, events, maxevents, milliseconds_left(deadline)); });
     if (ready >= 0 || errno != EINTR) break;
     TRY(status_of(PyErr_CheckSignals()));
     if (deadline.passed()) {

@@ -116,7 +116,7 @@ Ref<> poll_poll(Poll* self, PyObject* timeout) {
   Deadline deadline(limit);
   int ready;
   for (;;) {
-    ready = unlocked([&] { return ::poll(self->waited, static_cast<nfds_t>(self->count), milliseconds_left(deadline)); });
+    ready = unlocked_if(limit != 0, [&] { return ::poll(self->waited, static_cast<nfds_t>(self->count), milliseconds_left(deadline)); });
     if (ready >= 0 || errno != EINTR) break;
     if (PyErr_CheckSignals() < 0) {
       self->busy = false;

@@ -104,7 +104,7 @@ Ref<> select_select(PyObject*, PyObject* rlist, PyObject* wlist, PyObject* xlist
     special = exceptional.set();
     timeval wait;
     if (!deadline.endless()) _PyTime_AsTimeval_clamp(deadline.left(), &wait, _PyTime_ROUND_CEILING);
-    count = unlocked([&] { return ::select(highest + 1, &readable, &writable, &special, deadline.endless() ? nullptr : &wait); });
+    count = unlocked_if(limit != 0, [&] { return ::select(highest + 1, &readable, &writable, &special, deadline.endless() ? nullptr : &wait); });
     if (count >= 0 || errno != EINTR) break;
     TRY(status_of(PyErr_CheckSignals()));
     if (deadline.passed()) {

@@ -54,10 +54,14 @@ class Waiting {
 // The failures of a call with a socket.
 enum class Outcome { done, failed_in_errno, raised };
 
+// Copying as many bytes takes some 50 us, as long as others that wait for the lock leave it to one that computes.
+inline constexpr size_t kShortTransfer = 256 * 1024;
+
 // Repeats `call(fd)` (which returns true when it succeeded, else sets errno) while signals interrupt it, waiting for readiness first
-// where the socket has a timeout.
+// where the socket has a timeout. `is_short`: apart from waiting, which a socket with a timeout does not, it takes no time to speak of.
 template <class F>
-Outcome attempt(const Socket* self, bool writing, const Waiting& waiting, F call, bool connecting = false) {
+Outcome attempt(const Socket* self, bool writing, const Waiting& waiting, F call, bool connecting = false, bool is_short = false) {
+  const bool waits = !is_short || self->timeout < 0;
   for (;;) {
     if (waiting.limited() || connecting) {
       int answer = waiting.until_ready(self, writing, connecting);
@@ -73,7 +77,7 @@ Outcome attempt(const Socket* self, bool writing, const Waiting& waiting, F call
     }
     for (;;) {
       int fd = self->fd;  // another thread may close the socket during the call
-      if (unlocked([&] { return call(fd); })) return Outcome::done;
+      if (unlocked_if(waits, [&] { return call(fd); })) return Outcome::done;
       if (errno != EINTR) break;
       if (PyErr_CheckSignals() < 0) return Outcome::raised;
     }
@@ -82,10 +86,10 @@ Outcome attempt(const Socket* self, bool writing, const Waiting& waiting, F call
     return Outcome::failed_in_errno;
   }
 }
-// The same as a Status; what is in errno becomes an exception.
+// The same of a transfer of at most `size` bytes, as a Status; what is in errno becomes an exception.
 template <class F>
-Status operate(const Socket* self, bool writing, const Waiting& waiting, F call) {
-  switch (attempt(self, writing, waiting, call)) {
+Status operate(const Socket* self, bool writing, const Waiting& waiting, size_t size, F call) {
+  switch (attempt(self, writing, waiting, call, false, size <= kShortTransfer)) {
     case Outcome::done: return Status::ok;
     case Outcome::failed_in_errno: return os_error();
     default: return Status::error;

@@ -112,7 +112,7 @@ Ref<> socket_accept(Socket* self) {
   Address address = {};
   socklen_t size = TRY(address_size(self));
   int accepted = -1;
-  TRY(operate(self, false, Waiting(self), [&](int fd) {
+  TRY(operate(self, false, Waiting(self), 0, [&](int fd) {
     accepted = ::accept4(fd, &address.base, &size, SOCK_CLOEXEC);
     return accepted >= 0;
   }));

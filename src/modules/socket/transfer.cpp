@@ -11,6 +11,8 @@
 namespace gill::socket_module {
 namespace {
 
+constexpr size_t kAnySize = SIZE_MAX;  // of messages
+
 Socket* socket_of(PyObject* object) { return reinterpret_cast<Socket*>(object); }
 
 // ---- receiving --------------------------------------------------------------------------------------------------------------
@@ -19,7 +21,7 @@ Maybe<ssize_t> receive(Socket* self, char* data, size_t size, int flags) {
   // compat: no call is made for nothing.
   if (size == 0) return ssize_t{0};
   ssize_t count = 0;
-  TRY(operate(self, false, Waiting(self), [&](int fd) { return (count = ::recv(fd, data, size, flags)) >= 0; }));
+  TRY(operate(self, false, Waiting(self), size, [&](int fd) { return (count = ::recv(fd, data, size, flags)) >= 0; }));
   return count;
 }
 
@@ -28,7 +30,7 @@ Maybe<ssize_t> receive_from(Socket* self, char* data, size_t size, int flags, Re
   socklen_t address_length = TRY(address_size(self));
   ssize_t count = 0;
   socklen_t length = 0;
-  TRY(operate(self, false, Waiting(self), [&](int fd) {
+  TRY(operate(self, false, Waiting(self), size, [&](int fd) {
     length = address_length;
     return (count = ::recvfrom(fd, data, size, flags, &address.base, &length)) >= 0;
   }));
@@ -116,7 +118,7 @@ PyObject* socket_recvfrom_into(PyObject* object, PyObject* args, PyObject* kwarg
 
 Maybe<ssize_t> send_some(Socket* self, const char* data, size_t size, int flags, const Waiting& waiting) {
   ssize_t count = 0;
-  TRY(operate(self, true, waiting, [&](int fd) { return (count = ::send(fd, data, size, flags)) >= 0; }));
+  TRY(operate(self, true, waiting, size, [&](int fd) { return (count = ::send(fd, data, size, flags)) >= 0; }));
   return count;
 }
 
@@ -168,7 +170,7 @@ PyObject* socket_sendto(PyObject* object, PyObject* args) {
     TRY(read_address(state_of_socket(self), self, to, &address, &size, "sendto"));
     TRY(status_of(PySys_Audit("socket.sendto", "OO", self, to)));
     ssize_t count = 0;
-    TRY(operate(self, true, Waiting(self), [&](int fd) {
+    TRY(operate(self, true, Waiting(self), static_cast<size_t>(data.size()), [&](int fd) {
       return (count = ::sendto(fd, data.data(), static_cast<size_t>(data.size()), flags, &address.base, size)) >= 0;
     }));
     return steal(PyLong_FromSsize_t(count));
@@ -282,7 +284,7 @@ Ref<> receive_message(Socket* self, iovec* vectors, Py_ssize_t count, int flags,
   if (control_size > 0) TRY(control.allocate(static_cast<size_t>(control_size)));
   msghdr message = {};
   ssize_t received = 0;
-  TRY(operate(self, false, Waiting(self), [&](int fd) {
+  TRY(operate(self, false, Waiting(self), kAnySize, [&](int fd) {
     message = {};
     message.msg_name = &address;
     message.msg_namelen = address_length;
@@ -380,7 +382,7 @@ Status read_control(PyObject* iterable, msghdr& message, RawMemory& control) {
 
 Ref<> send_message(Socket* self, const msghdr& message, int flags) {
   ssize_t count = 0;
-  TRY(operate(self, true, Waiting(self), [&](int fd) { return (count = ::sendmsg(fd, &message, flags)) >= 0; }));
+  TRY(operate(self, true, Waiting(self), kAnySize, [&](int fd) { return (count = ::sendmsg(fd, &message, flags)) >= 0; }));
   return steal(PyLong_FromSsize_t(count));
 }
 
