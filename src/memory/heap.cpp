@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/ticks.h"
 #include "memory/page_range.h"
 
 namespace gill {
@@ -187,6 +188,13 @@ void Heap::unqueue_grey(Page* page) {
   (page->grey_next ? page->grey_next->grey_previous : grey_last_) = page->grey_previous;
 }
 
+void Heap::count_pages(size_t added) {
+  counters_.pages += added;
+  if (counters_.pages <= counters_.peak_pages) return;
+  counters_.peak_pages = counters_.pages;
+  counters_.peak_ticks = ticks();
+}
+
 Page* Heap::new_page(Kind kind, int index) {
   auto* page = static_cast<Page*>(take_pages(1));
   if (!page) return nullptr;
@@ -199,7 +207,7 @@ Page* Heap::new_page(Kind kind, int index) {
   page->free_count = static_cast<uint16_t>(count);
   forbid_access(page->slot(0), count * slot_size);
   if (kind != Kind::plain) link_collectable(page);
-  if (++counters_.pages > counters_.peak_pages) counters_.peak_pages = counters_.pages;
+  count_pages(1);
   return page;
 }
 
@@ -252,9 +260,8 @@ void* Heap::allocate_large(Kind kind, size_t size) {
   page->object_bytes = size;
   forbid_access(page->slot(0) + size, pages * kPageSize - bytes);
   link_collectable(page);
-  counters_.pages += pages;
+  count_pages(pages);
   counters_.run_bytes += size;
-  if (counters_.pages > counters_.peak_pages) counters_.peak_pages = counters_.pages;
   return page->slot(0);
 }
 

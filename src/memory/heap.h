@@ -149,6 +149,7 @@ struct HeapUse {
 struct HeapCounters {
   size_t pages;  // in use
   size_t peak_pages;
+  uint64_t peak_ticks;  // when that was reached
   size_t run_bytes;  // in objects with pages of their own
   size_t returned_stretches;  // of 4 KiB, given back from partly filled pages; ever
 };
@@ -301,6 +302,7 @@ class Heap {
   void trim_page(Page* page, bool at_once);
   void link_collectable(Page* page);
   void adopt(Page* page);
+  void count_pages(size_t added);
 
   Magazine magazines_[kKinds][kMagazineClasses];
   Cursor cursors_[kKinds][kSizeClasses];

@@ -173,6 +173,21 @@ class Memory(unittest.TestCase):
             self.assertGreaterEqual(getattr(ledger, part), 0, part)
         self.assertGreaterEqual(ledger.vms, ledger.rss)
 
+    def test_the_heap_s_peak_and_when_it_was(self):
+        found = run(
+            """
+            import gill, time
+            begin = time.monotonic_ns()
+            kept = [str(i) * 3 for i in range(500_000)]
+            end = time.monotonic_ns()
+            del kept
+            time.sleep(0.05)
+            ledger = gill.memory.ledger()
+            print(ledger.heap_peak > 20_000_000, begin - 5_000_000 < ledger.heap_peak_at < end + 5_000_000)
+            """
+        )
+        self.assertEqual(found.stdout.strip(), "True True")
+
     def test_objects_are_counted_by_type(self):
         class Thing:
             __slots__ = ("one", "two")

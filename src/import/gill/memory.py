@@ -3,10 +3,11 @@
 The heap's pages tell which slots are in use and the objects in them; the kernel tells how much of each mapping is resident.
 """
 
-from gill import _native
-from gill import _mappings
+import time
+
+from gill import _mappings, _native
 from gill._paths import path_text, reference_text
-from gill._records import Place, Record, Table, size_text, thread_names, thread_text
+from gill._records import Place, Record, Table, size_text, thread_names, thread_text, time_text
 
 __all__ = ["exports", "ledger", "retained_by", "trim", "Export", "Exports", "Ledger", "Path", "Paths", "TypeUse", "ClassUse", "Trimmed"]
 
@@ -54,7 +55,8 @@ class Classes(Table):
 class Ledger(Record):
     """What the resident memory is used for, in bytes.
 
-    rss: resident; vms: virtual size; high_water_mark: the most that was resident. The parts, which add up to rss:
+    rss: resident; vms: virtual size; high_water_mark: the most that was resident; heap_peak: the most that the heap's pages were,
+    and heap_peak_at: when that was reached, a moment. The parts, which add up to rss:
 
     objects             live Python objects in the heap's pages (by type in `types`)
     tables              other blocks in them: items, tables and buffers of containers, what extensions asked for
@@ -72,10 +74,12 @@ class Ledger(Record):
 
     __slots__ = ()
     _parts = ("objects", "tables", "page_overhead", "free_in_pages", "retained_pages", "native", "native_free", "stacks", "files", "other")
-    _fields = ("rss", "vms", "high_water_mark", *_parts, "native_objects", "types", "classes", "file_mappings")
+    _fields = ("rss", "vms", "high_water_mark", "heap_peak", "heap_peak_at", *_parts, "native_objects", "types", "classes", "file_mappings")
 
     def __str__(self):
         lines = [f"resident {size_text(self.rss)}, at most {size_text(self.high_water_mark)}, virtual {size_text(self.vms)}"]
+        ago = time_text(max(time.monotonic_ns() - self.heap_peak_at, 0))
+        lines.append(f"heap at most {size_text(self.heap_peak)}, {ago} ago")
         for name in self._parts:
             value = getattr(self, name)
             lines.append(f"  {name.replace('_', ' '):16}{size_text(value):>12}{value / self.rss:>8.1%}")
@@ -123,6 +127,8 @@ def ledger():
         rss=sum(resident.values()),
         vms=status["VmSize"],
         high_water_mark=status["VmHWM"],
+        heap_peak=use["heap_peak"],
+        heap_peak_at=use["heap_peak_at"],
         objects=objects,
         tables=tables,
         page_overhead=overhead,

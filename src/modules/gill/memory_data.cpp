@@ -198,12 +198,15 @@ Ref<> memory_use(PyObject*) {
   Ref<> found = TRY(steal(PyList_New(0)));
   TRY(find_types(types, found.get()));
   Survey survey(types);
-  current_interpreter()->heap->survey(survey.use, Survey::visit, &survey);
+  Heap* heap = current_interpreter()->heap;
+  heap->survey(survey.use, Survey::visit, &survey);
   if (survey.out_of_memory) return PyErr_NoMemory(), failure;
   return Fields()
       .integer("range_base", g_heap_range.base)
       .integer("range_size", g_heap_range.size)
       .integer("page_size", kPageSize)
+      .integer("heap_peak", heap->counters().peak_pages * kPageSize)
+      .integer("heap_peak_at", monotonic_ns_of(heap->counters().peak_ticks))
       .integer("retained_pages", retained_pages())
       .put("classes", classes_list(survey.use))
       .put("runs", steal(Py_BuildValue("(nnn)", survey.use.runs.pages, survey.use.runs.used, survey.use.run_bytes)))
