@@ -20,6 +20,7 @@
 #include "modules/faulthandler_module.h"
 #include "modules/gc_module.h"
 #include "modules/gill/exit_report.h"
+#include "modules/gill/lock_check.h"
 #include "modules/gill/observe.h"
 #include "modules/gill/stall_watch.h"
 #include "modules/sys_module.h"
@@ -162,6 +163,7 @@ PyStatus start_main(Interpreter* interpreter) {
   if (interpreter == g_runtime.main_interpreter) {
     CHECK(step(prepare_exit_report(config), "prepare_exit_report", "can't prepare the report"));
     CHECK(step(start_stall_watch(config), "start_stall_watch", "can't watch the lock"));
+    CHECK(step(start_lock_check(config), "start_lock_check", "can't check calls"));
   }
   return PyStatus_Ok();
 }
@@ -303,6 +305,7 @@ int Py_FinalizeEx(void) {
   if (gill_run_atexit) gill_run_atexit(interpreter);
   int result = flush_standard_streams();
   write_exit_report();
+  finish_lock_check();
   // From here on no other thread gets the lock.
   g_runtime.finalizing = thread;
   interpreter->finalizing = true;

@@ -12,6 +12,9 @@
 // Unlike the public form it replaces what is there: a module may have added itself.
 extern "C" int _PyState_AddModule(PyThreadState*, PyObject* module, PyModuleDef* definition);
 
+// modules/gill/lock_check: -X lock-check.
+extern "C" [[gnu::weak]] void gill_check_loaded_objects();
+
 namespace gill {
 namespace {
 
@@ -82,6 +85,7 @@ Ref<> load_extension(PyObject* spec, PyObject*) {
     PyErr_SetImportError(text.get(), module_name.get(), path.get());
     return failure;
   }
+  if (gill_check_loaded_objects) gill_check_loaded_objects();
   Ref<> symbol = TRY(steal(PyBytes_FromFormat("%s_%s", encoded.prefix, PyBytes_AS_STRING(encoded.bytes.get()))));
   auto init = reinterpret_cast<InitFunction>(dlsym(library, PyBytes_AS_STRING(symbol.get())));
   if (!init) {

@@ -295,11 +295,15 @@ class LockStall(unittest.TestCase):
                 time.sleep(0.1)
             threading.Thread(target=owner, daemon=True).start()
             time.sleep(0.02)
-            signal.setitimer(signal.ITIMER_REAL, 2)
+            signal.setitimer(signal.ITIMER_REAL, 4)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             ctypes.PyDLL(None).pthread_mutex_lock(mutex)
             """
-        told = run(source, "-X", "lock-stall=300ms", expect=-signal.SIGALRM).stderr
+        for options, end in ((("-X", "lock-stall=300ms"), signal.SIGALRM), (("-X", "lock-check"), signal.SIGABRT)):
+            with self.subTest(options=options):
+                self.check_deadlock(run(source, *options, expect=-end).stderr)
+
+    def check_deadlock(self, told):
         self.assertIn("This is a deadlock: the holder waits for a native mutex whose owner waits for the interpreter lock.", told)
         self.assertIn("line 6 in owner", told)
 

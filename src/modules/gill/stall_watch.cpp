@@ -41,6 +41,8 @@ inline constexpr int kMostShown = 20;
 
 struct StallWatch {
   uint64_t limit_ns;
+  bool tells_stalls;  // -X lock-stall
+  bool ends_deadlocks;  // -X lock-check: the process aborts rather than hang
   int signal;
   // What the thread that is asked for its stack answers.
   NativeStack stack;
@@ -48,6 +50,7 @@ struct StallWatch {
   // The stall that was told last: a thread's turn with the lock.
   const ThreadRecord* told;
   uint64_t told_turn;
+  bool told_deadlock;
 };
 
 [[gnu::format(printf, 1, 2)]] void say(const char* format, ...) {
@@ -134,11 +137,15 @@ const ThreadRecord* waiting_thread(int native_id) {
   return nullptr;
 }
 
-void tell(StallWatch* watch, const ThreadRecord* holder, int waiting) {
+// The waiting thread that has what the holder waits for, if there is one.
+const ThreadRecord* other_in_deadlock(const ThreadRecord* holder) {
+  const int native_id = owner_of_mutex_awaited(holder->native_id.load());
+  return native_id ? waiting_thread(native_id) : nullptr;
+}
+
+void tell(StallWatch* watch, const ThreadRecord* holder, const ThreadRecord* owner, int waiting) {
   say("\ngill: the interpreter lock has been held for %.1f ms, and %d thread%s\n",
       static_cast<double>(nanoseconds_in_state(holder)) / static_cast<double>(kMillisecond), waiting, waiting == 1 ? " waits" : "s wait");
-  const ThreadRecord* owner = nullptr;
-  if (int native_id = owner_of_mutex_awaited(holder->native_id.load())) owner = waiting_thread(native_id);
   // Before anybody is interrupted.
   int shown = 0;
   for (const ThreadRecord* record = first_thread_record(); record && shown < kMostShown; record = record->next) {
@@ -152,6 +159,7 @@ void tell(StallWatch* watch, const ThreadRecord* holder, int waiting) {
     say("This is a deadlock: the holder waits for a native mutex whose owner waits for the interpreter lock.\n");
     show_thread(owner, "Owner of the mutex");
     show_native_stack(watch, owner);
+    if (watch->ends_deadlocks) std::abort();
   }
 }
 
@@ -166,10 +174,13 @@ void look(StallWatch* watch) {
   }
   if (!holder || !waiting) return;
   const uint64_t turn = holder->acquisitions.load(std::memory_order_relaxed);
-  if (watch->told == holder && watch->told_turn == turn) return;
-  tell(watch, holder, waiting);
+  const bool told = watch->told == holder && watch->told_turn == turn;
+  const ThreadRecord* owner = told && watch->told_deadlock ? nullptr : other_in_deadlock(holder);
+  if (!owner && (told || !watch->tells_stalls)) return;
+  tell(watch, holder, owner, waiting);
   watch->told = holder;
   watch->told_turn = turn;
+  watch->told_deadlock = owner != nullptr;
 }
 
 void* watch_threads(void* raw) {
@@ -216,14 +227,17 @@ uint64_t parse_limit(const wchar_t* text) {
 
 Status start_stall_watch(const PyConfig* config) {
   const wchar_t* option = _Py_get_xoption(&config->xoptions, L"lock-stall");
-  if (!option) return Status::ok;
-  const wchar_t* given = std::wcschr(option, L'=');
+  const bool checks = _Py_get_xoption(&config->xoptions, L"lock-check");
+  if (!option && !checks) return Status::ok;
+  const wchar_t* given = option ? std::wcschr(option, L'=') : nullptr;
   const uint64_t limit = parse_limit(given ? given + 1 : L"500ms");
   if (!limit) return raise(PyExc_ValueError, "-X lock-stall needs a time, such as 500ms or 2s");
   void* memory = std::calloc(1, sizeof(StallWatch));
   if (!memory) return PyErr_NoMemory(), failure;
   auto* watch = new (memory) StallWatch();
   watch->limit_ns = limit;
+  watch->tells_stalls = option != nullptr;
+  watch->ends_deadlocks = checks;
   watch->signal = SIGRTMAX - 1;
   // The first unwinding may allocate, which a handler must not.
   watch->stack.capture();
