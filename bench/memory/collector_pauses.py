@@ -27,7 +27,7 @@ def main():
     count = CONTAINERS // 2
     clusters = [cluster() for _ in range(count)]
     choose = random.Random(5).random
-    now = time.perf_counter
+    now = time.thread_time  # what other processes take is no pause
     begun = last = now()
     longest = paused = 0.0
     replaced = 0

@@ -21,6 +21,7 @@
 #include "memory/collector.h"
 
 #include <algorithm>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -64,7 +65,7 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
   PageList pages;
   Trial trial;
   if (!list_pages(heap, generation, pages) || !trial.begin_generation(pages, generation)) return false;
-  trial.subtract_references();
+  trial.subtract_references(generation > 0);
   if (!trial.mark_from_roots()) return false;
   bool ok = true;
   trial.for_each_left([&](PyObject* object, uint64_t) { ok = ok && unreachable.push(object); });
@@ -108,7 +109,7 @@ void expect_unreachable(Collector* collector, ObjectList& list) {
   PageList pages;
   Trial trial;
   if (!list_pages(collector->heap, kGenerations - 1, pages) || !trial.begin_generation(pages, kGenerations - 1)) return;
-  trial.subtract_references();
+  trial.subtract_references(true);
   trial.for_each_left([](PyObject* object, uint64_t count) {
     if (static_cast<int64_t>(count) < 0) fail_verification("more references than it counts", object);
   });
@@ -384,6 +385,7 @@ Py_ssize_t collect(Collector* collector, int generation) {
   _PyTime_t begin = 0;
   if (generation + 1 < kGenerations) ++collector->counts[generation + 1];
   for (int g = 0; g <= generation; ++g) collector->counts[g] = 0;
+  collector->cycle.charged = 0;
   if (collector->debug & kDebugStats) {
     PySys_WriteStderr("gc: collecting generation %d...\n", generation);
     print_generations(collector->heap);
@@ -411,6 +413,7 @@ Py_ssize_t collect(Collector* collector, int generation) {
   if (PyErr_Occurred()) PyErr_WriteUnraisable(nullptr);
   PyErr_Restore(type, value, traceback);
   collector->collecting = false;
+  set_alarm(collector);
   return outcome.collected + outcome.uncollectable;
 }
 
@@ -425,7 +428,7 @@ int due_generation(Collector* collector) {
     if (g == kGenerations - 1) {
       if (collector->cycle.phase != Phase::idle) continue;
       if (collector->heap->debug.slices) return g;
-      Py_ssize_t share = worth_slices(collector) ? kGrowthShareInSlices : kGrowthShare;
+      Py_ssize_t share = worth_slices(collector) ? collector->growth_share : kGrowthShare;
       if (collector->old_pending < collector->old_total / share) continue;
     }
     return g;
@@ -433,9 +436,11 @@ int due_generation(Collector* collector) {
   return -1;
 }
 
-void collect_young(Collector* collector, int generation) {
-  if (collector->cycle.phase != Phase::idle) collector->cycle.debt += collector->counts[0] * kWorkPerAllocation;
-  collect(collector, generation);
+// What was allocated since makes work on the cycle due.
+void charge_allocations(Collector* collector) {
+  Cycle& cycle = collector->cycle;
+  if (cycle.phase != Phase::idle && collector->counts[0] > cycle.charged) cycle.debt += (collector->counts[0] - cycle.charged) * kWorkPerAllocation;
+  cycle.charged = collector->counts[0];
 }
 
 void report_cycle(Collector* collector) {
@@ -467,22 +472,31 @@ void pay_debt(Collector* collector) {
 
 }  // namespace
 
+void set_alarm(Collector* collector) {
+  int threshold = collector->thresholds[0] ? collector->thresholds[0] : INT_MAX;
+  bool in_cycle = collector->cycle.phase != Phase::idle;
+  collector->alarm = in_cycle ? std::min(threshold, collector->cycle.charged + kAllocationsPerSlice) : threshold;
+}
+
 void collect_if_due(Collector* collector) {
   if (!collector->enabled || collector->collecting) return;
+  charge_allocations(collector);
   int generation = due_generation(collector);
   if (std::exchange(collector->heap->debug.collection_due, false) && generation < 0) generation = 0;
   if (generation == kGenerations - 1 && worth_slices(collector)) {
     // What is young takes part.
-    collect_young(collector, kGenerations - 2);
+    collect(collector, kGenerations - 2);
     collector->counts[kGenerations - 1] = 0;
     begin_cycle(collector);
   } else if (generation >= 0) {
-    collect_young(collector, generation);
+    collect(collector, generation);
   }
   Cycle& cycle = collector->cycle;
-  if (cycle.phase == Phase::idle || cycle.debt <= 0) return;
-  if (slices_lag(collector)) collect(collector, kGenerations - 1);
-  else pay_debt(collector);
+  if (cycle.phase != Phase::idle && cycle.debt > 0) {
+    if (slices_lag(collector)) collect(collector, kGenerations - 1);
+    else pay_debt(collector);
+  }
+  set_alarm(collector);
 }
 
 void request_if_stressed(Collector* collector) {
@@ -511,6 +525,7 @@ Collector* new_collector(Heap* heap, std::atomic<uint32_t>* requests, uint32_t r
 
 void delete_collector(Collector* collector) {
   abandon_cycle(collector);
+  collector->notes.clear();
   if (t_collector == collector) t_collector = nullptr;
   std::free(collector->pauses);
   std::free(collector);

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "memory/incremental.h"
+#include "memory/notes.h"
 
 namespace gill {
 
@@ -31,13 +32,16 @@ struct Collector {
   int debug = 0;                                  // gc.DEBUG_* bits
   int thresholds[kGenerations] = {700, 10, 10};
   int counts[kGenerations] = {};                  // net allocations; collections of the generation below
+  int alarm = 700;                                // the net allocations above which there is something to do: the first threshold, or the next slice
   Py_ssize_t old_total = 0;                       // objects that survived the last full collection
   Py_ssize_t old_pending = 0;                     // that reached the oldest generation since
   GenerationStatistics statistics[kGenerations];
   size_t examined = 0;                            // objects, by the last collection
   PauseLog* pauses = nullptr;                     // memory/pauses.h
   bool incremental = true;                        // automatic collections of the oldest generation run in slices
+  Py_ssize_t growth_share = kGrowthShareInSlices;  // one in so many that came calls for the next cycle
   Cycle cycle;                                    // of these slices
+  NoteArena notes;                                // of the trial deletion that is under way
   PyObject* garbage = nullptr;                    // gc.garbage
   PyObject* callbacks = nullptr;                  // gc.callbacks
 };
@@ -51,6 +55,9 @@ extern thread_local constinit Collector* t_collector [[gnu::tls_model("initial-e
 
 // Collects the generation and the younger ones now. The number of unreachable objects found.
 Py_ssize_t collect(Collector* collector, int generation);
+// After a change of the thresholds or the counts.
+void set_alarm(Collector* collector);
+
 // At a safe point: collects what the thresholds say is due.
 void collect_if_due(Collector* collector);
 
@@ -69,7 +76,7 @@ inline void collector_note_allocation() {
 #ifdef GILL_DEBUG_CHECKS
   request_if_stressed(c);
 #endif
-  if (++c->counts[0] > c->thresholds[0] && c->enabled && c->thresholds[0] && !c->collecting) [[unlikely]] request_collection(c);
+  if (++c->counts[0] > c->alarm && c->enabled && c->thresholds[0] && !c->collecting) [[unlikely]] request_collection(c);
 }
 inline void collector_note_release(Page*, void*) {
   if (Collector* c = t_collector; c && c->counts[0] > 0) --c->counts[0];

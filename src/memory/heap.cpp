@@ -116,6 +116,7 @@ void Heap::leave_bucket(Page* page) {
   else head = page->next;
   if (page->next) page->next->previous = page->previous;
   page->bucket = kNoBucket;
+  if (trim_cursor_ == page) trim_cursor_ = page->next;
 }
 
 Page* Heap::page_with_room(Kind kind, int index) {
@@ -353,7 +354,7 @@ void Heap::give_back(Page* page, void* slot) {
   Heap* heap = page->heap;
   size_t size = page->slot_size;
   heap->freed_one(page);
-  if (heap->until_trim_ <= size) [[unlikely]] return heap->trim(false);
+  if (heap->until_trim_ <= size) [[unlikely]] return heap->trim_some();
   heap->until_trim_ -= size;
 }
 

@@ -241,7 +241,7 @@ class Heap {
   void flush();
 
   // Gives empty stretches of partly filled pages back to the operating system: those seen empty by the call before as well,
-  // or with `at_once` all. Calls itself in proportion to what is freed.
+  // or with `at_once` all. Runs by itself, in small steps, in proportion to what is freed.
   void trim(bool at_once);
   // The same of all that is empty, with whole pages, the slots in magazines, and what malloc holds free.
   void return_memory();
@@ -299,6 +299,7 @@ class Heap {
   static void give_back(Page* page, void* slot);
   static void free_slowly(Page* page, void* slot);
   void release_page(Page* page);
+  void trim_some();
   void trim_page(Page* page, bool at_once);
   void link_collectable(Page* page);
   void adopt(Page* page);
@@ -312,7 +313,9 @@ class Heap {
   Page *grey_first_, *grey_last_;
   Page* page_cursor_;
   HeapCounters counters_;
-  size_t until_trim_;  // bytes to be freed until the next trim()
+  size_t until_trim_;  // bytes to be freed until the next trim_some()
+  Page* trim_cursor_;  // where that goes on, in the list before trim_list_
+  size_t trim_list_;
   [[no_unique_address]] Quarantine quarantine_;
 };
 

@@ -64,8 +64,26 @@ void Heap::trim(bool at_once) {
       }
     }
   }
-  // In proportion to the heap, so that looking at all its pages costs little for each slot that is freed.
-  until_trim_ = std::max(kLeastFreed, counters_.pages * kPageSize / 16);
+}
+
+// All pages are looked at while a sixteenth of the heap is freed, so that it costs little for each slot, and few at a time.
+void Heap::trim_some() {
+  size_t steps = std::max<size_t>(16, counters_.pages / 128);
+  until_trim_ = std::max(kLeastFreed, counters_.pages * kPageSize / 16) / steps;
+  constexpr size_t kLists = size_t{kKinds} * kSizeClasses * kBuckets;
+  Page** lists = &buckets_[0][0][0];
+  for (size_t left = counters_.pages / steps + 1; left > 0;) {
+    if (Page* page = trim_cursor_) {
+      trim_cursor_ = page->next;
+      trim_page(page, false);
+      --left;
+    } else if (trim_list_ < kLists) {
+      trim_cursor_ = lists[trim_list_++];
+    } else {
+      trim_list_ = 0;
+      return;
+    }
+  }
 }
 
 void Heap::return_memory() {

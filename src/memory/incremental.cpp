@@ -38,6 +38,7 @@ constexpr size_t kBatch = 1000;                 // objects that are checked toge
 constexpr size_t kLargestBatch = 2000;          // as many when they are connected
 constexpr Py_ssize_t kMostRest = 4000;
 constexpr uint8_t kRounds = 2;
+constexpr Py_ssize_t kWorthwhileShare = 64;     // of the population that a cycle has to find for the next to come as soon
 constexpr Py_ssize_t kCheckWork = 8;   // the cost of an exact check, in visits
 constexpr Py_ssize_t kDeathWork = 16;  // the cost of the end of an object
 
@@ -148,7 +149,7 @@ class Slice {
   }
   void end_census() {
     Py_ssize_t grown = cycle_.population - collector_->old_total;
-    if (!heap_->debug.slices && grown < collector_->old_total / kGrowthShareInSlices) {
+    if (!heap_->debug.slices && grown < collector_->old_total / collector_->growth_share) {
       // Most of what was promoted has died by its count.
       collector_->old_pending = std::max(grown, Py_ssize_t{0});
       cycle_.phase = Phase::idle;
@@ -181,13 +182,16 @@ class Slice {
       bool again = false;
       for (size_t word = 0; word < page->words; ++word) {
         uint64_t& grey = page->bits[word * kBitmaps + kGrey];
+        if (grey) prefetch_objects(page, word, grey);
         while (grey) {
+          ++cycle_.work;
           auto bit = static_cast<size_t>(std::countr_zero(grey));
           if (visit_references(object_at(page, word * 64 + bit), visit_to_mark)) grey &= ~(uint64_t{1} << bit);
           if (is_spent()) return false;
           again = true;
         }
       }
+      cycle_.work += page->words;
       if (!again) heap_->unqueue_grey(page);
     }
     return true;
@@ -233,7 +237,9 @@ class Slice {
     uint64_t skipped = (uint64_t{1} << (cycle_.slot % 64)) - 1;
     for (; word < page->words; ++word, skipped = 0) {
       uint64_t white = white_in(page->bits + word * kBitmaps) & ~skipped;
+      prefetch_objects(page, word, white);
       for (; white; white &= white - 1) {
+        ++cycle_.work;
         cycle_.slot = word * 64 + static_cast<size_t>(std::countr_zero(white));
         if (is_spent()) return;
         if (!visit_references(object_at(page, cycle_.slot), visit_to_count)) return;
@@ -327,6 +333,8 @@ class Slice {
   }
 
   void end_cycle() {
+    bool in_vain = cycle_.collected < cycle_.population / kWorthwhileShare;
+    collector_->growth_share = in_vain ? std::max(collector_->growth_share / 2, kGrowthShareInVain) : kGrowthShareInSlices;
     collector_->old_pending -= cycle_.pending_at_start;
     collector_->old_total = std::max(cycle_.population - cycle_.collected, Py_ssize_t{0});
     cycle_.phase = Phase::idle;
@@ -345,7 +353,7 @@ class Slice {
 
 bool slices_lag(const Collector* collector) {
   const Cycle& cycle = collector->cycle;
-  return collector->old_pending - cycle.pending_at_start > std::max(collector->old_total, kLeastForSlices) / 2;
+  return collector->old_pending - cycle.pending_at_start > std::max({collector->old_total, cycle.population, kLeastForSlices}) / 2;
 }
 
 bool worth_slices(const Collector* collector) {

@@ -11,12 +11,15 @@ namespace gill {
 struct Collector;
 struct Page;
 
-// A collection of the oldest generation is due when that has grown by one in so many: in slices it begins sooner, and ends when a full one would be due.
+// A collection of the oldest generation is due when that has grown by one in so many. In slices it begins sooner, to end when a full one would
+// be due, and after cycles that found next to nothing later, up to the last share.
 inline constexpr Py_ssize_t kGrowthShare = 4;
 inline constexpr Py_ssize_t kGrowthShareInSlices = 8;
+inline constexpr Py_ssize_t kGrowthShareInVain = 1;
 // Visits for each object that comes: so many end a cycle before the old generation has grown by a further eighth.
-inline constexpr Py_ssize_t kWorkPerAllocation = 48;
-inline constexpr Py_ssize_t kSliceWork = 40'000;
+inline constexpr Py_ssize_t kWorkPerAllocation = 64;
+inline constexpr Py_ssize_t kSliceWork = 10'000;
+inline constexpr int kAllocationsPerSlice = 100;
 
 // Where a cycle of slices stands.
 enum class Phase : uint8_t {
@@ -41,6 +44,7 @@ struct Cycle {
   Py_ssize_t deferred = 0;           // objects left for another round or the rest
   Py_ssize_t work = 0;               // done in this slice
   Py_ssize_t debt = 0;               // work that allocation has made due
+  int charged = 0;                   // up to this many net allocations
   bool ended = false;                // all phases are through, and nobody has reported it
   Py_ssize_t collected = 0;
   Py_ssize_t uncollectable = 0;

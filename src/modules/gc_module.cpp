@@ -48,6 +48,7 @@ Status set_threshold(PyObject*, Args given) {
         TRY(get_integer(given[i], INT_MIN, INT_MAX, "signed integer is less than minimum", "signed integer is greater than maximum")));
   }
   for (Py_ssize_t i = 0; i < given.count; ++i) collector()->thresholds[i] = wanted[i];
+  set_alarm(collector());
   return Status::ok;
 }
 Ref<> get_threshold(PyObject*) {
