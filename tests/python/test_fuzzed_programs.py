@@ -1,4 +1,5 @@
 """What the fuzzer of programs (tools/fuzz_programs.py) found to differ."""
+import array
 import collections
 import datetime
 import io
@@ -95,6 +96,9 @@ class Builtins(unittest.TestCase):
     def test_buffers_before_the_count(self):
         self.assertIn("bytes-like object", message(lambda: b"".replace(1, b"", len)))
         self.assertEqual(b"aaa".replace(b"a", b"b", 2), b"bba")
+
+    def test_item_of_an_array_that_is_no_character(self):
+        self.assertEqual(message(lambda: array.array("u", b"abab")[0], ValueError), "chr() arg not in range(0x110000)")
 
     def test_wrong_fill_byte(self):
         self.assertEqual(message(lambda: b"a".center(3, None)), "center() argument 2 must be a byte string of length 1, not None")

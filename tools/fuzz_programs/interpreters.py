@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ REFERENCE = "/usr/bin/python3.11"
 HERE = os.path.dirname(os.path.abspath(__file__))
 ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 COMMAND_SECONDS = 60
+COMMAND_MEMORY = 4 << 30
 
 
 # Where exactly an endless recursion meets the limit depends on how many C functions lie between two calls.
@@ -97,6 +99,7 @@ class Interpreter:
                 cwd=self.directory,
                 env=self.environment,
                 timeout=COMMAND_SECONDS,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (COMMAND_MEMORY, COMMAND_MEMORY)),
             )
         except subprocess.TimeoutExpired:
             return Outcome(self.directory, -9, "", "")

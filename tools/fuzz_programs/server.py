@@ -38,7 +38,8 @@ def serve():
             os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
             resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            # Not RLIMIT_AS: below the address space that Gill reserves at its start not even the stack could grow any more.
+            resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
             resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 24, 1 << 24))
             signal.alarm(SECONDS * 3)
             return text

@@ -89,7 +89,7 @@ int set_real(ArrayObject* self, Py_ssize_t i, PyObject* value) {
   return store(self, i, static_cast<T>(x));
 }
 
-PyObject* get_character(ArrayObject* self, Py_ssize_t i) { return PyUnicode_FromWideChar(&item<wchar_t>(self, i), 1); }
+PyObject* get_character(ArrayObject* self, Py_ssize_t i) { return PyUnicode_FromOrdinal(static_cast<int>(item<wchar_t>(self, i))); }
 int set_character(ArrayObject* self, Py_ssize_t i, PyObject* value) {
   if (!PyUnicode_Check(value) || PyUnicode_READY(value) < 0 || PyUnicode_GET_LENGTH(value) != 1) {
     if (PyErr_Occurred()) return -1;
