@@ -211,7 +211,7 @@ Status print_source(ExceptionPrinter& out, PyCodeObject* code, int line_number, 
 
 Status print_repeats(ExceptionPrinter& out, long count) {
   count -= kRepeatsShown;
-  TRY(out.margin_text());
+  // Without the margin of a group, as in the reference.
   return out.format(count > 1 ? "  [Previous line repeated %ld more times]\n" : "  [Previous line repeated %ld more time]\n", count);
 }
 

@@ -140,7 +140,7 @@ Ref<> by_special_method(PyObject* object) {
   if (!PyComplex_Check(result.get())) return raise(PyExc_TypeError, "__complex__ returned non-complex (type %.200s)", type);
   TRY(status_of(PyErr_WarnFormat(PyExc_DeprecationWarning, 1,
                                  "__complex__ returned non-complex (type %.200s).  The ability to return an instance of a strict subclass of "
-                                 "complex is deprecated, and may not be supported in a future version of Python.",
+                                 "complex is deprecated, and may be removed in a future version of Python.",
                                  type)));
   return result;
 }

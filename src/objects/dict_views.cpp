@@ -204,8 +204,11 @@ Ref<> view_compare(PyObject* self, PyObject* other, int op) {
   return py_bool(result);
 }
 
-// A set of the view's elements; an items view with unhashable values fails as a set of pairs would.
-Ref<> as_set(PyObject* view) { return steal(PySet_New(view)); }
+// A set of the view's elements; an items view with unhashable values fails as a set of pairs would. The set of a dict is made in one
+// step, which shows in its order.
+Ref<> as_set(PyObject* view) {
+  return steal(PySet_New(PyDictKeys_Check(view) ? as_object(reinterpret_cast<View*>(view)->dv_dict) : view));
+}
 
 Ref<> view_and(PyObject* a, PyObject* b) {
   // The operator may come reflected, with the view on the right.

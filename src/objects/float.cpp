@@ -325,7 +325,7 @@ double PyFloat_AsDouble(PyObject* object) {
       return -1;
     }
     if (PyErr_WarnFormat(PyExc_DeprecationWarning, 1,
-                         "%.50s.__float__ returned non-float (type %.50s).  The ability to return an instance of a strict subclass of float is deprecated, and may not be supported in a future version of Python.",
+                         "%.50s.__float__ returned non-float (type %.50s).  The ability to return an instance of a strict subclass of float is deprecated, and may be removed in a future version of Python.",
                          Py_TYPE(object)->tp_name, Py_TYPE(result.get())->tp_name) < 0) {
       return -1;
     }

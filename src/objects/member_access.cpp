@@ -124,10 +124,9 @@ int PyMember_SetOne(char* object, PyMemberDef* member, PyObject* value) {
     case T_LONG: return store_signed<long>(address, value, LONG_MIN, LONG_MAX, "long");
     case T_ULONG: return store_wide_unsigned<unsigned long>(address, value, "unsigned long");
     case T_PYSSIZET: {
-      Py_ssize_t number = PyLong_AsSsize_t(value);
-      if (number == -1 && PyErr_Occurred()) return -1;
-      field<Py_ssize_t>(address) = number;
-      return 0;
+      // A value that does not fit leaves -1, as in the reference.
+      field<Py_ssize_t>(address) = PyLong_AsSsize_t(value);
+      return field<Py_ssize_t>(address) == -1 && PyErr_Occurred() ? -1 : 0;
     }
     case T_LONGLONG: {
       long long number = PyLong_AsLongLong(value);

@@ -136,8 +136,8 @@ PyObject* check_int_result(PyObject* value, const char* method) {
   if (!result || PyLong_CheckExact(value)) return result.release();
   if (!PyLong_Check(value)) return raise(PyExc_TypeError, "%s returned non-int (type %.200s)", method, Py_TYPE(value)->tp_name);
   if (PyErr_WarnFormat(PyExc_DeprecationWarning, 1,
-                       "%s returned non-int (type %.200s).  The ability to return an instance of a strict subclass of int is deprecated, and may not be "
-                       "supported in a future version of Python.",
+                       "%s returned non-int (type %.200s).  The ability to return an instance of a strict subclass of int is deprecated, and may be "
+                       "removed in a future version of Python.",
                        method, Py_TYPE(value)->tp_name) < 0) {
     return nullptr;
   }
@@ -360,7 +360,7 @@ PyObject* PyNumber_Float(PyObject* object) {
     }
     if (PyErr_WarnFormat(PyExc_DeprecationWarning, 1,
                          "%.50s.__float__ returned non-float (type %.50s).  The ability to return an instance of a strict subclass of float is "
-                         "deprecated, and may not be supported in a future version of Python.",
+                         "deprecated, and may be removed in a future version of Python.",
                          Py_TYPE(object)->tp_name, Py_TYPE(result.get())->tp_name) < 0) {
       return nullptr;
     }

@@ -321,14 +321,23 @@ Ref<> odict_repr(PyObject* self) {
   return text;
 }
 
+// The keys in their order, whatever a subclass makes of iteration.
+Ref<> keys_in_order(PyObject* object) {
+  OrderedDict* self = as_odict(object);
+  TRY(synchronize(self));
+  Ref<> keys = TRY(steal(PyList_New(0)));
+  for (Py_ssize_t i = self->first; i != kEnd; i = self->links[i].next) TRY(status_of(PyList_Append(keys.get(), key_at(self->dict.ma_keys, i))));
+  return keys;
+}
+
 Ref<> odict_compare(PyObject* a, PyObject* b, int op) {
   if (!PyODict_Check(a) || !PyDict_Check(b) || (op != Py_EQ && op != Py_NE)) return borrow(Py_NotImplemented);
   Ref<> same = TRY(steal(PyDict_Type.tp_richcompare(a, b, Py_EQ)));
   bool equal = TRY(truth_of(PyObject_IsTrue(same.get())));
   if (equal && PyODict_Check(b)) {
     // Between two the order counts too.
-    Ref<> x = TRY(steal(PySequence_List(a)));
-    Ref<> y = TRY(steal(PySequence_List(b)));
+    Ref<> x = TRY(keys_in_order(a));
+    Ref<> y = TRY(keys_in_order(b));
     equal = TRY(truth_of(PyObject_RichCompareBool(x.get(), y.get(), Py_EQ)));
   }
   return py_bool(equal == (op == Py_EQ));

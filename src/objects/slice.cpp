@@ -61,16 +61,15 @@ Ref<> slice_reduce(PySliceObject* self) {
   return steal(Py_BuildValue("O(OOO)", Py_TYPE(self), self->start, self->stop, self->step));
 }
 
+Ref<> exact_index(PyObject* bound) {
+  if (PyIndex_Check(bound)) return steal(PyNumber_Index(bound));
+  return raise(PyExc_TypeError, "slice indices must be integers or None or have an __index__ method");
+}
+
 // The bounds as ints for a length that may be any int.
 Status exact_indices(PySliceObject* self, PyObject* length, Ref<>* start, Ref<>* stop, Ref<>* step) {
   Ref<> zero = TRY(steal(PyLong_FromLong(0)));
-  *step = self->step == Py_None ? steal(PyLong_FromLong(1)) : steal(PyNumber_Index(self->step));
-  if (!*step) {
-    if (PyErr_ExceptionMatches(PyExc_TypeError)) {
-      PyErr_SetString(PyExc_TypeError, "slice indices must be integers or None or have an __index__ method");
-    }
-    return failure;
-  }
+  *step = TRY(self->step == Py_None ? steal(PyLong_FromLong(1)) : exact_index(self->step));
   int sign = _PyLong_Sign(step->get());
   if (sign == 0) return raise(PyExc_ValueError, "slice step cannot be zero");
   Ref<> minus_one = TRY(steal(PyLong_FromLong(-1)));
@@ -81,13 +80,7 @@ Status exact_indices(PySliceObject* self, PyObject* length, Ref<>* start, Ref<>*
       *out = borrow(fallback);
       return Status::ok;
     }
-    Ref<> value = steal(PyNumber_Index(bound));
-    if (!value) {
-      if (PyErr_ExceptionMatches(PyExc_TypeError)) {
-        PyErr_SetString(PyExc_TypeError, "slice indices must be integers or None or have an __index__ method");
-      }
-      return failure;
-    }
+    Ref<> value = TRY(exact_index(bound));
     if (_PyLong_Sign(value.get()) < 0) {
       value = TRY(steal(PyNumber_Add(value.get(), length)));
       if (TRY(truth_of(PyObject_RichCompareBool(value.get(), lower.get(), Py_LT)))) value = lower.new_ref();

@@ -82,6 +82,35 @@ class Builtins(unittest.TestCase):
         with self.assertRaises(KeyError):
             collections.OrderedDict().move_to_end([])
 
+    def test_ordered_dicts_are_compared_without_their_methods(self):
+        class Ordered(collections.OrderedDict):
+            def __len__(self):
+                raise ValueError
+
+            __iter__ = __len__
+
+        self.assertEqual(Ordered(a=1), Ordered(a=1))
+
+    def test_index_that_is_no_int(self):
+        class Index:
+            def __index__(self):
+                return "x"
+
+        self.assertEqual(message(lambda: slice(Index()).indices(5)), "__index__ returned non-int (type str)")
+        self.assertIn("slice indices must be", message(lambda: slice("x").indices(5)))
+
+    def test_set_of_a_keys_view_is_made_like_that_of_its_dict(self):
+        table = dict.fromkeys(range(0, 4000, 37))
+        self.assertEqual(list(table.keys() - {1}), list(set(table)))
+
+    def test_conversion_that_gives_a_subclass(self):
+        class Number(int):
+            def __int__(self):
+                return self
+
+        with self.assertWarnsRegex(DeprecationWarning, "is deprecated, and may be removed in a future version of Python.$"):
+            int(Number(1))
+
     def test_counts_of_deque_arguments(self):
         self.assertEqual(message(lambda: collections.deque().insert(1)), "insert() takes exactly 2 arguments (1 given)")
         self.assertEqual(message(lambda: collections.deque().index()), "index() takes at least 1 argument (0 given)")

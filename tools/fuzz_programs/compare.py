@@ -30,9 +30,9 @@ class Pair:
         self.gill.send(text)
         return self.reference.receive(), self.gill.receive()
 
-    def differs(self, text, options=None):
+    def kind_of_difference(self, text, options=None):
         theirs, ours = self.run(text, options)
-        return theirs != ours and not theirs.too_long
+        return "" if theirs == ours or theirs.too_long else signature(explain(theirs, ours))
 
     def repeatable(self, text, options=None):
         """Whether the reference says the same about a program in processes with other addresses."""
@@ -88,7 +88,8 @@ def worker(job):
             counts["not repeatable"] += 1
             found.put(("unstable", number, "", ""))
             continue
-        small = reduce.reduce(text, lambda candidate: pair.differs(candidate, options))
+        kind = signature(explain(theirs, ours))
+        small = reduce.reduce(text, lambda candidate: pair.kind_of_difference(candidate, options) == kind)
         found.put(("difference", number, text, small, options, explain(*pair.run(small, options))))
         counts["differences"] += 1
     pair.close()
@@ -139,7 +140,7 @@ def compare(gill, first, count, jobs, seconds, directory, most):
 def signature(explanation):
     """What is alike in differences of one cause: the changed lines without numbers, names and values."""
     changed = [line for line in explanation.split("\n") if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-    return re.sub(r"'[^']*'|\"[^\"]*\"|[0-9.]+|0x\w+", "", "\n".join(changed[:4]))
+    return re.sub(r"'[^']*'|\"[^\"]*\"|[0-9.]+|0x\w+", "", "\n".join(changed[:2]))
 
 
 def keep(directory, number, text, small):
