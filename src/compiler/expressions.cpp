@@ -1,6 +1,7 @@
 // Expressions, calls, conditions. See generator.h.
 #include "base/names.h"
 #include "compiler/generator.h"
+#include "runtime/native_stack.h"
 
 namespace gill::compiler {
 
@@ -89,6 +90,8 @@ Status Generator::expressions(const ast::ExprList& list) {
 }
 
 Status Generator::expression(const ast::Expr* e) {
+  // The scope builder limits the depth, but takes less stack for it.
+  if (!native_stack_left()) return raise(PyExc_RecursionError, "maximum recursion depth exceeded during compilation");
   Location whole = at();
   locate(e);
   TRY(visit(e));

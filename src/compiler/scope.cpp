@@ -4,6 +4,8 @@
 #include <cstdarg>
 #include <new>
 
+#include "runtime/native_stack.h"
+
 namespace gill::compiler {
 
 long Scope::flags_of(PyObject* mangled) const {
@@ -147,7 +149,7 @@ DepthLimit DepthLimit::of_thread() {
 }
 
 Status DepthLimit::enter() {
-  if (++depth > limit) return raise(PyExc_RecursionError, "maximum recursion depth exceeded during compilation");
+  if (++depth > limit || !native_stack_left()) return raise(PyExc_RecursionError, "maximum recursion depth exceeded during compilation");
   return Status::ok;
 }
 

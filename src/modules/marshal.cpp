@@ -15,7 +15,7 @@
 #include "base/names.h"
 #include "objects/code.h"
 #include "objects/str.h"
-#include "runtime/thread_state.h"
+#include "runtime/native_stack.h"
 
 namespace gill {
 namespace {
@@ -25,9 +25,6 @@ inline constexpr int kMaxDepth = 2000;
 inline constexpr Py_ssize_t kTrustedItems = 1 << 16;  // of a tuple in a file, whose length is not known
 inline constexpr Py_ssize_t kFirstStep = 1 << 20;     // of reading a large part from a file
 inline constexpr int kShift = 15;  // marshal's int digits
-
-// A thread may have less than the nesting that is allowed needs.
-bool stack_left() { return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) > current_thread()->native_stack_limit; }
 
 // ---- reading ----------------------------------------------------------------------------------------
 
@@ -260,7 +257,7 @@ class Reader {
   Ref<> read() {
     int type = TRY(head_byte());
     bool flagged = type & kFlagRef;
-    if (++depth_ > kMaxDepth || !stack_left()) {
+    if (++depth_ > kMaxDepth || !native_stack_left()) {
       --depth_;
       return raise(PyExc_ValueError, "recursion limit exceeded");
     }
@@ -497,7 +494,7 @@ class Writer {
   }
 
   bool write(PyObject* value) {
-    if (depth_ >= kMaxDepth || !stack_left()) {
+    if (depth_ >= kMaxDepth || !native_stack_left()) {
       too_deep_ = true;
       return false;
     }

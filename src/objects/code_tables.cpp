@@ -41,6 +41,11 @@ Ref<> without_columns(PyObject* table) {
   return steal(bytes);
 }
 
+namespace {
+// A table that a program made up may hold any numbers.
+int wrapping_sum(int a, int b) { return static_cast<int>(static_cast<unsigned>(a) + static_cast<unsigned>(b)); }
+}  // namespace
+
 LocationReader::LocationReader(PyCodeObject* code)
     : p_(reinterpret_cast<const unsigned char*>(PyBytes_AS_STRING(code->co_linetable))),
       limit_(p_ + PyBytes_GET_SIZE(code->co_linetable)),
@@ -75,21 +80,21 @@ bool LocationReader::next() {
       line = end_line = column = end_column = -1;
       return true;
     case 14:
-      computed_line_ += read_signed();
+      computed_line_ = wrapping_sum(computed_line_, read_signed());
       line = computed_line_;
-      end_line = line + read_varint();
-      column = read_varint() - 1;
-      end_column = read_varint() - 1;
+      end_line = wrapping_sum(line, read_varint());
+      column = wrapping_sum(read_varint(), -1);
+      end_column = wrapping_sum(read_varint(), -1);
       return true;
     case 13:
-      computed_line_ += read_signed();
+      computed_line_ = wrapping_sum(computed_line_, read_signed());
       line = end_line = computed_line_;
       column = end_column = -1;
       return true;
     case 10:
     case 11:
     case 12:
-      computed_line_ += form - 10;
+      computed_line_ = wrapping_sum(computed_line_, form - 10);
       line = end_line = computed_line_;
       column = byte();
       end_column = byte();
@@ -139,7 +144,7 @@ bool find_handler(PyCodeObject* code, int offset, ExceptionHandler* out) {
     p = read_number(p, limit, &length);
     p = read_number(p, limit, &target);
     p = read_number(p, limit, &depth);
-    if (offset < start + length) {
+    if (offset < Py_ssize_t{start} + length) {
       out->target = target;
       out->depth = depth >> 1;
       out->push_lasti = depth & 1;
@@ -193,7 +198,7 @@ int _PyCode_CheckLineNumber(int lasti, PyCodeAddressRange* bounds) {
       int shift = 0;
       while (p < bounds->opaque.limit) {
         unsigned char byte = *p++;
-        value |= static_cast<unsigned>(byte & 63) << shift;
+        if (shift < 32) value |= static_cast<unsigned>(byte & 63) << shift;
         shift += 6;
         if (!(byte & 64)) break;
       }
@@ -206,7 +211,7 @@ int _PyCode_CheckLineNumber(int lasti, PyCodeAddressRange* bounds) {
     } else if (form >= 10 && form <= 12) {
       delta = form - 10;
     }
-    bounds->opaque.computed_line += delta;
+    bounds->opaque.computed_line = wrapping_sum(bounds->opaque.computed_line, delta);
     bounds->ar_line = form == 15 ? -1 : bounds->opaque.computed_line;
     bounds->ar_start = bounds->ar_end;
     bounds->ar_end += ((first & 7) + 1) * 2;

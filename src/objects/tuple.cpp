@@ -5,7 +5,7 @@
 #include "base/names.h"
 #include "memory/collectable.h"
 #include "objects/sequence_methods.h"
-#include "runtime/thread_state.h"
+#include "runtime/native_stack.h"
 
 namespace gill {
 
@@ -115,7 +115,7 @@ Ref<> tuple_repr(PyObject* self) {
 
 // Nested tuples may be deeper than Python's recursion limit, but not than the stack.
 Status check_native_stack() {
-  if (reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) > current_thread()->native_stack_limit) [[likely]] return Status::ok;
+  if (native_stack_left()) [[likely]] return Status::ok;
   return raise(PyExc_RecursionError, "maximum recursion depth exceeded while hashing a tuple");
 }
 

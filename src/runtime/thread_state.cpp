@@ -1,4 +1,5 @@
 // Thread states: making, switching and deleting them, and the PyGILState interface.
+#include "runtime/native_stack.h"
 #include "runtime/published_runtime.h"
 #include "runtime/runtime.h"
 
@@ -190,6 +191,8 @@ bool enter_recursive_call(const char* where) {
   ++thread->recursion_remaining;
   return false;
 }
+
+bool native_stack_left() { return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) > current_thread()->native_stack_limit; }
 
 void leave_recursive_call() { ++current_thread()->recursion_remaining; }
 

@@ -1,4 +1,5 @@
 // From nodes to `_ast` objects: a walk over the node table.
+#include "runtime/native_stack.h"
 #include "syntax/ast_types.h"
 #include "syntax/parse.h"
 
@@ -18,7 +19,7 @@ class ToObject {
 
   Ref<> node(const void* p, int type_index) {
     if (!p) return none();
-    if (++depth_ > limit_) return raise(PyExc_RecursionError, "maximum recursion depth exceeded during ast construction");
+    if (++depth_ > limit_ || !native_stack_left()) return raise(PyExc_RecursionError, "maximum recursion depth exceeded during ast construction");
     const TypeInfo& type = kTypes[type_index];
     int c = type.first_class + (type.kind_offset >= 0 ? at<int>(p, type.kind_offset) : 0);
     const ClassInfo& info = kClasses[c];

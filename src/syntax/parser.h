@@ -9,6 +9,7 @@
 // Definitions: parser.cpp (tokens, nodes, results), parse_*.cpp (rules), diagnose.cpp (mistakes).
 #pragma once
 
+#include "runtime/native_stack.h"
 #include "syntax/parse.h"
 #include "syntax/tokenizer.h"
 
@@ -102,7 +103,7 @@ class Parser {
   // ---- results ----
   struct DepthGuard {
     explicit DepthGuard(Parser& parser) : parser_(parser) {
-      if (++parser.depth_ > kMaxDepth) parser.out_of_stack();
+      if (++parser.depth_ > kMaxDepth || (parser.depth_ % 16 == 0 && !native_stack_left())) parser.out_of_stack();
     }
     ~DepthGuard() { --parser_.depth_; }
     Parser& parser_;

@@ -1,6 +1,8 @@
 // See validate.h.
 #include "syntax/validate.h"
 
+#include "runtime/native_stack.h"
+
 namespace gill::ast {
 namespace {
 
@@ -37,7 +39,7 @@ class Validator {
     Validator& v_;
   };
   Status check_depth() {
-    if (depth_ > limit_) return raise(PyExc_RecursionError, "maximum recursion depth exceeded during compilation");
+    if (depth_ > limit_ || !native_stack_left()) return raise(PyExc_RecursionError, "maximum recursion depth exceeded during compilation");
     return Status::ok;
   }
 

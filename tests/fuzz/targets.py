@@ -183,7 +183,7 @@ def prepare(name):
     """The function that a fuzzer calls with each input."""
     target = TARGETS[name]
     warnings.simplefilter("ignore")
-    sys.unraisablehook = lambda unraisable: None
+    sys.unraisablehook = sys.displayhook = lambda value: None
     signal.signal(signal.SIGPROF, out_of_time)
     gc.collect()
     gc.freeze()

@@ -44,6 +44,12 @@ class Marshal(unittest.TestCase):
         with contextlib.suppress(ValueError):  # the reference takes a sum that overflows
             code.replace(co_argcount=2**31 - 1, co_kwonlyargcount=2)
 
+    def test_positions_out_of_range(self):
+        far = bytes([0xf0, *[0x7f] * 5, 0x3e])  # each time by more than 2**30 lines
+        code = compile("1\n2", "code", "exec").replace(co_linetable=far * 6)
+        self.assertTrue(list(code.co_lines()))
+        self.assertTrue(list(code.co_positions()))
+
 
 class Formatting(unittest.TestCase):
     def test_key_then_none(self):

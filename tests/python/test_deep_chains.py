@@ -5,6 +5,7 @@ import itertools
 import operator
 import subprocess
 import sys
+import textwrap
 import unittest
 
 DEPTH = 200_000
@@ -52,6 +53,33 @@ class DeepChains(unittest.TestCase):
             self.chain(link)
         with self.assertRaises(RecursionError):
             hash(self.chain(lambda x: (x,)))
+
+    @unittest.skipIf(sys.version.find("Gill") < 0, "the reference overflows its stack")
+    def test_sources(self):
+        program = """
+            import ast, sys, threading
+
+            def refused(function, *args):
+                try:
+                    function(*args)
+                except (RecursionError, MemoryError):
+                    print("refused")
+
+            def run():
+                for source in "-" * 5900 + "1", "lambda: " * 900 + "1":
+                    refused(compile, source, "source", "eval")
+
+            limit = sys.getrecursionlimit()
+            sys.setrecursionlimit(10**6)
+            refused(ast.parse, "a" + ".b" * 200_000)
+            sys.setrecursionlimit(limit)
+            threading.stack_size(256 * 1024)
+            thread = threading.Thread(target=run)
+            thread.start()
+            thread.join()
+        """
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout.split(), done.stderr), (0, ["refused"] * 3, ""))
 
     def test_small_stacks(self):
         program = "\n".join(
