@@ -1,4 +1,5 @@
 // Units, names, constants, and finishing a code object. See generator.h.
+#include "objects/code.h"
 #include "compiler/generator.h"
 
 #include <cstdarg>
@@ -292,11 +293,13 @@ Ref<PyCodeObject> Generator::make_code(int stack_size, int flags, PyObject* cons
   Ref<> cells = TRY(keys_in_order(unit.cells.get()));
   Ref<> frees = TRY(keys_in_order(unit.frees.get()));
   PyObject* qualified = unit.qualified_name ? unit.qualified_name.get() : unit.name.get();
-  return steal(PyCode_NewWithPosOnlyArgs(
+  Ref<PyCodeObject> code = TRY(steal(PyCode_NewWithPosOnlyArgs(
       unit.positional_only + unit.arguments, unit.positional_only, unit.keyword_only,
       static_cast<int>(PyTuple_GET_SIZE(variables.get())), stack_size, flags, assembly.code.get(),
       shared_constants.get(), names.get(), variables.get(), frees.get(), cells.get(), filename_, unit.name.get(), qualified, unit.first_line,
-      locations.get(), exceptions.get()));
+      locations.get(), exceptions.get())));
+  trust_code(code.get());
+  return code;
 }
 
 Maybe<int> Generator::index_in(PyObject* dict, PyObject* key) {

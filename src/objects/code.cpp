@@ -101,9 +101,15 @@ Ref<> code_varnames(PyCodeObject* code) { return names_of_kind(code, kLocalKind,
 Ref<> code_cellvars(PyCodeObject* code) { return names_of_kind(code, kCellKind, code->co_ncellvars); }
 Ref<> code_freevars(PyCodeObject* code) { return names_of_kind(code, kFreeKind, code->co_nfreevars); }
 
+Ref<> adaptive_code(PyCodeObject* code) {
+  Ref<> bytes = TRY(steal(PyBytes_FromStringAndSize(code->co_code_adaptive, _PyCode_NBYTES(code))));
+  if (Py_SIZE(code)) *reinterpret_cast<_Py_CODEUNIT*>(PyBytes_AS_STRING(bytes.get())) = first_unit(code);
+  return bytes;
+}
+
 Ref<> plain_code(PyCodeObject* code) {
   if (code->_co_code) return borrow(code->_co_code);
-  Ref<> bytes = TRY(steal(PyBytes_FromStringAndSize(code->co_code_adaptive, _PyCode_NBYTES(code))));
+  Ref<> bytes = TRY(adaptive_code(code));
   auto* units = reinterpret_cast<unsigned char*>(PyBytes_AS_STRING(bytes.get()));
   for (Py_ssize_t i = 0, n = Py_SIZE(code); i < n; ++i) {
     Op plain = plain_form(static_cast<Op>(units[2 * i]));
@@ -191,6 +197,9 @@ PyCodeObject* _PyCode_New(_PyCodeConstructor* con) {
   int traceable = 0;
   while (traceable < size && units[2 * traceable] != static_cast<unsigned char>(Op::RESUME)) ++traceable;
   code->_co_firsttraceable = traceable;
+  auto* first = reinterpret_cast<_Py_CODEUNIT*>(units);
+  first[size] = first[0];
+  first[0] = static_cast<_Py_CODEUNIT>(Op::VERIFY);
   return code;
 }
 
@@ -267,7 +276,9 @@ PyCodeObject* PyCode_NewEmpty(const char* filename, const char* funcname, int fi
   if (!file || !function || !empty || !no_bytes || !code || !table) return nullptr;
   _PyCodeConstructor con = {file.get(), function.get(), function.get(), CO_OPTIMIZED | CO_NEWLOCALS, code.get(), firstlineno, table.get(),
                             empty.get(), empty.get(), empty.get(), no_bytes.get(), 0, 0, 0, 1, no_bytes.get()};
-  return _PyCode_New(&con);
+  PyCodeObject* made = _PyCode_New(&con);
+  if (made) trust_code(made);
+  return made;
 }
 
 PyObject* PyCode_GetCode(PyCodeObject* code) { return plain_code(code).release(); }

@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include "base/result.h"
+#include "objects/opcodes.h"
 
 // How the reference's compiler and unmarshaller describe a code object; the published _PyCode_New takes it.
 struct _PyCodeConstructor {
@@ -69,6 +70,20 @@ struct ExceptionHandler {
 // The handler that covers code unit `offset`; false when there is none.
 bool find_handler(PyCodeObject* code, int offset, ExceptionHandler* out);
 
+// Code begins unverified: its first unit is a VERIFY, which has the evaluation floor check the code before it runs, and its own first
+// unit waits behind the last one.
+inline _Py_CODEUNIT first_unit(PyCodeObject* code) {
+  auto* units = reinterpret_cast<_Py_CODEUNIT*>(code->co_code_adaptive);
+  return static_cast<Op>(_Py_OPCODE(units[0])) == Op::VERIFY ? units[Py_SIZE(code)] : units[0];
+}
+inline bool is_verified(PyCodeObject* code) {
+  return static_cast<Op>(_Py_OPCODE(*reinterpret_cast<_Py_CODEUNIT*>(code->co_code_adaptive))) != Op::VERIFY;
+}
+// For code that our own compiler made.
+inline void trust_code(PyCodeObject* code) { *reinterpret_cast<_Py_CODEUNIT*>(code->co_code_adaptive) = first_unit(code); }
+
+// The code as bytes in the form that runs.
+Ref<> adaptive_code(PyCodeObject* code);
 // The code as bytes in its plain form. The code object keeps it.
 Ref<> plain_code(PyCodeObject* code);
 Ref<> code_varnames(PyCodeObject* code);

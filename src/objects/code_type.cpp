@@ -113,7 +113,7 @@ Ref<> get_varnames(PyCodeObject* self) { return code_varnames(self); }
 Ref<> get_cellvars(PyCodeObject* self) { return code_cellvars(self); }
 Ref<> get_freevars(PyCodeObject* self) { return code_freevars(self); }
 Ref<> get_code(PyCodeObject* self) { return plain_code(self); }
-Ref<> get_adaptive(PyCodeObject* self) { return steal(PyBytes_FromStringAndSize(self->co_code_adaptive, _PyCode_NBYTES(self))); }
+Ref<> get_adaptive(PyCodeObject* self) { return adaptive_code(self); }
 
 // The line table of Python 3.9 and before: pairs of byte and line deltas.
 Ref<> get_lnotab(PyCodeObject* self) {

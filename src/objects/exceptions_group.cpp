@@ -248,6 +248,8 @@ PyObject* _PyExc_PrepReraiseStar(PyObject* original, PyObject* raised) {
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* e = PyList_GET_ITEM(raised, i);
     if (e == Py_None) continue;
+    // A group's own split() decides what is left over.
+    if (!PyExceptionInstance_Check(e)) return raise(PyExc_TypeError, "exceptions must derive from BaseException");
     TRY(status_of(PyList_Append(same_metadata(e, original) ? reraised.get() : fresh.get(), e)));
   }
   // What was merely raised again keeps the shape it had in the original group.

@@ -8,6 +8,7 @@
 #include "base/binding.h"
 #include "base/keep_error.h"
 #include "base/names.h"
+#include "objects/code.h"
 #include "objects/frame.h"
 #include "objects/opcodes.h"
 #include "runtime/interpreter.h"
@@ -148,7 +149,7 @@ namespace {
 void copy_free_variables(Frame* frame) {
   PyCodeObject* code = frame->f_code;
   if (code->co_nfreevars == 0 || last_instruction(frame) >= 0) return;
-  if (static_cast<Op>(_Py_OPCODE(first_instruction(code)[0])) != Op::COPY_FREE_VARS || !frame->f_func->func_closure) return;
+  if (static_cast<Op>(_Py_OPCODE(first_unit(code))) != Op::COPY_FREE_VARS || !frame->f_func->func_closure) return;
   int first = code->co_nlocalsplus - code->co_nfreevars;
   for (int i = 0; i < code->co_nfreevars; ++i) {
     frame->localsplus[first + i] = Py_NewRef(PyTuple_GET_ITEM(frame->f_func->func_closure, i));

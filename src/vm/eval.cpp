@@ -3,6 +3,7 @@
 #include "objects/generator.h"
 #include "runtime/runtime.h"
 #include "vm/handlers.h"
+#include "vm/verify.h"
 
 namespace gill::vm {
 
@@ -15,6 +16,7 @@ constexpr HandlerTable plain_table() {
   GILL_PLAIN_INSTRUCTIONS(GILL_ENTRY)
   GILL_SPECIALIZED_INSTRUCTIONS(GILL_ENTRY)
 #undef GILL_ENTRY
+  table.at[static_cast<int>(Op::VERIFY)] = op_VERIFY;
   return table;
 }
 
@@ -22,6 +24,7 @@ constexpr HandlerTable plain_table() {
 constexpr HandlerTable tracing_table() {
   HandlerTable table{};
   for (Handler& handler : table.at) handler = op_DO_TRACING;
+  table.at[static_cast<int>(Op::VERIFY)] = op_VERIFY;
   return table;
 }
 
@@ -32,8 +35,21 @@ constinit const HandlerTable kTracingTable = tracing_table();
 
 HANDLER(UNKNOWN) {
   SAVE_PLACE();
-  PyErr_Format(PyExc_SystemError, "unknown opcode %d", static_cast<int>(next[-1] & 255));
+  PyErr_SetString(PyExc_SystemError, "unknown opcode");
   END_ERROR();
+}
+
+// The first unit of code that has not run yet.
+HANDLER(VERIFY) {
+  SAVE_PLACE();
+  if (verify(frame->f_code) == Status::error) {
+    // Without memory for the entry the exception goes on without it. The exception table is not to be trusted.
+    if (!is_incomplete(frame) && frame_object(frame)) (void)static_cast<int>(add_traceback(frame));
+    save_stack(frame, sp);
+    TAIL(leave_with_exception);
+  }
+  frame->prev_instr = --next - 1;
+  END_DISPATCH();
 }
 
 // ---- steps ------------------------------------------------------------------------------------------
@@ -89,7 +105,10 @@ VM_CALL PyObject* unbound_local(VM_PARAMETERS) {
 
 // What is raised here belongs to the instruction that ended in this step, wherever that has jumped.
 VM_CALL PyObject* answer_requests(VM_PARAMETERS) {
-  if (handle_eval_requests(thread) < 0) END_ERROR();
+  if (handle_eval_requests(thread) < 0) {
+    next = frame->prev_instr + 1;
+    END_ERROR();
+  }
   END_FRESH();
 }
 
@@ -104,6 +123,7 @@ VM_CALL PyObject* unwind(VM_PARAMETERS) {
 }
 
 VM_CALL PyObject* unwind_again(VM_PARAMETERS) {
+  ctx->kw_names = nullptr;
   // RERAISE lets prev_instr name the place where the exception first came up; handlers are those around `next`.
   int offset = static_cast<int>(next - 1 - first_instruction(frame->f_code));
   PyObject** base = stack_base(frame);
@@ -217,7 +237,11 @@ void finish_evaluation(Interpreter* interpreter) {
 }
 
 PyObject* evaluate(ThreadState* thread, Frame* frame, bool throwing) {
-  if (has_eval_hook(thread->interpreter())) return state_of(thread->interpreter())->eval_frame(thread, frame, throwing);
+  if (has_eval_hook(thread->interpreter())) {
+    // Hooks look at the instructions.
+    if (!is_verified(frame->f_code) && verify(frame->f_code) == Status::error) return nullptr;
+    return state_of(thread->interpreter())->eval_frame(thread, frame, throwing);
+  }
   return run_frame(thread, frame, throwing);
 }
 

@@ -2,7 +2,9 @@
 // names of callables for messages, old ways to call.
 #include <cstdarg>
 
+#include "objects/code.h"
 #include "vm/interpreter.h"
+#include "vm/verify.h"
 
 using namespace gill;
 
@@ -10,7 +12,12 @@ extern "C" {
 
 // ---- frames -----------------------------------------------------------------------------------------------
 
-PyObject* PyEval_EvalFrameEx(PyFrameObject* frame, int throwing) { return vm::evaluate(current_thread(), frame->f_frame, throwing != 0); }
+PyObject* PyEval_EvalFrameEx(PyFrameObject* frame, int throwing) {
+  // A frame made by PyFrame_New begins behind the first instruction.
+  PyCodeObject* code = frame->f_frame->f_code;
+  if (!is_verified(code) && vm::verify(code) == Status::error) return nullptr;
+  return vm::evaluate(current_thread(), frame->f_frame, throwing != 0);
+}
 PyObject* PyEval_EvalFrame(PyFrameObject* frame) { return PyEval_EvalFrameEx(frame, 0); }
 [[gnu::visibility("default")]] int _PyFrame_IsEntryFrame(PyFrameObject* frame) { return frame->f_frame->is_entry; }
 

@@ -97,6 +97,7 @@ void format_kwargs_error(PyObject* function, PyObject* kwargs) {
 // ---- match ----------------------------------------------------------------------------------------
 
 PyObject* match_keys(PyObject* subject, PyObject* keys) {
+  if (!PyTuple_Check(keys)) return raise(PyExc_SystemError, "bad MATCH_KEYS keys argument");
   Py_ssize_t count = PyTuple_GET_SIZE(keys);
   Ref<> seen = TRY(steal(PySet_New(nullptr)));
   Ref<> get = TRY(steal(PyObject_GetAttr(subject, name<"get">)));
@@ -130,6 +131,7 @@ PyObject* match_attribute(PyObject* subject, PyObject* type, PyObject* attribute
 // The values of the sub-patterns; null without an exception when the subject does not match.
 PyObject* match_class(PyObject* subject, PyObject* type, Py_ssize_t positional, PyObject* keywords) {
   if (!PyType_Check(type)) return raise(PyExc_TypeError, "called match pattern must be a type");
+  if (!PyTuple_Check(keywords)) return raise(PyExc_SystemError, "bad MATCH_CLASS names argument");
   if (PyObject_IsInstance(subject, type) <= 0) return nullptr;
   Ref<> seen = TRY(steal(PySet_New(nullptr)));
   Ref<> values = TRY(steal(PyList_New(0)));
@@ -324,7 +326,13 @@ HANDLER(BUILD_SLICE) {
 HANDLER(LIST_APPEND) {
   SAVE_PLACE();
   PyObject* value = *--sp;
-  if (list_append_steal(reinterpret_cast<PyListObject*>(sp[-static_cast<ptrdiff_t>(oparg)]), value) == Status::error) END_ERROR();
+  PyObject* list = sp[-static_cast<ptrdiff_t>(oparg)];
+  if (!PyList_CheckExact(list) && !PyList_Check(list)) [[unlikely]] {
+    release(value);
+    PyErr_BadInternalCall();
+    END_ERROR();
+  }
+  if (list_append_steal(reinterpret_cast<PyListObject*>(list), value) == Status::error) END_ERROR();
   END_DISPATCH();
 }
 
@@ -351,7 +359,10 @@ HANDLER(MAP_ADD) {
 HANDLER(LIST_EXTEND) {
   SAVE_PLACE();
   PyObject* iterable = *--sp;
-  PyObject* result = _PyList_Extend(reinterpret_cast<PyListObject*>(sp[-static_cast<ptrdiff_t>(oparg)]), iterable);
+  PyObject* list = sp[-static_cast<ptrdiff_t>(oparg)];
+  PyObject* result = nullptr;
+  if (PyList_Check(list)) result = _PyList_Extend(reinterpret_cast<PyListObject*>(list), iterable);
+  else PyErr_BadInternalCall();
   if (!result) {
     if (PyErr_ExceptionMatches(PyExc_TypeError) && !Py_TYPE(iterable)->tp_iter && !PySequence_Check(iterable)) {
       PyErr_Format(PyExc_TypeError, "Value after * must be an iterable, not %.200s", Py_TYPE(iterable)->tp_name);

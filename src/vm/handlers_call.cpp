@@ -221,6 +221,9 @@ VM_STEP return_in_general(VM_PARAMETERS) {
 
 }  // namespace
 
+// The verifier's choice where the stack may hold more than the value.
+HANDLER(RETURN_VALUE_IN_GENERAL) { TAIL(return_in_general); }
+
 HANDLER(RETURN_VALUE) {
   if (ctx->cframe.use_tracing || frame->is_entry || frame->owner != FrameOwner::thread || frame->frame_obj || frame->f_locals || frame->constructs) {
     TAIL(return_in_general);
@@ -240,8 +243,38 @@ HANDLER(RETURN_VALUE) {
   END_FRESH();
 }
 
+namespace {
+
+// Whether the stack has a code object, and under it what `parts` names, as functions have them.
+bool can_make_function(PyObject** sp, uint32_t parts) {
+  PyObject* code = *--sp;
+  if (!PyCode_Check(code)) return false;
+  Py_ssize_t cells = 0;
+  if (parts & 8) {
+    PyObject* closure = *--sp;
+    if (!PyTuple_Check(closure)) return false;
+    cells = PyTuple_GET_SIZE(closure);
+    for (Py_ssize_t i = 0; i < cells; ++i) {
+      if (!PyCell_Check(PyTuple_GET_ITEM(closure, i))) return false;
+    }
+  }
+  if (cells != reinterpret_cast<PyCodeObject*>(code)->co_nfreevars) return false;
+  if (parts & 4) {
+    PyObject* annotations = *--sp;
+    if (!PyTuple_CheckExact(annotations) && !PyDict_Check(annotations)) return false;
+  }
+  if (parts & 2 && !PyDict_Check(*--sp)) return false;
+  return !(parts & 1) || PyTuple_Check(*--sp);
+}
+
+}  // namespace
+
 HANDLER(MAKE_FUNCTION) {
   SAVE_PLACE();
+  if (!can_make_function(sp, oparg)) [[unlikely]] {
+    PyErr_SetString(PyExc_SystemError, "bad MAKE_FUNCTION argument");
+    END_ERROR();
+  }
   PyObject* code = *--sp;
   auto* function = reinterpret_cast<PyFunctionObject*>(PyFunction_New(code, frame->f_globals));
   Py_DECREF(code);

@@ -86,6 +86,27 @@ PyObject* required_method(PyObject* object, PyObject* attribute, const char* mes
 
 }  // namespace
 
+namespace {
+
+// The verifier knows depths; whether an exception is where one belongs is looked at here.
+VM_STEP no_exception(VM_PARAMETERS) {
+  SAVE_PLACE();
+  PyErr_SetString(PyExc_SystemError, "no exception on the stack");
+  END_ERROR();
+}
+
+// The place where the exception first came up.
+bool go_back_to(Frame* frame, PyObject* lasti) {
+  if (!PyLong_Check(lasti)) return false;
+  int overflow;
+  long place = PyLong_AsLongAndOverflow(lasti, &overflow);
+  if (overflow || place < 0 || place >= Py_SIZE(frame->f_code)) return false;
+  frame->prev_instr = first_instruction(frame->f_code) + place;
+  return true;
+}
+
+}  // namespace
+
 HANDLER(RAISE_VARARGS) {
   SAVE_PLACE();
   PyObject* cause = oparg == 2 ? *--sp : nullptr;
@@ -96,17 +117,20 @@ HANDLER(RAISE_VARARGS) {
 
 HANDLER(RERAISE) {
   SAVE_PLACE();
-  if (oparg) {
-    PyObject* lasti = sp[-static_cast<ptrdiff_t>(oparg) - 1];
-    if (PyLong_Check(lasti)) frame->prev_instr = first_instruction(frame->f_code) + PyLong_AsLong(lasti);
+  PyObject* value = sp[-1];
+  if (!PyExceptionInstance_Check(value)) [[unlikely]] TAIL(no_exception);
+  if (oparg && !go_back_to(frame, sp[-static_cast<ptrdiff_t>(oparg) - 1])) [[unlikely]] {
+    PyErr_SetString(PyExc_SystemError, "lasti is not an int");
+    END_ERROR();
   }
-  PyObject* value = *--sp;
+  --sp;
   PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(value))), value, PyException_GetTraceback(value));
   TAIL(unwind_again);
 }
 
 HANDLER(PUSH_EXC_INFO) {
   PyObject* value = sp[-1];
+  if (!PyExceptionInstance_Check(value)) [[unlikely]] TAIL(no_exception);
   _PyErr_StackItem* item = thread->exc_info;
   sp[-1] = item->exc_value ? item->exc_value : Py_NewRef(Py_None);
   *sp++ = Py_NewRef(value);
@@ -116,6 +140,7 @@ HANDLER(PUSH_EXC_INFO) {
 
 HANDLER(POP_EXCEPT) {
   SAVE_PLACE();
+  if (sp[-1] != Py_None && !PyExceptionInstance_Check(sp[-1])) [[unlikely]] TAIL(no_exception);
   _PyErr_StackItem* item = thread->exc_info;
   PyObject* old = std::exchange(item->exc_value, *--sp);
   Py_XDECREF(old);
@@ -149,12 +174,15 @@ HANDLER(CHECK_EG_MATCH) {
   }
   Py_SETREF(sp[-1], rest);
   *sp++ = match;
+  // split() may have any result.
+  if (!PyExceptionInstance_Check(match)) [[unlikely]] TAIL(no_exception);
   PyErr_SetExcInfo(nullptr, Py_NewRef(match), nullptr);
   END_DISPATCH();
 }
 
 HANDLER(PREP_RERAISE_STAR) {
   SAVE_PLACE();
+  if (!PyList_Check(sp[-1]) || !PyExceptionInstance_Check(sp[-2])) [[unlikely]] TAIL(no_exception);
   PyObject* exceptions = *--sp;
   PyObject* original = *--sp;
   PyObject* value = _PyExc_PrepReraiseStar(original, exceptions);
@@ -211,6 +239,7 @@ HANDLER(BEFORE_ASYNC_WITH) {
 HANDLER(WITH_EXCEPT_START) {
   SAVE_PLACE();
   PyObject* value = sp[-1];
+  if (!PyExceptionInstance_Check(value)) [[unlikely]] TAIL(no_exception);
   PyObject* exit = sp[-4];
   PyObject* traceback = PyException_GetTraceback(value);
   PyObject* stack[] = {nullptr, reinterpret_cast<PyObject*>(Py_TYPE(value)), value, traceback ? traceback : Py_None};
@@ -223,6 +252,7 @@ HANDLER(WITH_EXCEPT_START) {
 
 HANDLER(END_ASYNC_FOR) {
   SAVE_PLACE();
+  if (!PyExceptionInstance_Check(sp[-1])) [[unlikely]] TAIL(no_exception);
   PyObject* value = *--sp;
   if (PyErr_GivenExceptionMatches(value, PyExc_StopAsyncIteration)) {
     Py_DECREF(value);

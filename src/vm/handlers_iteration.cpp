@@ -106,7 +106,12 @@ VM_STEP next_of_generator(VM_PARAMETERS) {
 
 VM_STEP next_in_general(VM_PARAMETERS) {
   PyObject* iterator = sp[-1];
-  PyObject* value = Py_TYPE(iterator)->tp_iternext(iterator);
+  iternextfunc advance = Py_TYPE(iterator)->tp_iternext;
+  if (!advance) [[unlikely]] {
+    PyErr_Format(PyExc_TypeError, "'%.200s' object is not an iterator", Py_TYPE(iterator)->tp_name);
+    END_ERROR();
+  }
+  PyObject* value = advance(iterator);
   if (value) [[likely]] {
     *sp++ = value;
     END_FRESH();

@@ -85,6 +85,12 @@ HANDLER(MAKE_CELL) {
 
 HANDLER(COPY_FREE_VARS) {
   PyObject* closure = frame->f_func->func_closure;
+  // Code with free variables may come from C without any.
+  if (!closure || PyTuple_GET_SIZE(closure) != static_cast<Py_ssize_t>(oparg)) [[unlikely]] {
+    SAVE_PLACE();
+    PyErr_SetString(PyExc_SystemError, "code with free variables runs without a closure");
+    END_ERROR();
+  }
   PyObject** out = frame->localsplus + frame->f_code->co_nlocalsplus - oparg;
   for (uint32_t i = 0; i < oparg; ++i) {
     PyObject* cell = PyTuple_GET_ITEM(closure, i);
@@ -143,6 +149,10 @@ HANDLER(LOAD_CLASSDEREF) {
   SAVE_PLACE();
   PyObject* variable = PyTuple_GET_ITEM(frame->f_code->co_localsplusnames, oparg);
   PyObject* locals = frame->f_locals;
+  if (!locals) {
+    PyErr_Format(PyExc_SystemError, "no locals when loading %R", variable);
+    END_ERROR();
+  }
   PyObject* value;
   if (PyDict_CheckExact(locals)) {
     value = Py_XNewRef(PyDict_GetItemWithError(locals, variable));
