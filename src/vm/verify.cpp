@@ -28,52 +28,72 @@ using CodeUnit = _Py_CODEUNIT;
 
 constexpr int kUnreached = -1;
 constexpr int kWordBits = 64;
+constexpr size_t kMostRoom = size_t{1} << 28;
 
-// Sets of stack slots. Slots from the stack's depth up are not in the set. `Words` is the size, 0 where that is known only at run time.
-template <int Words>
-class SlotSets {
- public:
-  explicit SlotSets(int words) : words_(words) {}
-  int words() const { return Words ? Words : words_; }
+// Sets of stack slots, as the slots that may be null are kept. Slots from the stack's depth up are not in the set.
 
-  bool any_from(const uint64_t* set, int64_t slot) const {
-    if constexpr (Words == 1) {
-      return slot < kWordBits && set[0] >> slot;
-    } else {
-      for (int64_t word = slot / kWordBits; word < words(); ++word) {
-        uint64_t bits = set[word];
-        if (word == slot / kWordBits) bits >>= slot % kWordBits;
-        if (bits) return true;
-      }
-      return false;
+// For stacks of less than 64 slots.
+struct NarrowSet {
+  static constexpr bool kWide = false;
+  uint64_t bits = 0;
+
+  void read(const uint64_t* from) { bits = *from; }
+  void write(uint64_t* to) const { *to = bits; }
+  // Adds the set at `from` to this one, and the other way round. True if that has more now.
+  bool join(uint64_t* with) {
+    bool more = bits & ~*with;
+    bits |= *with;
+    *with = bits;
+    return more;
+  }
+  bool any_from(int slot) const { return bits >> slot; }
+  bool has(int slot) const { return bits >> slot & 1; }
+  void put(int slot, bool in) { bits = (bits & ~(uint64_t{1} << slot)) | uint64_t{in} << slot; }
+  void cut(int depth) { bits &= (uint64_t{1} << depth) - 1; }
+  bool includes(NarrowSet other) const { return !(other.bits & ~bits); }
+};
+
+// For any stack; the words are somebody else's, and assignment is by read().
+struct WideSet {
+  static constexpr bool kWide = true;
+  uint64_t* words;
+  int count;
+
+  void read(const uint64_t* from) { std::copy_n(from, count, words); }
+  void write(uint64_t* to) const { std::copy_n(words, count, to); }
+  bool join(uint64_t* with) {
+    bool more = false;
+    for (int i = 0; i < count; ++i) {
+      more |= (words[i] & ~with[i]) != 0;
+      words[i] |= with[i];
+      with[i] = words[i];
     }
+    return more;
   }
-  static bool has(const uint64_t* set, int64_t slot) { return set[slot / kWordBits] >> (slot % kWordBits) & 1; }
-  static void put(uint64_t* set, int64_t slot, bool in) {
-    uint64_t bit = uint64_t{1} << (slot % kWordBits);
-    if (in) set[slot / kWordBits] |= bit;
-    else set[slot / kWordBits] &= ~bit;
+  bool any_from(int slot) const {
+    int word = slot / kWordBits;
+    if (words[word] >> slot % kWordBits) return true;
+    return std::any_of(words + word + 1, words + count, [](uint64_t bits) { return bits != 0; });
   }
-  void cut(uint64_t* set, int64_t depth) const {
-    for (int word = 0; word < words(); ++word) {
-      int64_t left = depth - int64_t{word} * kWordBits;
-      if (left <= 0) set[word] = 0;
-      else if (left < kWordBits) set[word] &= (uint64_t{1} << left) - 1;
-    }
+  bool has(int slot) const { return words[slot / kWordBits] >> (slot % kWordBits) & 1; }
+  void put(int slot, bool in) {
+    NarrowSet part{words[slot / kWordBits]};
+    part.put(slot % kWordBits, in);
+    words[slot / kWordBits] = part.bits;
   }
-  void copy(uint64_t* to, const uint64_t* from) const { std::copy_n(from, words(), to); }
-  bool includes(const uint64_t* set, const uint64_t* other) const {
-    for (int word = 0; word < words(); ++word) {
-      if (other[word] & ~set[word]) return false;
+  void cut(int depth) {
+    int word = depth / kWordBits;
+    NarrowSet part{words[word]};
+    part.cut(depth % kWordBits);
+    words[word] = part.bits;
+    std::fill(words + word + 1, words + count, 0);
+  }
+  bool includes(const WideSet& other) const {
+    for (int i = 0; i < count; ++i) {
+      if (other.words[i] & ~words[i]) return false;
     }
     return true;
   }
-  void add(uint64_t* to, const uint64_t* other) const {
-    for (int word = 0; word < words(); ++word) to[word] |= other[word];
-  }
-
- private:
-  int words_;
 };
 
 // The exception table, entry by entry.
@@ -114,15 +134,15 @@ class HandlerReader {
 // Room for what is known of each instruction; that of most code fits on the native stack.
 class Room {
  public:
-  explicit Room(size_t bytes) : given_(bytes <= sizeof own_ ? own_ : static_cast<char*>(PyMem_Malloc(bytes))) {}
+  explicit Room(size_t bytes) : given_(bytes <= sizeof own_ ? own_ : static_cast<uint64_t*>(PyMem_Malloc(bytes))) {}
   ~Room() {
     if (given_ != own_) PyMem_Free(given_);
   }
-  char* get() const { return given_; }
+  uint64_t* get() const { return given_; }
 
  private:
-  alignas(8) char own_[6 * 1024];
-  char* given_;
+  uint64_t own_[768];
+  uint64_t* given_;
 };
 
 struct Instruction {
@@ -204,28 +224,38 @@ class Beginning {
   int end_ = 0;
 };
 
-template <int Words>
+// What an instruction does to the stack: the numbers of its rule, or what its operand makes of them.
+struct Change {
+  int needs, drops, effect;
+};
+
+template <class Set>
 class Verifier {
  public:
-  Verifier(PyCodeObject* code, const CodeUnit* units, int words, char* room, uint64_t* scratch)
-      : code_(code), units_(units), count_(static_cast<int>(Py_SIZE(code))), sets_(words), beginning_(code, units), handlers_(code->co_exceptiontable) {
-    nulls_at_ = reinterpret_cast<uint64_t*>(room);
-    depth_at_ = reinterpret_cast<int*>(nulls_at_ + static_cast<size_t>(count_) * static_cast<size_t>(words));
-    nulls_ = scratch;
-    caught_ = scratch + words;
-    now_caught_ = caught_ + words;
+  // `words` is the size of a set in memory, `room` holds what is known of each code unit, `scratch` three sets.
+  Verifier(PyCodeObject* code, const CodeUnit* units, int words, uint64_t* scratch, uint64_t* room)
+      : code_(code), units_(units), count_(static_cast<int>(Py_SIZE(code))), deepest_(code->co_stacksize), words_(words), beginning_(code, units),
+        handlers_(code->co_exceptiontable) {
+    nulls_at_ = room;
+    depth_at_ = reinterpret_cast<int*>(room + static_cast<size_t>(count_) * static_cast<size_t>(words));
+    if constexpr (Set::kWide) {
+      nulls_ = {scratch, words};
+      caught_ = {scratch + words, words};
+      now_caught_ = {scratch + 2 * words, words};
+    }
     limits_[static_cast<int>(Limit::none)] = UINT32_MAX;
     limits_[static_cast<int>(Limit::constants)] = static_cast<uint32_t>(PyTuple_GET_SIZE(code->co_consts));
     limits_[static_cast<int>(Limit::names)] = static_cast<uint32_t>(PyTuple_GET_SIZE(code->co_names));
     limits_[static_cast<int>(Limit::variables)] = static_cast<uint32_t>(code->co_nlocalsplus);
     limits_[static_cast<int>(Limit::comparisons)] = 6;
     limits_[static_cast<int>(Limit::operators)] = 26;
+    has_cells_ = code->co_ncellvars + code->co_nfreevars > 0;
   }
 
   bool run() {
     std::fill_n(depth_at_, count_, kUnreached);
     depth_at_[0] = 0;
-    std::fill_n(nulls_at_, sets_.words(), 0);
+    std::fill_n(nulls_at_, words_, 0);
     do {
       again_ = false;
       seen_ = 0;
@@ -246,30 +276,30 @@ class Verifier {
   bool has_other_forms() const { return has_other_forms_; }
 
  private:
-  bool fail(int place, const char* reason) {
+  [[gnu::cold, gnu::noinline]] bool fail(int place, const char* reason) {
     place_ = place;
     reason_ = reason;
     return false;
   }
-  uint64_t* nulls_at(int place) { return nulls_at_ + static_cast<size_t>(place) * static_cast<size_t>(sets_.words()); }
+  uint64_t* nulls_at(int place) { return nulls_at_ + static_cast<size_t>(place) * static_cast<size_t>(Set::kWide ? words_ : 1); }
 
-  // A jump leads from `from` to `to`, with a stack that deep and the nulls in `nulls`.
-  bool reach(int from, int64_t to, int64_t depth, const uint64_t* nulls) {
+  // A jump leads from `from` to `to`, with a stack of that depth and those nulls.
+  bool reach(int from, int64_t to, int depth, Set nulls) {
     if (to <= beginning_.generator_place() || to < 0 || to >= count_) return fail(from, "jump out of the code");
-    return arrive(from, static_cast<int>(to), depth, nulls);
-  }
-
-  bool arrive(int from, int place, int64_t depth, const uint64_t* nulls) {
+    auto place = static_cast<int>(to);
     if (depth_at_[place] == kUnreached) {
-      depth_at_[place] = static_cast<int>(depth);
-      sets_.copy(nulls_at(place), nulls);
+      depth_at_[place] = depth;
+      nulls.write(nulls_at(place));
       again_ |= place <= from;
-    } else if (depth_at_[place] != depth) {
-      return fail(place, "stack of different depths where ways meet");
-    } else if (!sets_.includes(nulls_at(place), nulls)) {
-      sets_.add(nulls_at(place), nulls);
-      again_ |= place <= from;
+      return true;
     }
+    if (depth_at_[place] != depth) return fail(place, "stack of different depths where ways meet");
+    Set joined = nulls;
+    if constexpr (Set::kWide) {
+      joined = now_caught_;
+      joined.read(nulls.words);
+    }
+    if (joined.join(nulls_at(place))) again_ |= place <= from;
     return true;
   }
 
@@ -290,7 +320,7 @@ class Verifier {
         return true;
       }
       if (!handlers_.next() || handlers_.start < region_end_ || handlers_.end > count_) return fail(place, "malformed exception table");
-      if (handlers_.depth + handlers_.pushes_place + 1 > code_->co_stacksize) return fail(place, "exception handler with too deep a stack");
+      if (handlers_.depth + handlers_.pushes_place + 1 > deepest_) return fail(place, "exception handler with too deep a stack");
       region_end_ = handlers_.end;
       boundary_ = static_cast<int>(handlers_.start);
     }
@@ -298,38 +328,68 @@ class Verifier {
   }
 
   // An instruction may raise, with `least` slots of its stack left.
-  bool reach_handler(int place, int64_t least) {
+  bool reach_handler(int place, int least, Set nulls) {
     if (least < handlers_.depth) return fail(place, "exception handler with a stack deeper than the instruction leaves");
-    sets_.copy(now_caught_, nulls_);
-    sets_.cut(now_caught_, handlers_.depth);
-    if (caught_once_ && sets_.includes(caught_, now_caught_)) return true;
-    sets_.copy(caught_, now_caught_);
+    if constexpr (Set::kWide) now_caught_.read(nulls.words);
+    else now_caught_ = nulls;
+    now_caught_.cut(static_cast<int>(handlers_.depth));
+    if (caught_once_ && caught_.includes(now_caught_)) return true;
+    if constexpr (Set::kWide) caught_.read(now_caught_.words);
+    else caught_ = now_caught_;
     caught_once_ = true;
-    return reach(place, handlers_.target, handlers_.depth + handlers_.pushes_place + 1, caught_);
+    return reach(place, handlers_.target, static_cast<int>(handlers_.depth) + handlers_.pushes_place + 1, caught_);
   }
 
   bool pass() {
-    bool flows = false;  // the instruction before goes on here, with depth_ and nulls_
+    int depth = 0;
+    Set nulls = nulls_;
+    bool flows = false;  // the instruction before goes on at the next one
     for (int start = 0; start < count_;) {
       if (start >= boundary_ && !move_to(start)) return false;
-      if (flows) {
-        if (!arrive(start - 1, start, depth_, nulls_)) return false;
-      } else if (depth_at_[start] == kUnreached) {
-        start += 1 + kRules[units_[start] & 255].caches;
-        continue;
-      }
-      depth_ = depth_at_[start];
-      sets_.copy(nulls_, nulls_at(start));
-      ++seen_;
+      int known = depth_at_[start];
       auto opcode = static_cast<uint8_t>(units_[start] & 255);
+      if (!flows) {
+        if (known == kUnreached) {
+          start += 1 + kRules[opcode].caches;
+          continue;
+        }
+        depth = known;
+        nulls.read(nulls_at(start));
+      } else if (known == kUnreached) {
+        depth_at_[start] = depth;
+        nulls.write(nulls_at(start));
+      } else {
+        if (known != depth) return fail(start, "stack of different depths where ways meet");
+        nulls.join(nulls_at(start));
+      }
+      ++seen_;
       uint32_t operand = units_[start] >> 8;
       int place = start;
       if (kRules[opcode].kind >= Kind::specialized) [[unlikely]] {
         if (!read_rarely(start, &place, &opcode, &operand)) return false;
       }
-      if (!follow(place, opcode, operand)) return false;
-      flows = kRules[opcode].kind != Kind::jump && kRules[opcode].kind != Kind::end;
-      start = place + 1 + kRules[opcode].caches;
+      Rule rule = kRules[opcode];
+      if (operand >= limits_[static_cast<int>(rule.limit)]) return fail(place, "operand out of range");
+      Change change = {rule.needs, rule.drops, rule.effect};
+      if (rule.kind >= Kind::special && !adjust(place, static_cast<Op>(opcode), operand, depth, nulls, &change)) return false;
+      if (depth < change.needs) return fail(place, "stack underflow");
+      if (nulls.any_from(depth - change.needs)) return fail(place, "null on the stack where an object is wanted");
+      if (covered_ && !reach_handler(place, depth - change.drops, nulls)) return false;
+      int before = depth;
+      depth += change.effect;
+      if (depth > deepest_) return fail(place, "stack overflow");
+      start = place + 1 + rule.caches;
+      flows = true;
+      if (rule.kind == Kind::plain) continue;
+      flows = rule.kind != Kind::jump && rule.kind != Kind::end;
+      auto op = static_cast<Op>(opcode);
+      if (info_of(op).jump != JumpKind::none) {
+        int64_t target = info_of(op).jump == JumpKind::backward ? start - int64_t{operand} : start + int64_t{operand};
+        int there = rule.kind == Kind::jump_or_pop ? before : rule.kind == Kind::special ? before - 1 : depth;
+        if (!reach(place, target, there, nulls)) return false;
+      } else if (rule.kind == Kind::special) {
+        note_nulls(op, operand, before, depth, nulls);
+      }
     }
     return !flows || fail(count_, "the instructions have no end");
   }
@@ -345,121 +405,80 @@ class Verifier {
     return (raw != Kind::unknown && kRules[*opcode].kind < Kind::specialized) || fail(start, "unknown opcode");
   }
 
-  // What follows of the instruction for those that come after it.
-  bool follow(int place, uint8_t opcode, uint32_t operand) {
-    Rule rule = kRules[opcode];
-    // Of the rule, where the operand makes it greater.
-    int64_t needs = rule.needs, drops = rule.drops, effect = rule.effect;
-    if (operand >= limits_[static_cast<int>(rule.limit)]) return fail(place, "operand out of range");
-    if (rule.kind == Kind::special || rule.kind == Kind::end) {
-      if (!adjust(place, static_cast<Op>(opcode), operand, &needs, &drops, &effect)) return false;
-    }
-    if (depth_ < needs) return fail(place, "stack underflow");
-    if (sets_.any_from(nulls_, depth_ - needs)) return fail(place, "null on the stack where an object is wanted");
-    if (covered_ && !reach_handler(place, depth_ - drops)) return false;
-    int64_t before = depth_;
-    depth_ += effect;
-    if (depth_ > code_->co_stacksize) return fail(place, "stack overflow");
-    if (rule.kind == Kind::plain) return true;
-    return finish(place, static_cast<Op>(opcode), operand, rule, before);
-  }
-
-  // The ways to other places than the next instruction, and nulls.
-  bool finish(int place, Op op, uint32_t operand, const Rule& rule, int64_t before) {
-    int64_t next = place + 1 + rule.caches;
-    int64_t target = info_of(op).jump == JumpKind::backward ? next - operand : next + operand;
-    switch (rule.kind) {
-      case Kind::jump: case Kind::pop_jump:
-        return reach(place, target, depth_, nulls_);
-      case Kind::jump_or_pop:
-        return reach(place, target, before, nulls_);
-      case Kind::special:
-        if (op == Op::FOR_ITER || op == Op::SEND) return reach(place, target, before - 1, nulls_);
-        note_nulls(op, operand, before);
-        return true;
-      default:
-        return true;
-    }
-  }
-
-  void note_nulls(Op op, uint32_t operand, int64_t before) {
+  // Operands that the rule does not bound, and what they make of it.
+  [[gnu::always_inline]] bool adjust(int place, Op op, uint32_t operand, int depth, Set nulls, Change* change) {
+    // No count is greater than the stack, which the sums below rely on.
+    if (operand > INT_MAX / 4 && info_of(op).jump == JumpKind::none) return fail(place, "operand out of range");
+    int n = static_cast<int>(operand);
     switch (op) {
-      case Op::PUSH_NULL: return sets_.put(nulls_, before, true);
-      case Op::LOAD_GLOBAL: return sets_.put(nulls_, before, operand & 1);
-      case Op::LOAD_METHOD: return sets_.put(nulls_, before - 1, true);
-      case Op::CALL: case Op::CALL_FUNCTION_EX: return sets_.put(nulls_, depth_ - 1, false);
-      case Op::SWAP: {
-        bool top = sets_.has(nulls_, before - 1), other = sets_.has(nulls_, before - operand);
-        sets_.put(nulls_, before - 1, other);
-        return sets_.put(nulls_, before - operand, top);
-      }
-      default: return;
-    }
-  }
-
-  // Operands that the rule does not bound, and what they do to it.
-  bool adjust(int place, Op op, uint32_t operand, int64_t* needs, int64_t* drops, int64_t* effect) {
-    int64_t n = operand;
-    auto takes = [&](int64_t count, int64_t gives) {
-      *needs = *drops = count;
-      *effect = gives - count;
-      return true;
-    };
-    // The container that a display or comprehension fills, `n` below what is popped.
-    auto fills = [&] { return n >= 1 && has_object(depth_ - *needs - n) ? true : fail(place, "no container on the stack"); };
-    switch (op) {
-      case Op::BUILD_TUPLE: case Op::BUILD_LIST: case Op::BUILD_SET: case Op::BUILD_STRING: return takes(n, 1);
-      case Op::BUILD_MAP: return takes(2 * n, 1);
-      case Op::BUILD_CONST_KEY_MAP: return takes(n + 1, 1);
-      case Op::BUILD_SLICE: return takes(n == 3 ? 3 : 2, 1);
-      case Op::FORMAT_VALUE: return takes(n & 4 ? 2 : 1, 1);
-      case Op::MAKE_FUNCTION: return takes(1 + std::popcount(operand & 15), 1);
-      case Op::UNPACK_SEQUENCE: *effect = n - 1; return true;
-      case Op::UNPACK_EX: *effect = (n & 255) + (n >> 8); return true;
-      case Op::LIST_APPEND: case Op::SET_ADD: case Op::MAP_ADD: case Op::LIST_EXTEND: case Op::SET_UPDATE: case Op::DICT_UPDATE: return fills();
-      // Its message names the function that is called.
-      case Op::DICT_MERGE: *needs = n + 3; return n >= 1 ? true : fail(place, "operand out of range");
-      case Op::RAISE_VARARGS:
-        if (n > 2) return fail(place, "bad RAISE_VARARGS oparg");
-        return takes(n, 0);
-      case Op::RERAISE: return n == 0 || has_object(depth_ - 1 - n) ? true : fail(place, "stack underflow");
-      case Op::RETURN_VALUE: has_other_forms_ |= depth_ != 1; return true;
       case Op::LOAD_GLOBAL:
-        *effect = 1 + (n & 1);
-        return n >> 1 < static_cast<int64_t>(limits_[static_cast<int>(Limit::names)]) ? true : fail(place, "operand out of range");
-      case Op::COPY: return n >= 1 && has_object(depth_ - n) ? true : fail(place, "stack underflow");
-      case Op::SWAP: return n >= 1 && depth_ >= n ? true : fail(place, "stack underflow");
-      case Op::PRECALL: return adjust_call(place, n, 0, needs, drops, effect) && check_call(place, operand);
-      case Op::CALL: return adjust_call(place, n, -(n + 1), needs, drops, effect);
-      case Op::CALL_FUNCTION_EX: return adjust_call(place, 1 + (n & 1), -(2 + (n & 1)), needs, drops, effect);
-      case Op::KW_NAMES: return check_keywords(place, operand);
-      case Op::RETURN_GENERATOR: return place == beginning_.generator_place() ? true : fail(place, "misplaced RETURN_GENERATOR");
-      case Op::YIELD_VALUE: return check_yield(place);
+        change->effect = 1 + (n & 1);
+        return operand >> 1 < limits_[static_cast<int>(Limit::names)] || fail(place, "operand out of range");
+      case Op::PRECALL:
+        if (!check_call(place, operand)) return false;
+        [[fallthrough]];
+      case Op::CALL:
+        // A null or a function, then an object and `n` more.
+        *change = {n + 1, n + 2, op == Op::CALL ? -(n + 1) : 0};
+        return depth >= n + 2 || fail(place, "stack underflow");
       case Op::STORE_FAST: case Op::DELETE_FAST:
-        return kind_of(operand) & (kCellKind | kFreeKind) ? fail(place, "cell used as a plain variable") : true;
+        return !has_cells_ || !(kind_of(operand) & (kCellKind | kFreeKind)) || fail(place, "cell used as a plain variable");
+      case Op::BUILD_TUPLE: case Op::BUILD_LIST: case Op::BUILD_SET: case Op::BUILD_STRING: return takes(n, change);
+      case Op::RETURN_VALUE: has_other_forms_ |= depth != 1; return true;
+      case Op::PUSH_NULL: case Op::LOAD_METHOD: case Op::FOR_ITER: return true;
+      default: return adjust_rarely(place, op, operand, depth, nulls, change);
+    }
+  }
+
+  static bool takes(int count, Change* change) {
+    *change = {count, count, 1 - count};
+    return true;
+  }
+
+  [[gnu::noinline]] bool adjust_rarely(int place, Op op, uint32_t operand, int depth, Set nulls, Change* change) {
+    int n = static_cast<int>(operand);
+    auto has_object = [&](int slot) { return slot >= 0 && slot < depth && !nulls.has(slot); };
+    switch (op) {
+      case Op::BUILD_MAP: return takes(2 * n, change);
+      case Op::BUILD_CONST_KEY_MAP: return takes(n + 1, change);
+      case Op::BUILD_SLICE: return takes(n == 3 ? 3 : 2, change);
+      case Op::FORMAT_VALUE: return takes(n & 4 ? 2 : 1, change);
+      case Op::MAKE_FUNCTION: return takes(1 + std::popcount(operand & 15), change);
+      case Op::UNPACK_SEQUENCE: change->effect = n - 1; return true;
+      case Op::UNPACK_EX: change->effect = (n & 255) + (n >> 8); return true;
+      case Op::LIST_APPEND: case Op::SET_ADD: case Op::MAP_ADD: case Op::LIST_EXTEND: case Op::SET_UPDATE: case Op::DICT_UPDATE:
+        // The container is `n` below what is popped.
+        return (n >= 1 && has_object(depth - change->needs - n)) || fail(place, "no container on the stack");
+      case Op::DICT_MERGE:
+        // Its message names the function that is called.
+        change->needs = n + 3;
+        return n >= 1 || fail(place, "operand out of range");
+      case Op::RAISE_VARARGS:
+        *change = {n, n, -n};
+        return n <= 2 || fail(place, "bad RAISE_VARARGS oparg");
+      case Op::RERAISE: return n == 0 || has_object(depth - 1 - n) || fail(place, "stack underflow");
+      case Op::COPY: return (n >= 1 && has_object(depth - n)) || fail(place, "stack underflow");
+      case Op::SWAP: return (n >= 1 && depth >= n) || fail(place, "stack underflow");
+      case Op::CALL_FUNCTION_EX:
+        *change = {2 + (n & 1), 3 + (n & 1), -2 - (n & 1)};
+        return depth >= change->drops || fail(place, "stack underflow");
+      case Op::KW_NAMES: return check_keywords(place, operand);
+      case Op::RETURN_GENERATOR: return place == beginning_.generator_place() || fail(place, "misplaced RETURN_GENERATOR");
+      case Op::YIELD_VALUE: return check_yield(place, depth, has_object(depth - 2));
       case Op::LOAD_DEREF: case Op::STORE_DEREF: case Op::DELETE_DEREF: case Op::LOAD_CLASSDEREF:
-        return beginning_.holds_cell(place, operand) ? true : fail(place, "variable without a cell");
+        return beginning_.holds_cell(place, operand) || fail(place, "variable without a cell");
       case Op::COPY_FREE_VARS:
         if (!beginning_.contains(place)) return fail(place, "misplaced COPY_FREE_VARS");
-        return n == code_->co_nfreevars ? true : fail(place, "operand out of range");
+        return n == code_->co_nfreevars || fail(place, "operand out of range");
       default: return true;
     }
-  }
-
-  // A null or a function, then an object and `arguments` more.
-  bool adjust_call(int place, int64_t arguments, int64_t change, int64_t* needs, int64_t* drops, int64_t* effect) {
-    *needs = arguments + 1;
-    *drops = arguments + 2;
-    *effect = change;
-    return depth_ >= *drops ? true : fail(place, "stack underflow");
   }
 
   // Forms of PRECALL make the call of the CALL behind them.
   bool check_call(int place, uint32_t arguments) {
     int next = place + 1 + info_of(Op::PRECALL).caches;
-    if (next >= count_) return true;
-    Instruction call = decode(units_, count_, next);
-    return call.op != Op::CALL || call.operand == arguments || call.place != next ? true : fail(place, "PRECALL and CALL of different counts");
+    if (next >= count_ || plain_form(static_cast<Op>(units_[next] & 255)) != Op::CALL) return true;
+    return units_[next] >> 8 == static_cast<int>(arguments) || fail(place, "PRECALL and CALL of different counts");
   }
 
   // The names are those of the call that comes next.
@@ -484,29 +503,46 @@ class Verifier {
   }
 
   // A yield inside a delegation has the delegate under its value, and throw() may leave it by the SEND's jump.
-  bool check_yield(int place) {
+  bool check_yield(int place, int depth, bool has_delegate) {
     if (beginning_.generator_place() < 0) return fail(place, "YIELD_VALUE outside of a generator");
     CodeUnit after = place + 1 < count_ ? units_[place + 1] : 0;
     if (plain_form(static_cast<Op>(after & 255)) != Op::RESUME || after >> 8 < 2) return true;
     bool behind_send = place > 0 && plain_form(static_cast<Op>(units_[place - 1] & 255)) == Op::SEND && depth_at_[place - 1] != kUnreached;
-    if (!behind_send || !has_object(depth_ - 2)) return fail(place, "RESUME of a delegation outside of one");
+    if (!behind_send || !has_delegate) return fail(place, "RESUME of a delegation outside of one");
     int last = place - 1 + (units_[place - 1] >> 8);
     for (HandlerReader handlers(code_->co_exceptiontable); !handlers.at_end() && handlers.next() && handlers.start <= last;) {
-      if (last < handlers.end && handlers.depth >= depth_) return fail(place, "exception handler with too deep a stack");
+      if (last < handlers.end && handlers.depth >= depth) return fail(place, "exception handler with too deep a stack");
     }
     return true;
   }
 
-  bool has_object(int64_t slot) const { return slot >= 0 && slot < depth_ && !sets_.has(nulls_, slot); }
+  [[gnu::always_inline]] static void note_nulls(Op op, uint32_t operand, int before, int depth, Set& nulls) {
+    switch (op) {
+      case Op::PUSH_NULL: return nulls.put(before, true);
+      case Op::LOAD_GLOBAL:
+        if (operand & 1) nulls.put(before, true);
+        return;
+      case Op::LOAD_METHOD: return nulls.put(before - 1, true);
+      case Op::CALL: case Op::CALL_FUNCTION_EX: return nulls.put(depth - 1, false);
+      case Op::SWAP: {
+        int other = before - static_cast<int>(operand);
+        bool upper = nulls.has(before - 1), lower = nulls.has(other);
+        nulls.put(before - 1, lower);
+        return nulls.put(other, upper);
+      }
+      default: return;
+    }
+  }
+
   unsigned char kind_of(uint32_t variable) const { return static_cast<unsigned char>(PyBytes_AS_STRING(code_->co_localspluskinds)[variable]); }
 
   int first_unseen() const {
     for (int start = 0; start < count_;) {
-      Instruction instruction = decode(units_, count_, start);
-      for (int i = start + 1; i < instruction.next && i < count_; ++i) {
+      int next = start + 1 + info_of(static_cast<Op>(units_[start] & 255)).caches;
+      for (int i = start + 1; i < next && i < count_; ++i) {
         if (depth_at_[i] != kUnreached) return i;
       }
-      start = instruction.next;
+      start = next;
     }
     return 0;
   }
@@ -514,17 +550,16 @@ class Verifier {
   PyCodeObject* code_;
   const CodeUnit* units_;
   int count_;
-  SlotSets<Words> sets_;
+  int deepest_;
+  int words_;
   Beginning beginning_;
   uint32_t limits_[kLimitCount];
+  bool has_cells_;
 
   // By code unit; only those of instructions count.
   uint64_t* nulls_at_;
   int* depth_at_;
-
-  // At the present instruction.
-  int64_t depth_ = 0;
-  uint64_t* nulls_;
+  Set nulls_{};  // where a wide set has its words
 
   // The present entry of the exception table, or the next one.
   HandlerReader handlers_;
@@ -532,8 +567,8 @@ class Verifier {
   int64_t region_end_ = 0;
   bool covered_ = false;
   bool caught_once_ = false;
-  uint64_t* caught_;  // what its handler knows of already
-  uint64_t* now_caught_;
+  Set caught_{};  // what its handler knows of already
+  Set now_caught_{};
 
   bool again_ = false;
   bool has_other_forms_ = false;
@@ -563,16 +598,32 @@ Status no_memory() {
   return raise(PyExc_SystemError, "code of %R refused at offset %d: %s", code->co_name, place * static_cast<int>(sizeof(CodeUnit)), reason);
 }
 
-template <int Words>
+// No stack gets deeper than this, whatever co_stacksize allows.
+int depth_bound(PyCodeObject* code, const CodeUnit* units) {
+  auto count = static_cast<int>(Py_SIZE(code));
+  int64_t bound = 0;
+  for (int start = 0; start < count;) {
+    Instruction instruction = decode(units, count, start);
+    bound += 4;
+    if (instruction.op == Op::UNPACK_SEQUENCE) bound += instruction.operand;
+    if (instruction.op == Op::UNPACK_EX) bound += (instruction.operand & 255) + (instruction.operand >> 8);
+    start = instruction.next;
+  }
+  return static_cast<int>(std::min(bound, int64_t{code->co_stacksize}));
+}
+
+template <class Set>
 Status verify_with(PyCodeObject* code, CodeUnit* units, int words) {
-  size_t known = static_cast<size_t>(Py_SIZE(code)), sets = static_cast<size_t>(words) * sizeof(uint64_t);
-  size_t bytes, all;
-  if (__builtin_mul_overflow(known, sets + sizeof(int), &bytes) || __builtin_add_overflow(bytes, 3 * sets, &all)) return no_memory();
-  Room room(all);
+  size_t sets, bytes;
+  auto count = static_cast<size_t>(Py_SIZE(code));
+  if (__builtin_mul_overflow(count + 3, static_cast<size_t>(words) * sizeof(uint64_t), &sets) || __builtin_add_overflow(sets, count * sizeof(int), &bytes)) {
+    return no_memory();
+  }
+  if (bytes > kMostRoom) return refuse(code, 0, "too deep a stack");
+  Room room(bytes);
   if (!room.get()) return no_memory();
-  auto* scratch = reinterpret_cast<uint64_t*>(room.get());
-  std::fill_n(scratch, 3 * words, 0);
-  Verifier<Words> verifier(code, units, words, room.get() + 3 * sets, scratch);
+  uint64_t* scratch = room.get();
+  Verifier<Set> verifier(code, units, words, scratch, scratch + 3 * static_cast<size_t>(words));
   if (!verifier.run()) return refuse(code, verifier.place(), verifier.reason());
   if (verifier.has_other_forms()) normalize(code, units);
   return Status::ok;
@@ -585,8 +636,8 @@ Status verify(PyCodeObject* code) {
   auto* units = first_instruction(code);
   // The verifier sees the code with its own first unit.
   CodeUnit entry = std::exchange(units[0], first_unit(code));
-  int words = code->co_stacksize / kWordBits + 1;
-  Status status = code->co_stacksize < kWordBits ? verify_with<1>(code, units, 1) : verify_with<0>(code, units, words);
+  Status status = code->co_stacksize < kWordBits ? verify_with<NarrowSet>(code, units, 1)
+                                                 : verify_with<WideSet>(code, units, depth_bound(code, units) / kWordBits + 1);
   if (status == Status::error) units[0] = entry;
   return status;
 }

@@ -9,13 +9,13 @@ namespace gill::vm {
 
 // How the verifier treats an instruction.
 enum class Kind : uint8_t {
-  plain,           // the rule says all, and the next instruction follows
-  special,         // operand or stack need more than the rule says
-  jump,            // goes on at its target only
-  pop_jump,        // pops the condition, then either way
-  jump_or_pop,     // keeps the condition where it jumps
-  end,             // leaves the frame
-  specialized,     // a faster form of another instruction
+  plain,        // the rule says all, and the next instruction follows
+  jump,         // goes on at its target only
+  pop_jump,     // pops the condition, then either way
+  jump_or_pop,  // keeps the condition where it jumps
+  special,      // operand or stack need more than the rule says; where it jumps, it has popped the top
+  end,          // leaves the frame; more than the rule says as well
+  specialized,  // a faster form of another instruction
   unknown,
 };
 
@@ -23,7 +23,7 @@ enum class Kind : uint8_t {
 enum class Limit : uint8_t { none, constants, names, variables, comparisons, operators };
 inline constexpr int kLimitCount = 6;
 
-struct Rule {
+struct alignas(8) Rule {
   Kind kind = Kind::unknown;
   Limit limit = Limit::none;
   int8_t needs = 0;   // objects on top of the stack
