@@ -26,73 +26,118 @@ namespace {
 
 using CodeUnit = _Py_CODEUNIT;
 
-constexpr int kUnreached = -1;
 constexpr int kWordBits = 64;
-constexpr size_t kMostRoom = size_t{1} << 28;
+constexpr int kNarrow = 56;               // slots that fit in a word, with room for what one instruction pushes
+constexpr int kMostPushed = 8;
+constexpr size_t kMostRoom = size_t{1} << 25;  // words
+constexpr uint64_t kPending = uint64_t{1} << 63;
 
-// Sets of stack slots, as the slots that may be null are kept. Slots from the stack's depth up are not in the set.
+// Stacks: how deep, and which slots may be null. What is in memory begins with a word that is 0 where there is no stack yet;
+// kPending in it says that nothing but a jump has come there.
 
-// For stacks of less than 64 slots.
-struct NarrowSet {
+// For less than kNarrow slots: a bit for each slot, the top lowest, under a bit that is always set.
+struct NarrowStack {
   static constexpr bool kWide = false;
-  uint64_t bits = 0;
+  uint64_t bits = 1;
 
-  void read(const uint64_t* from) { bits = *from; }
-  void write(uint64_t* to) const { *to = bits; }
-  // Adds the set at `from` to this one, and the other way round. True if that has more now.
-  bool join(uint64_t* with) {
-    bool more = bits & ~*with;
-    bits |= *with;
-    *with = bits;
-    return more;
+  void load(const uint64_t* from) { bits = *from & ~kPending; }
+  void store(uint64_t* to) const { *to = bits; }
+  int depth() const { return 63 - std::countl_zero(bits); }
+  // Of depths, and of deepest stacks as limit() has them.
+  static uint64_t limit(int depth) { return (uint64_t{2} << depth) - 1; }
+  bool deeper_than(uint64_t limit) const { return bits > limit; }
+  bool has(int below) const { return below < depth() && !(bits >> below & 1); }
+  // The numbers of a rule; where the stack is not as deep the bit above it goes as well.
+  bool pop(int count) {
+    uint64_t before = bits;
+    bits >>= count;
+    return bits << count == before;
   }
-  bool any_from(int slot) const { return bits >> slot; }
-  bool has(int slot) const { return bits >> slot & 1; }
-  void put(int slot, bool in) { bits = (bits & ~(uint64_t{1} << slot)) | uint64_t{in} << slot; }
-  void cut(int depth) { bits &= (uint64_t{1} << depth) - 1; }
-  bool includes(NarrowSet other) const { return !(other.bits & ~bits); }
+  bool pop_many(int count) { return count < kNarrow && pop(count); }
+  void push(int count) { bits <<= count; }
+  void push_many(int count) { bits = depth() + count < kNarrow ? bits << count : uint64_t{1} << kNarrow; }
+  void push_null() { bits = bits << 1 | 1; }
+  bool is_empty() const { return bits == 1; }
+  void make_object() { bits &= ~uint64_t{1}; }
+  void swap_top(int below) {
+    uint64_t different = (bits ^ bits >> below) & 1;
+    bits ^= different | different << below;
+  }
+  void cut(int depth) { bits >>= this->depth() - depth; }
+  // Where ways meet: `more` when the stack in memory gets nulls that it did not have. False for different depths.
+  bool join(uint64_t* with, bool* more) {
+    uint64_t known = *with & ~kPending;
+    if (std::countl_zero(known) != std::countl_zero(bits)) return false;
+    *more = bits & ~known;
+    bits |= known;
+    *with = bits;
+    return true;
+  }
+  bool is_within(NarrowStack other) const { return bits == other.bits || (!(bits & ~other.bits) && depth() == other.depth()); }
 };
 
-// For any stack; the words are somebody else's, and assignment is by read().
-struct WideSet {
+// For any depth. The words are somebody else's: `size` of them, the first for the depth, then a bit for each slot, the bottom lowest.
+struct WideStack {
   static constexpr bool kWide = true;
   uint64_t* words;
-  int count;
+  int size;
 
-  void read(const uint64_t* from) { std::copy_n(from, count, words); }
-  void write(uint64_t* to) const { std::copy_n(words, count, to); }
-  bool join(uint64_t* with) {
-    bool more = false;
-    for (int i = 0; i < count; ++i) {
-      more |= (words[i] & ~with[i]) != 0;
-      words[i] |= with[i];
-      with[i] = words[i];
-    }
-    return more;
+  void load(const uint64_t* from) {
+    std::copy_n(from, size, words);
+    words[0] &= ~kPending;
   }
-  bool any_from(int slot) const {
-    int word = slot / kWordBits;
-    if (words[word] >> slot % kWordBits) return true;
-    return std::any_of(words + word + 1, words + count, [](uint64_t bits) { return bits != 0; });
+  void store(uint64_t* to) const { std::copy_n(words, size, to); }
+  int depth() const { return static_cast<int>(words[0]) - 1; }
+  static int limit(int depth) { return depth; }
+  bool deeper_than(int limit) const { return depth() > limit; }
+  bool is_null(int slot) const { return words[1 + slot / kWordBits] >> (slot % kWordBits) & 1; }
+  void set(int slot, bool null) {
+    uint64_t bit = uint64_t{1} << (slot % kWordBits);
+    uint64_t& word = words[1 + slot / kWordBits];
+    word = null ? word | bit : word & ~bit;
   }
-  bool has(int slot) const { return words[slot / kWordBits] >> (slot % kWordBits) & 1; }
-  void put(int slot, bool in) {
-    NarrowSet part{words[slot / kWordBits]};
-    part.put(slot % kWordBits, in);
-    words[slot / kWordBits] = part.bits;
+  bool has(int below) const { return below < depth() && !is_null(depth() - 1 - below); }
+  bool pop(int count) {
+    bool objects = count <= depth();
+    for (int i = 0; objects && i < count; ++i) objects = has(i);
+    if (objects) words[0] -= static_cast<uint64_t>(count);
+    return objects;
+  }
+  void push(int count) {
+    // Slots above the stack count as objects, and the deepest stack has room behind it.
+    if (depth() + count < (size - 1) * kWordBits) words[0] += static_cast<uint64_t>(count);
+    else words[0] = INT_MAX;
+  }
+  bool pop_many(int count) { return pop(count); }
+  void push_many(int count) { push(count); }
+  void push_null() {
+    push(1);
+    if (words[0] != INT_MAX) set(depth() - 1, true);
+  }
+  bool is_empty() const { return words[0] == 1; }
+  void make_object() { set(depth() - 1, false); }
+  void swap_top(int below) {
+    int upper = depth() - 1, lower = upper - below;
+    bool was_null = is_null(upper);
+    set(upper, is_null(lower));
+    set(lower, was_null);
   }
   void cut(int depth) {
-    int word = depth / kWordBits;
-    NarrowSet part{words[word]};
-    part.cut(depth % kWordBits);
-    words[word] = part.bits;
-    std::fill(words + word + 1, words + count, 0);
+    for (int slot = depth; slot < this->depth(); ++slot) set(slot, false);
+    words[0] = static_cast<uint64_t>(depth) + 1;
   }
-  bool includes(const WideSet& other) const {
-    for (int i = 0; i < count; ++i) {
-      if (other.words[i] & ~words[i]) return false;
-    }
+  bool join(uint64_t* with, bool* more) {
+    *with &= ~kPending;
+    if (words[0] != *with) return false;
+    *more = !is_within({with, size});
+    for (int i = 1; i < size; ++i) with[i] = words[i] |= with[i];
     return true;
+  }
+  bool is_within(WideStack other) const {
+    for (int i = 1; i < size; ++i) {
+      if (words[i] & ~other.words[i]) return false;
+    }
+    return words[0] == other.words[0];
   }
 };
 
@@ -224,25 +269,14 @@ class Beginning {
   int end_ = 0;
 };
 
-// What an instruction does to the stack: the numbers of its rule, or what its operand makes of them.
-struct Change {
-  int needs, drops, effect;
-};
-
-template <class Set>
+template <class Stack>
 class Verifier {
  public:
-  // `words` is the size of a set in memory, `room` holds what is known of each code unit, `scratch` three sets.
-  Verifier(PyCodeObject* code, const CodeUnit* units, int words, uint64_t* scratch, uint64_t* room)
-      : code_(code), units_(units), count_(static_cast<int>(Py_SIZE(code))), deepest_(code->co_stacksize), words_(words), beginning_(code, units),
-        handlers_(code->co_exceptiontable) {
-    nulls_at_ = room;
-    depth_at_ = reinterpret_cast<int*>(room + static_cast<size_t>(count_) * static_cast<size_t>(words));
-    if constexpr (Set::kWide) {
-      nulls_ = {scratch, words};
-      caught_ = {scratch + words, words};
-      now_caught_ = {scratch + 2 * words, words};
-    }
+  // `size` is that of a stack in memory, `scratch` holds kScratch stacks, `known` what is known of each code unit, all 0.
+  static constexpr int kScratch = 4;
+  Verifier(PyCodeObject* code, const CodeUnit* units, int size, uint64_t* scratch, uint64_t* known)
+      : code_(code), units_(units), count_(static_cast<int>(Py_SIZE(code))), deepest_(code->co_stacksize), size_(size), known_(known), scratch_(scratch),
+        beginning_(code, units), handlers_(code->co_exceptiontable) {
     limits_[static_cast<int>(Limit::none)] = UINT32_MAX;
     limits_[static_cast<int>(Limit::constants)] = static_cast<uint32_t>(PyTuple_GET_SIZE(code->co_consts));
     limits_[static_cast<int>(Limit::names)] = static_cast<uint32_t>(PyTuple_GET_SIZE(code->co_names));
@@ -253,22 +287,21 @@ class Verifier {
   }
 
   bool run() {
-    std::fill_n(depth_at_, count_, kUnreached);
-    depth_at_[0] = 0;
-    std::fill_n(nulls_at_, words_, 0);
+    Stack stack = scratch(0);
+    if constexpr (Stack::kWide) stack.words[0] = 1;
+    stack.store(known_);
     do {
       again_ = false;
-      seen_ = 0;
       handlers_ = HandlerReader(code_->co_exceptiontable);
       boundary_ = -1;
       covered_ = false;
       region_end_ = 0;
-      if (!pass()) return false;
+      if (!pass(stack)) return false;
     } while (again_);
-    // A place that a way leads to and that is none of the instructions passed.
-    int reached = 0;
-    for (int i = 0; i < count_; ++i) reached += depth_at_[i] != kUnreached;
-    return reached == seen_ || fail(first_unseen(), "jump into the middle of an instruction");
+    // A place that only jumps came to is none of the instructions passed.
+    uint64_t all = 0;
+    for (int i = 0; i < count_; ++i) all |= *known(i);
+    return !(all & kPending) || fail(first_pending(), "jump into the middle of an instruction");
   }
 
   const char* reason() const { return reason_; }
@@ -281,34 +314,46 @@ class Verifier {
     reason_ = reason;
     return false;
   }
-  uint64_t* nulls_at(int place) { return nulls_at_ + static_cast<size_t>(place) * static_cast<size_t>(Set::kWide ? words_ : 1); }
+  uint64_t* known(int place) { return known_ + static_cast<size_t>(place) * static_cast<size_t>(Stack::kWide ? size_ : 1); }
+  Stack scratch(int i) {
+    if constexpr (Stack::kWide) return {scratch_ + static_cast<size_t>(i) * static_cast<size_t>(size_), size_};
+    else return {};
+  }
+  // A copy for changes; a wide one is good until the next.
+  Stack copy(Stack stack, int i) {
+    if constexpr (Stack::kWide) {
+      Stack made = scratch(i);
+      made.load(stack.words);
+      return made;
+    } else {
+      return stack;
+    }
+  }
 
-  // A jump leads from `from` to `to`, with a stack of that depth and those nulls.
-  bool reach(int from, int64_t to, int depth, Set nulls) {
+  // A jump leads from `from` to `to` with that stack.
+  bool reach(int from, int64_t to, Stack stack) {
     if (to <= beginning_.generator_place() || to < 0 || to >= count_) return fail(from, "jump out of the code");
     auto place = static_cast<int>(to);
-    if (depth_at_[place] == kUnreached) {
-      depth_at_[place] = depth;
-      nulls.write(nulls_at(place));
+    uint64_t* known = this->known(place);
+    if (!*known) {
+      stack.store(known);
+      *known |= kPending;
       again_ |= place <= from;
       return true;
     }
-    if (depth_at_[place] != depth) return fail(place, "stack of different depths where ways meet");
-    Set joined = nulls;
-    if constexpr (Set::kWide) {
-      joined = now_caught_;
-      joined.read(nulls.words);
-    }
-    if (joined.join(nulls_at(place))) again_ |= place <= from;
+    uint64_t pending = *known & kPending;
+    bool more;
+    if (!copy(stack, 1).join(known, &more)) return fail(place, "stack of different depths where ways meet");
+    *known |= pending;
+    again_ |= more && place <= from;
     return true;
   }
 
   // Moves on in the exception table to the entry that covers `place`, or the one behind it.
   bool move_to(int place) {
-    while (place >= boundary_) {
-      if (covered_ && place != boundary_) return fail(place, "exception table with an end inside an instruction");
+    while (place >= boundary_ && place < count_) {
+      if (boundary_ >= 0 && place != boundary_) return fail(place, "exception table with a place inside an instruction");
       if (!covered_ && boundary_ >= 0) {
-        if (place != boundary_) return fail(place, "exception table with a start inside an instruction");
         covered_ = handlers_.end > handlers_.start;
         boundary_ = static_cast<int>(handlers_.end);
         caught_once_ = false;
@@ -316,7 +361,7 @@ class Verifier {
       }
       covered_ = false;
       if (handlers_.at_end()) {
-        boundary_ = INT_MAX;
+        boundary_ = count_;
         return true;
       }
       if (!handlers_.next() || handlers_.start < region_end_ || handlers_.end > count_) return fail(place, "malformed exception table");
@@ -327,71 +372,78 @@ class Verifier {
     return true;
   }
 
-  // An instruction may raise, with `least` slots of its stack left.
-  bool reach_handler(int place, int least, Set nulls) {
-    if (least < handlers_.depth) return fail(place, "exception handler with a stack deeper than the instruction leaves");
-    if constexpr (Set::kWide) now_caught_.read(nulls.words);
-    else now_caught_ = nulls;
-    now_caught_.cut(static_cast<int>(handlers_.depth));
-    if (caught_once_ && caught_.includes(now_caught_)) return true;
-    if constexpr (Set::kWide) caught_.read(now_caught_.words);
-    else caught_ = now_caught_;
+  // An instruction may raise, with `drops` slots of its stack gone.
+  bool reach_handler(int place, int drops, Stack stack) {
+    auto depth = static_cast<int>(handlers_.depth);
+    if (stack.depth() - drops < depth) return fail(place, "exception handler with a stack deeper than the instruction leaves");
+    Stack now = copy(stack, 2);
+    now.cut(depth);
+    if constexpr (Stack::kWide) caught_ = scratch(3);
+    if (caught_once_ && now.is_within(caught_)) return true;
+    caught_ = copy(now, 3);
     caught_once_ = true;
-    return reach(place, handlers_.target, static_cast<int>(handlers_.depth) + handlers_.pushes_place + 1, caught_);
+    if (handlers_.pushes_place) now.push(1);
+    now.push(1);
+    return reach(place, handlers_.target, now);
   }
 
-  bool pass() {
-    int depth = 0;
-    Set nulls = nulls_;
-    bool flows = false;  // the instruction before goes on at the next one
-    for (int start = 0; start < count_;) {
-      if (start >= boundary_ && !move_to(start)) return false;
-      int known = depth_at_[start];
-      auto opcode = static_cast<uint8_t>(units_[start] & 255);
-      if (!flows) {
-        if (known == kUnreached) {
-          start += 1 + kRules[opcode].caches;
-          continue;
-        }
-        depth = known;
-        nulls.read(nulls_at(start));
-      } else if (known == kUnreached) {
-        depth_at_[start] = depth;
-        nulls.write(nulls_at(start));
-      } else {
-        if (known != depth) return fail(start, "stack of different depths where ways meet");
-        nulls.join(nulls_at(start));
+  bool pass(Stack stack) {
+    int start = 0;
+    for (;;) {
+      // Where a way leads to.
+      for (;;) {
+        if (start >= count_) return true;
+        if (start >= boundary_ && !move_to(start)) return false;
+        if (*known(start)) break;
+        start += kRules[units_[start] & 255].units;
       }
-      ++seen_;
-      uint32_t operand = units_[start] >> 8;
+      stack.load(known(start));
+      if (!follow(&start, stack)) return false;
+    }
+  }
+
+  // The instructions from `*start` to one that does not go on at the next, where it leaves `*start`.
+  bool follow(int* from, Stack stack) {
+    const CodeUnit* units = units_;
+    int start = *from;
+    auto deepest = Stack::limit(deepest_);
+    for (;;) {
+      if (start >= boundary_) [[unlikely]] {
+        if (start >= count_) return fail(count_, "the instructions have no end");
+        if (!move_to(start)) return false;
+      }
+      uint64_t* here = known(start);
+      if (*here) {
+        bool more;
+        if (!stack.join(here, &more)) return fail(start, "stack of different depths where ways meet");
+      } else {
+        stack.store(here);
+      }
+      auto opcode = static_cast<uint8_t>(units[start] & 255);
+      uint32_t operand = units[start] >> 8;
+      if (const Rule& rule = kRules[opcode]; rule.kind == Kind::plain) [[likely]] {
+        if (operand >= limits_[static_cast<int>(rule.limit)]) return fail(start, "operand out of range");
+        if (covered_ && !reach_handler(start, rule.drops, stack)) return false;
+        if (!stack.pop(rule.needs)) return fail(start, "no object on the stack where one is wanted");
+        stack.push(rule.gives);
+        if (stack.deeper_than(deepest)) return fail(start, "stack overflow");
+        start += rule.units;
+        continue;
+      }
       int place = start;
       if (kRules[opcode].kind >= Kind::specialized) [[unlikely]] {
         if (!read_rarely(start, &place, &opcode, &operand)) return false;
       }
-      Rule rule = kRules[opcode];
+      const Rule& rule = kRules[opcode];
       if (operand >= limits_[static_cast<int>(rule.limit)]) return fail(place, "operand out of range");
-      Change change = {rule.needs, rule.drops, rule.effect};
-      if (rule.kind >= Kind::special && !adjust(place, static_cast<Op>(opcode), operand, depth, nulls, &change)) return false;
-      if (depth < change.needs) return fail(place, "stack underflow");
-      if (nulls.any_from(depth - change.needs)) return fail(place, "null on the stack where an object is wanted");
-      if (covered_ && !reach_handler(place, depth - change.drops, nulls)) return false;
-      int before = depth;
-      depth += change.effect;
-      if (depth > deepest_) return fail(place, "stack overflow");
-      start = place + 1 + rule.caches;
-      flows = true;
-      if (rule.kind == Kind::plain) continue;
-      flows = rule.kind != Kind::jump && rule.kind != Kind::end;
-      auto op = static_cast<Op>(opcode);
-      if (info_of(op).jump != JumpKind::none) {
-        int64_t target = info_of(op).jump == JumpKind::backward ? start - int64_t{operand} : start + int64_t{operand};
-        int there = rule.kind == Kind::jump_or_pop ? before : rule.kind == Kind::special ? before - 1 : depth;
-        if (!reach(place, target, there, nulls)) return false;
-      } else if (rule.kind == Kind::special) {
-        note_nulls(op, operand, before, depth, nulls);
+      start = place + rule.units;
+      if (!step(place, static_cast<Op>(opcode), operand, rule, stack)) return false;
+      if (stack.deeper_than(deepest)) return fail(place, "stack overflow");
+      if (rule.kind == Kind::jump || rule.kind == Kind::end) {
+        *from = start;
+        return true;
       }
     }
-    return !flows || fail(count_, "the instructions have no end");
   }
 
   // Prefixes, and faster forms as they are found in _co_code_adaptive.
@@ -405,72 +457,138 @@ class Verifier {
     return (raw != Kind::unknown && kRules[*opcode].kind < Kind::specialized) || fail(start, "unknown opcode");
   }
 
-  // Operands that the rule does not bound, and what they make of it.
-  [[gnu::always_inline]] bool adjust(int place, Op op, uint32_t operand, int depth, Set nulls, Change* change) {
+  // An instruction that needs more than its rule: does to the stack what it does for the next one.
+  bool step(int place, Op op, uint32_t operand, const Rule& rule, Stack& stack) {
+    if (info_of(op).jump != JumpKind::none) return step_jump(place, op, operand, rule, stack);
     // No count is greater than the stack, which the sums below rely on.
-    if (operand > INT_MAX / 4 && info_of(op).jump == JumpKind::none) return fail(place, "operand out of range");
+    if (operand > INT_MAX / 4) return fail(place, "operand out of range");
     int n = static_cast<int>(operand);
     switch (op) {
       case Op::LOAD_GLOBAL:
-        change->effect = 1 + (n & 1);
-        return operand >> 1 < limits_[static_cast<int>(Limit::names)] || fail(place, "operand out of range");
-      case Op::PRECALL:
-        if (!check_call(place, operand)) return false;
-        [[fallthrough]];
-      case Op::CALL:
-        // A null or a function, then an object and `n` more.
-        *change = {n + 1, n + 2, op == Op::CALL ? -(n + 1) : 0};
-        return depth >= n + 2 || fail(place, "stack underflow");
-      case Op::STORE_FAST: case Op::DELETE_FAST:
-        return !has_cells_ || !(kind_of(operand) & (kCellKind | kFreeKind)) || fail(place, "cell used as a plain variable");
-      case Op::BUILD_TUPLE: case Op::BUILD_LIST: case Op::BUILD_SET: case Op::BUILD_STRING: return takes(n, change);
-      case Op::RETURN_VALUE: has_other_forms_ |= depth != 1; return true;
-      case Op::PUSH_NULL: case Op::LOAD_METHOD: case Op::FOR_ITER: return true;
-      default: return adjust_rarely(place, op, operand, depth, nulls, change);
+        if (operand >> 1 >= limits_[static_cast<int>(Limit::names)]) return fail(place, "operand out of range");
+        if (covered_ && !reach_handler(place, 0, stack)) return false;
+        if (operand & 1) stack.push_null();
+        stack.push(1);
+        return true;
+      case Op::PUSH_NULL:
+        if (covered_ && !reach_handler(place, 0, stack)) return false;
+        stack.push_null();
+        return true;
+      case Op::LOAD_METHOD:
+        if (!change(place, 1, 0, 0, stack)) return false;
+        stack.push_null();
+        stack.push(1);
+        return true;
+      case Op::PRECALL: case Op::CALL: return step_call(place, op, n, stack);
+      case Op::STORE_FAST:
+        if (has_cells_ && is_cell(operand)) return fail(place, "cell used as a plain variable");
+        return change(place, 1, 1, 0, stack);
+      case Op::RETURN_VALUE:
+        if (!change(place, 1, 1, 0, stack)) return false;
+        has_other_forms_ |= !stack.is_empty();
+        return true;
+      default: return step_rarely(place, op, n, rule, stack);
     }
   }
 
-  static bool takes(int count, Change* change) {
-    *change = {count, count, 1 - count};
+  // `pops` objects give way to `pushes`; the instruction may raise when `drops` of them are gone.
+  bool change(int place, int pops, int drops, int pushes, Stack& stack) {
+    if (covered_ && !reach_handler(place, drops, stack)) return false;
+    if (!stack.pop_many(pops)) return fail(place, "no object on the stack where one is wanted");
+    stack.push(pushes);
+    return true;
+  }
+  // The same for an instruction that pops all its operands first.
+  bool take(int place, int pops, int pushes, Stack& stack) { return change(place, pops, pops, pushes, stack); }
+
+  bool step_jump(int place, Op op, uint32_t operand, const Rule& rule, Stack& stack) {
+    int64_t next = place + rule.units;
+    int64_t target = info_of(op).jump == JumpKind::backward ? next - operand : next + operand;
+    if (covered_ && !reach_handler(place, rule.drops, stack)) return false;
+    Stack before = stack;
+    if (!stack.pop(rule.needs)) return fail(place, "no object on the stack where one is wanted");
+    switch (op) {
+      case Op::JUMP_IF_FALSE_OR_POP: case Op::JUMP_IF_TRUE_OR_POP: {
+        if constexpr (!Stack::kWide) return reach(place, target, before);
+        stack.push(1);
+        bool reached = reach(place, target, stack);
+        stack.pop(1);
+        return reached;
+      }
+      // Its end takes the iterator away; else an item comes above it.
+      case Op::FOR_ITER:
+        if (!reach(place, target, stack)) return false;
+        stack.push(2);
+        return true;
+      // The delegate's result takes its place; else what it yields comes above it.
+      case Op::SEND:
+        stack.push(1);
+        if (!reach(place, target, stack)) return false;
+        stack.push(1);
+        return true;
+      default:
+        return reach(place, target, stack);
+    }
+  }
+
+  // A null or a function, then an object and `arguments` more.
+  bool step_call(int place, Op op, int arguments, Stack& stack) {
+    if (op == Op::PRECALL && !check_call(place, static_cast<uint32_t>(arguments))) return false;
+    if (covered_ && !reach_handler(place, arguments + 2, stack)) return false;
+    Stack after = op == Op::PRECALL ? copy(stack, 2) : stack;
+    if (!after.pop_many(arguments + 1) || after.is_empty()) return fail(place, "no object on the stack where one is wanted");
+    if (op == Op::PRECALL) return true;
+    after.make_object();
+    if constexpr (!Stack::kWide) stack = after;
     return true;
   }
 
-  [[gnu::noinline]] bool adjust_rarely(int place, Op op, uint32_t operand, int depth, Set nulls, Change* change) {
-    int n = static_cast<int>(operand);
-    auto has_object = [&](int slot) { return slot >= 0 && slot < depth && !nulls.has(slot); };
+  [[gnu::noinline]] bool step_rarely(int place, Op op, int n, const Rule& rule, Stack& stack) {
+    auto operand = static_cast<uint32_t>(n);
     switch (op) {
-      case Op::BUILD_MAP: return takes(2 * n, change);
-      case Op::BUILD_CONST_KEY_MAP: return takes(n + 1, change);
-      case Op::BUILD_SLICE: return takes(n == 3 ? 3 : 2, change);
-      case Op::FORMAT_VALUE: return takes(n & 4 ? 2 : 1, change);
-      case Op::MAKE_FUNCTION: return takes(1 + std::popcount(operand & 15), change);
-      case Op::UNPACK_SEQUENCE: change->effect = n - 1; return true;
-      case Op::UNPACK_EX: change->effect = (n & 255) + (n >> 8); return true;
+      case Op::BUILD_TUPLE: case Op::BUILD_LIST: case Op::BUILD_SET: case Op::BUILD_STRING: return take(place, n, 1, stack);
+      case Op::BUILD_MAP: return take(place, 2 * n, 1, stack);
+      case Op::BUILD_CONST_KEY_MAP: return take(place, n + 1, 1, stack);
+      case Op::BUILD_SLICE: return take(place, n == 3 ? 3 : 2, 1, stack);
+      case Op::FORMAT_VALUE: return take(place, n & 4 ? 2 : 1, 1, stack);
+      case Op::MAKE_FUNCTION: return take(place, 1 + std::popcount(operand & 15), 1, stack);
+      case Op::UNPACK_SEQUENCE: case Op::UNPACK_EX:
+        if (!take(place, 1, 0, stack)) return false;
+        stack.push_many(op == Op::UNPACK_EX ? (n & 255) + 1 + (n >> 8) : n);
+        return true;
       case Op::LIST_APPEND: case Op::SET_ADD: case Op::MAP_ADD: case Op::LIST_EXTEND: case Op::SET_UPDATE: case Op::DICT_UPDATE:
         // The container is `n` below what is popped.
-        return (n >= 1 && has_object(depth - change->needs - n)) || fail(place, "no container on the stack");
+        if (n < 1 || !stack.has(rule.needs - 1 + n)) return fail(place, "no container on the stack");
+        return take(place, rule.needs, 0, stack);
       case Op::DICT_MERGE:
         // Its message names the function that is called.
-        change->needs = n + 3;
-        return n >= 1 || fail(place, "operand out of range");
-      case Op::RAISE_VARARGS:
-        *change = {n, n, -n};
-        return n <= 2 || fail(place, "bad RAISE_VARARGS oparg");
-      case Op::RERAISE: return n == 0 || has_object(depth - 1 - n) || fail(place, "stack underflow");
-      case Op::COPY: return (n >= 1 && has_object(depth - n)) || fail(place, "stack underflow");
-      case Op::SWAP: return (n >= 1 && depth >= n) || fail(place, "stack underflow");
+        if (n < 1 || !stack.has(n) || !stack.has(n + 2)) return fail(place, "no container on the stack");
+        return take(place, 1, 0, stack);
+      case Op::RAISE_VARARGS: return n <= 2 ? take(place, n, 0, stack) : fail(place, "bad RAISE_VARARGS oparg");
+      case Op::RERAISE: return n == 0 || stack.has(n) ? take(place, 1, 0, stack) : fail(place, "no object on the stack where one is wanted");
+      case Op::COPY: return n >= 1 && stack.has(n - 1) ? change(place, 0, 0, 1, stack) : fail(place, "no object on the stack where one is wanted");
+      case Op::SWAP:
+        if (n < 1 || stack.depth() < n) return fail(place, "no object on the stack where one is wanted");
+        if (!change(place, 0, 0, 0, stack)) return false;
+        stack.swap_top(n - 1);
+        return true;
       case Op::CALL_FUNCTION_EX:
-        *change = {2 + (n & 1), 3 + (n & 1), -2 - (n & 1)};
-        return depth >= change->drops || fail(place, "stack underflow");
-      case Op::KW_NAMES: return check_keywords(place, operand);
-      case Op::RETURN_GENERATOR: return place == beginning_.generator_place() || fail(place, "misplaced RETURN_GENERATOR");
-      case Op::YIELD_VALUE: return check_yield(place, depth, has_object(depth - 2));
+        if (!change(place, 2 + (n & 1), 3 + (n & 1), 0, stack) || stack.is_empty()) return fail(place, "no object on the stack where one is wanted");
+        stack.make_object();
+        return true;
+      case Op::KW_NAMES: return check_keywords(place, operand) && change(place, 0, 0, 0, stack);
+      case Op::RETURN_GENERATOR:
+        return place == beginning_.generator_place() ? change(place, 0, 0, 1, stack) : fail(place, "misplaced RETURN_GENERATOR");
+      case Op::YIELD_VALUE: return check_yield(place, stack) && take(place, 1, 1, stack);
+      case Op::DELETE_FAST: return is_cell(operand) ? fail(place, "cell used as a plain variable") : change(place, 0, 0, 0, stack);
       case Op::LOAD_DEREF: case Op::STORE_DEREF: case Op::DELETE_DEREF: case Op::LOAD_CLASSDEREF:
-        return beginning_.holds_cell(place, operand) || fail(place, "variable without a cell");
+        if (!beginning_.holds_cell(place, operand)) return fail(place, "variable without a cell");
+        return change(place, rule.needs, rule.drops, rule.gives, stack);
       case Op::COPY_FREE_VARS:
         if (!beginning_.contains(place)) return fail(place, "misplaced COPY_FREE_VARS");
-        return n == code_->co_nfreevars || fail(place, "operand out of range");
-      default: return true;
+        return n == code_->co_nfreevars ? change(place, 0, 0, 0, stack) : fail(place, "operand out of range");
+      // Behind a prefix.
+      default: return change(place, rule.needs, rule.drops, rule.gives, stack);
     }
   }
 
@@ -503,76 +621,50 @@ class Verifier {
   }
 
   // A yield inside a delegation has the delegate under its value, and throw() may leave it by the SEND's jump.
-  bool check_yield(int place, int depth, bool has_delegate) {
+  bool check_yield(int place, Stack stack) {
     if (beginning_.generator_place() < 0) return fail(place, "YIELD_VALUE outside of a generator");
     CodeUnit after = place + 1 < count_ ? units_[place + 1] : 0;
     if (plain_form(static_cast<Op>(after & 255)) != Op::RESUME || after >> 8 < 2) return true;
-    bool behind_send = place > 0 && plain_form(static_cast<Op>(units_[place - 1] & 255)) == Op::SEND && depth_at_[place - 1] != kUnreached;
-    if (!behind_send || !has_delegate) return fail(place, "RESUME of a delegation outside of one");
+    bool behind_send = place > 0 && plain_form(static_cast<Op>(units_[place - 1] & 255)) == Op::SEND && *known(place - 1);
+    if (!behind_send || !stack.has(1)) return fail(place, "RESUME of a delegation outside of one");
     int last = place - 1 + (units_[place - 1] >> 8);
     for (HandlerReader handlers(code_->co_exceptiontable); !handlers.at_end() && handlers.next() && handlers.start <= last;) {
-      if (last < handlers.end && handlers.depth >= depth) return fail(place, "exception handler with too deep a stack");
+      if (last < handlers.end && handlers.depth >= stack.depth()) return fail(place, "exception handler with too deep a stack");
     }
     return true;
   }
 
-  [[gnu::always_inline]] static void note_nulls(Op op, uint32_t operand, int before, int depth, Set& nulls) {
-    switch (op) {
-      case Op::PUSH_NULL: return nulls.put(before, true);
-      case Op::LOAD_GLOBAL:
-        if (operand & 1) nulls.put(before, true);
-        return;
-      case Op::LOAD_METHOD: return nulls.put(before - 1, true);
-      case Op::CALL: case Op::CALL_FUNCTION_EX: return nulls.put(depth - 1, false);
-      case Op::SWAP: {
-        int other = before - static_cast<int>(operand);
-        bool upper = nulls.has(before - 1), lower = nulls.has(other);
-        nulls.put(before - 1, lower);
-        return nulls.put(other, upper);
-      }
-      default: return;
-    }
+  bool is_cell(uint32_t variable) const {
+    return static_cast<unsigned char>(PyBytes_AS_STRING(code_->co_localspluskinds)[variable]) & (kCellKind | kFreeKind);
   }
 
-  unsigned char kind_of(uint32_t variable) const { return static_cast<unsigned char>(PyBytes_AS_STRING(code_->co_localspluskinds)[variable]); }
-
-  int first_unseen() const {
-    for (int start = 0; start < count_;) {
-      int next = start + 1 + info_of(static_cast<Op>(units_[start] & 255)).caches;
-      for (int i = start + 1; i < next && i < count_; ++i) {
-        if (depth_at_[i] != kUnreached) return i;
-      }
-      start = next;
-    }
-    return 0;
+  int first_pending() {
+    int place = 0;
+    while (!(*known(place) & kPending)) ++place;
+    return place;
   }
 
   PyCodeObject* code_;
   const CodeUnit* units_;
   int count_;
   int deepest_;
-  int words_;
+  int size_;
+  uint64_t* known_;  // by code unit; only those of instructions count
+  uint64_t* scratch_;
   Beginning beginning_;
   uint32_t limits_[kLimitCount];
   bool has_cells_;
 
-  // By code unit; only those of instructions count.
-  uint64_t* nulls_at_;
-  int* depth_at_;
-  Set nulls_{};  // where a wide set has its words
-
   // The present entry of the exception table, or the next one.
   HandlerReader handlers_;
-  int boundary_ = -1;  // where it ends, or begins
+  int boundary_ = -1;  // where it ends, or begins; never behind the last instruction
   int64_t region_end_ = 0;
   bool covered_ = false;
   bool caught_once_ = false;
-  Set caught_{};  // what its handler knows of already
-  Set now_caught_{};
+  Stack caught_{};  // what its handler knows of already
 
   bool again_ = false;
   bool has_other_forms_ = false;
-  int seen_ = 0;
   const char* reason_ = nullptr;
   int place_ = 0;
 };
@@ -612,18 +704,16 @@ int depth_bound(PyCodeObject* code, const CodeUnit* units) {
   return static_cast<int>(std::min(bound, int64_t{code->co_stacksize}));
 }
 
-template <class Set>
-Status verify_with(PyCodeObject* code, CodeUnit* units, int words) {
-  size_t sets, bytes;
-  auto count = static_cast<size_t>(Py_SIZE(code));
-  if (__builtin_mul_overflow(count + 3, static_cast<size_t>(words) * sizeof(uint64_t), &sets) || __builtin_add_overflow(sets, count * sizeof(int), &bytes)) {
-    return no_memory();
+template <class Stack>
+Status verify_with(PyCodeObject* code, CodeUnit* units, int size) {
+  size_t words;
+  if (__builtin_mul_overflow(static_cast<size_t>(Py_SIZE(code)) + Verifier<Stack>::kScratch, static_cast<size_t>(size), &words) || words > kMostRoom) {
+    return refuse(code, 0, "too deep a stack");
   }
-  if (bytes > kMostRoom) return refuse(code, 0, "too deep a stack");
-  Room room(bytes);
+  Room room(words * sizeof(uint64_t));
   if (!room.get()) return no_memory();
-  uint64_t* scratch = room.get();
-  Verifier<Set> verifier(code, units, words, scratch, scratch + 3 * static_cast<size_t>(words));
+  std::fill_n(room.get(), words, 0);
+  Verifier<Stack> verifier(code, units, size, room.get(), room.get() + Verifier<Stack>::kScratch * static_cast<size_t>(size));
   if (!verifier.run()) return refuse(code, verifier.place(), verifier.reason());
   if (verifier.has_other_forms()) normalize(code, units);
   return Status::ok;
@@ -636,8 +726,8 @@ Status verify(PyCodeObject* code) {
   auto* units = first_instruction(code);
   // The verifier sees the code with its own first unit.
   CodeUnit entry = std::exchange(units[0], first_unit(code));
-  Status status = code->co_stacksize < kWordBits ? verify_with<NarrowSet>(code, units, 1)
-                                                 : verify_with<WideSet>(code, units, depth_bound(code, units) / kWordBits + 1);
+  Status status = code->co_stacksize < kNarrow ? verify_with<NarrowStack>(code, units, 1)
+                                               : verify_with<WideStack>(code, units, (depth_bound(code, units) + kMostPushed) / kWordBits + 2);
   if (status == Status::error) units[0] = entry;
   return status;
 }

@@ -26,10 +26,10 @@ inline constexpr int kLimitCount = 6;
 struct alignas(8) Rule {
   Kind kind = Kind::unknown;
   Limit limit = Limit::none;
-  int8_t needs = 0;   // objects on top of the stack
-  int8_t drops = 0;   // how many of them are gone when it raises
-  int8_t effect = 0;  // on the stack's depth
-  uint8_t caches = 0;
+  uint8_t needs = 0;  // objects on top of the stack
+  uint8_t drops = 0;  // how many of them are gone when it raises
+  uint8_t gives = 0;  // objects in their place
+  uint8_t units = 1;  // with its cache entries
 };
 
 namespace rules {
@@ -38,7 +38,7 @@ struct Row {
   Op op;
   Kind kind;
   Limit limit;
-  int8_t needs, drops, effect;
+  int needs, drops, effect;  // on the stack's depth
 };
 
 using enum Kind;
@@ -161,12 +161,12 @@ constexpr std::array<Rule, 256> make_table() {
   std::array<Rule, 256> table{};
   for (int i = 0; i < 256; ++i) {
     const OpcodeInfo& info = info_of(static_cast<Op>(i));
-    table[i].caches = info.caches;
+    table[i].units = static_cast<uint8_t>(1 + info.caches);
     if (info.specialized && info.family != static_cast<Op>(i)) table[i].kind = specialized;
   }
   for (const Row& row : kRows) {
     auto& rule = table[static_cast<uint8_t>(row.op)];
-    rule = {row.kind, row.limit, row.needs, row.drops, row.effect, rule.caches};
+    rule = {row.kind, row.limit, static_cast<uint8_t>(row.needs), static_cast<uint8_t>(row.drops), static_cast<uint8_t>(row.needs + row.effect), rule.units};
   }
   return table;
 }
