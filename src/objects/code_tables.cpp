@@ -14,7 +14,8 @@ namespace gill {
 Ref<> without_columns(PyObject* table) {
   const char* p = PyBytes_AS_STRING(table);
   const char* end = p + PyBytes_GET_SIZE(table);
-  Ref<> result = TRY(steal(PyBytes_FromStringAndSize(nullptr, end - p)));
+  // An entry takes two bytes, also where it was cut off.
+  Ref<> result = TRY(steal(PyBytes_FromStringAndSize(nullptr, 2 * (end - p))));
   char* out = PyBytes_AS_STRING(result.get());
   while (p < end) {
     int form = static_cast<unsigned char>(*p) >> 3 & 15;
@@ -67,6 +68,9 @@ int LocationReader::read_signed() {
   auto value = static_cast<unsigned>(read_varint());
   return value & 1 ? -static_cast<int>(value >> 1) : static_cast<int>(value >> 1);
 }
+
+// Hostile tables overflow, which wraps.
+static int wrapping_sum(int a, int b) { return static_cast<int>(static_cast<unsigned>(a) + static_cast<unsigned>(b)); }
 
 bool LocationReader::next() {
   if (p_ >= limit_) return false;

@@ -46,6 +46,7 @@ struct _frame {
   char f_trace_lines;
   char f_trace_opcodes;
   char f_fast_as_locals;  // the locals dict may hold values that the fast locals do not have yet
+  bool is_traced;  // a trace function is being told of it (in the layout's padding)
   PyObject* _f_frame_data[1];
 };
 

@@ -2,7 +2,8 @@
 //
 // A jump is safe when the evaluation stack at the target is, kind by kind, one that the present stack can be cut down
 // to. The stacks of all code units come from following the instructions from the start (and from each exception handler);
-// a stack is a number of three bits for each item, the top lowest, so that a deeper stack is a greater number.
+// a stack is a number of three bits for each item, the top lowest, so that a deeper stack is a greater number. The code has been verified
+// or is our compiler's, so that all ways to an instruction have stacks of one depth; where their kinds differ, what is common counts.
 #include "base/names.h"
 #include "objects/code.h"
 #include "objects/frame.h"
@@ -12,7 +13,7 @@ namespace gill {
 
 namespace {
 
-enum Kind : int { kIterator = 1, kException = 2, kObject = 3, kNull = 4, kPlace = 5 };
+enum Kind : int { kIterator = 1, kException = 2, kObject = 3, kNull = 4, kPlace = 5, kNever = 6 };
 constexpr int kKindBits = 3;
 constexpr int kDeepest = 63 / kKindBits;
 
@@ -37,6 +38,17 @@ bool fits(Kind from, Kind to) {
   if (to == 0) return false;
   if (to == kObject) return from != kNull;
   return to == kNull || from == to;
+}
+// Of two stacks of one depth.
+Stack common(Stack one, Stack other) {
+  if (one < 0 || other < 0) return kTooDeep;
+  Stack result = 0;
+  for (int shift = 0; one >> shift; shift += kKindBits) {
+    Kind a = top(one >> shift), b = top(other >> shift);
+    Kind kind = a == b ? a : a == kNull || b == kNull ? kNull : kObject;
+    result |= Stack{kind} << shift;
+  }
+  return result;
 }
 // Whether cutting `from` down gives `to`.
 bool fits(Stack from, Stack to) {
@@ -75,11 +87,16 @@ class StackFinder {
   }
 
  private:
-  // Each unit is reached once: all ways to it have the same stack.
   void reach(int unit, Stack stack) {
-    if (unit < 0 || unit >= count_ || stacks_[unit] != kUnreached) return;
+    if (unit < 0 || unit >= count_) return;
+    if (stacks_[unit] != kUnreached) {
+      stack = common(stacks_[unit], stack);
+      if (stack == stacks_[unit]) return;
+    }
     stacks_[unit] = stack;
-    pending_[pending_count_++] = unit;
+    bool waits = false;
+    for (int i = 0; i < pending_count_ && !waits; ++i) waits = pending_[i] == unit;
+    if (!waits) pending_[pending_count_++] = unit;
   }
 
   Op op_at(int unit) const { return plain_form(static_cast<Op>(_Py_OPCODE(units_[unit]))); }
@@ -96,11 +113,9 @@ class StackFinder {
     Stack stack = stacks_[start];
     int unit = start;
     uint32_t operand = _Py_OPARG(units_[unit]);
-    // The units behind a prefix are the prefix's instruction, and may be a jump's target themselves.
     while (op_at(unit) == Op::EXTENDED_ARG && unit + 1 < count_) {
       reach_handler(unit, stack);
       ++unit;
-      if (stacks_[unit] == kUnreached) stacks_[unit] = stack;
       operand = operand << 8 | _Py_OPARG(units_[unit]);
     }
     Op op = op_at(unit);
@@ -125,6 +140,12 @@ class StackFinder {
         return reach(after, pop(stack));
       case Op::GET_ITER: case Op::GET_AITER:
         return reach(after, push(pop(stack), kIterator));
+      case Op::RETURN_GENERATOR:
+        // Nothing may lead back to where the frame was no generator's.
+        for (int i = 0; i <= unit; ++i) stacks_[i] = kNever;
+        return reach(after, push(stack, kObject));
+      case Op::YIELD_VALUE:
+        return reach(after, push(pop(stack), kObject));
       case Op::PUSH_NULL:
         return reach(after, push(stack, kNull));
       case Op::LOAD_GLOBAL:
@@ -193,7 +214,7 @@ void mark_lines(PyCodeObject* code, int* lines, int count) {
 bool is_suspended(Frame* frame) { return frame->owner == FrameOwner::generator && generator_of(frame)->gi_frame_state == kSuspended; }
 
 // The place to go on at: the deepest fitting stack of the line's beginnings. -1 with an exception.
-int find_place(PyCodeObject* code, int line, int now, Stack* start, Stack* target) {
+int find_place(PyCodeObject* code, int line, int now, bool suspended, Stack* start, Stack* target) {
   int count = static_cast<int>(Py_SIZE(code));
   auto* stacks = PyMem_New(Stack, count);
   auto* numbers = PyMem_New(int, count);
@@ -211,12 +232,18 @@ int find_place(PyCodeObject* code, int line, int now, Stack* start, Stack* targe
   for (int i = 0; i < count; ++i) {
     if (numbers[i] >= line && numbers[i] < wanted) wanted = numbers[i];
   }
+  // A suspended frame goes on behind the place, and finds the value that was sent on its stack.
+  auto can_go_on = [&](int i) {
+    if (!suspended) return fits(*start, stacks[i]);
+    return fits(pop(*start), stacks[i]) && i + 1 < count && depth_of(stacks[i + 1]) == depth_of(stacks[i]) + 1 &&
+           fits(push(stacks[i], kObject), stacks[i + 1]);
+  };
   int best = -1;
   const char* message = "cannot find bytecode for specified line";
   bool explained = false;
   for (int i = 0; i < count; ++i) {
     if (numbers[i] != wanted) continue;
-    if (fits(*start, stacks[i])) {
+    if (can_go_on(i)) {
       if (stacks[i] > *target) {
         *target = stacks[i];
         best = i;
@@ -260,19 +287,20 @@ Status set_frame_line(PyFrameObject* self, PyObject* value) {
   ThreadState* thread = current_thread();
   bool suspended = is_suspended(frame);
   TRY(check_event(thread, suspended));
-  if (!self->f_trace) return raise(PyExc_ValueError, "f_lineno can only be set by a trace function");
+  // Other frames have their stack pointer elsewhere, or callers in the middle of an instruction.
+  if (!self->f_trace || !self->is_traced) return raise(PyExc_ValueError, "f_lineno can only be set by a trace function");
   int overflow;
   long line = PyLong_AsLongAndOverflow(value, &overflow);
   if (overflow || line > INT_MAX || line < INT_MIN) return raise(PyExc_ValueError, "lineno out of range");
   if (line < code->co_firstlineno) return raise(PyExc_ValueError, "line %d comes before the current code block", static_cast<int>(line));
   Stack start, target;
-  int place = find_place(code, static_cast<int>(line), last_instruction(frame), &start, &target);
+  int place = find_place(code, static_cast<int>(line), last_instruction(frame), suspended, &start, &target);
   if (place < 0) return Status::error;
   // What the yield gave out is no longer on the stack.
   if (suspended) start = pop(start);
   for (; start > target; start = pop(start)) {
     PyObject* item = frame->localsplus[--frame->stacktop];
-    if (top(start) == kException) {
+    if (top(start) == kException && item && (item == Py_None || PyExceptionInstance_Check(item))) {
       PyObject* old = std::exchange(thread->exc_info->exc_value, item);
       if (old) release(old);
     } else if (item) {

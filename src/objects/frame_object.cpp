@@ -83,6 +83,7 @@ PyFrameObject* make_frame_object(Frame* frame) {
   object->f_trace_lines = 1;
   object->f_trace_opcodes = 0;
   object->f_fast_as_locals = 0;
+  object->is_traced = false;
   PyErr_Restore(type, value, traceback);
   // An allocation above may have run code that made the object already.
   if (frame->frame_obj) {

@@ -160,6 +160,7 @@ PyFrameObject* PyFrame_New(PyThreadState*, PyCodeObject* code, PyObject* globals
   self->f_trace_lines = 1;
   self->f_trace_opcodes = 0;
   self->f_fast_as_locals = 0;
+  self->is_traced = false;
   self->f_frame = reinterpret_cast<Frame*>(self->_f_frame_data);
   initialize_frame(self->f_frame, function, borrow(locals).release(), code, 0);
   self->f_frame->owner = FrameOwner::frame_object;

@@ -25,7 +25,7 @@ bool read_lines(PyCodeObject* code) {
   auto units = static_cast<size_t>(Py_SIZE(code));
   bool narrow = true;
   for (LineReader reader(code); reader.next();) {
-    int difference = reader.line - code->co_firstlineno;
+    int64_t difference = int64_t{reader.line} - code->co_firstlineno;
     if (reader.line >= 0 && (difference <= INT16_MIN || difference > INT16_MAX)) narrow = false;
   }
   size_t width = narrow ? sizeof(int16_t) : sizeof(int32_t);
@@ -33,6 +33,11 @@ bool read_lines(PyCodeObject* code) {
   if (!lines) {
     PyErr_NoMemory();
     return false;
+  }
+  // Units that the table leaves out have no line.
+  for (size_t i = 0; i <= units; ++i) {
+    if (narrow) reinterpret_cast<int16_t*>(lines)[i] = kNoLine;
+    else reinterpret_cast<int32_t*>(lines)[i] = -1;
   }
   for (LineReader reader(code); reader.next();) {
     auto end = std::min(units, static_cast<size_t>(reader.end) / sizeof(CodeUnit));
@@ -132,6 +137,7 @@ int call_trace(Py_tracefunc function, PyObject* object, ThreadState* thread, Fra
   PyFrameObject* shown = frame_object(frame);
   if (!shown) return -1;
   int outer = std::exchange(thread->tracing_what, what);
+  bool outer_traced = std::exchange(shown->is_traced, true);
   PyThreadState_EnterTracing(thread);
   int outcome = -1;
   if (have_lines(frame->f_code)) {
@@ -142,6 +148,7 @@ int call_trace(Py_tracefunc function, PyObject* object, ThreadState* thread, Fra
   }
   PyThreadState_LeaveTracing(thread);
   thread->tracing_what = outer;
+  shown->is_traced = outer_traced;
   return outcome;
 }
 
@@ -213,8 +220,9 @@ HANDLER(DO_TRACING) {
     int outcome = 0;
     if (plain_form(static_cast<Op>(_Py_OPCODE(*here))) == Op::RESUME) outcome = trace_entry(thread, frame);
     else if (thread->c_tracefunc) outcome = trace_line(thread, frame, before);
-    // The trace function may have jumped, which moves both.
+    // The trace function may have jumped, which moves both, and leaves a call's names behind.
     sp = take_stack(frame);
+    if (here != frame->prev_instr) ctx->kw_names = nullptr;
     here = frame->prev_instr;
     next = here + 1;
     oparg = static_cast<uint32_t>(_Py_OPARG(*here));
