@@ -147,7 +147,8 @@ PyObject* PyErr_FormatV(PyObject* exception, const char* format, va_list argumen
   // The new error replaces the current one; the formatting must not run with it set.
   PyErr_Clear();
   Ref<> text = steal(PyUnicode_FromFormatV(format, arguments));
-  if (text) PyErr_SetObject(exception, text.get());
+  // An error while the text is made (say in a __repr__) gives way to the wanted one, without a text; missing memory stays what it is.
+  if (text || !PyErr_ExceptionMatches(PyExc_MemoryError)) PyErr_SetObject(exception, text.get());
   return nullptr;
 }
 PyObject* PyErr_Format(PyObject* exception, const char* format, ...) {

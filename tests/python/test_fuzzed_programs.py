@@ -103,6 +103,13 @@ class Builtins(unittest.TestCase):
         table = dict.fromkeys(range(0, 4000, 37))
         self.assertEqual(list(table.keys() - {1}), list(set(table)))
 
+    def test_error_whose_text_cannot_be_made(self):
+        class Text(str):
+            def __repr__(self):
+                return None
+
+        self.assertEqual(message(lambda: int(Text("x")), ValueError), "")
+
     def test_conversion_that_gives_a_subclass(self):
         class Number(int):
             def __int__(self):
