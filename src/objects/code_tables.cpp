@@ -69,9 +69,6 @@ int LocationReader::read_signed() {
   return value & 1 ? -static_cast<int>(value >> 1) : static_cast<int>(value >> 1);
 }
 
-// Hostile tables overflow, which wraps.
-static int wrapping_sum(int a, int b) { return static_cast<int>(static_cast<unsigned>(a) + static_cast<unsigned>(b)); }
-
 bool LocationReader::next() {
   if (p_ >= limit_) return false;
   unsigned char first = *p_++;
