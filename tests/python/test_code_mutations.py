@@ -190,22 +190,25 @@ def use(code, values, chance):
             sys.settrace(None)
 
 
-def stop(signal_number, frame):
-    raise TooLong
+class Clock:
+    """Ends what takes too long, and again what catches that."""
+    runs = False
+
+    def stop(self, signal_number, frame):
+        if self.runs:
+            raise TooLong
+
+    def start(self):
+        self.runs = True
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.01)
+
 
 
 @unittest.skipUnless(hasattr(sys.implementation, "gill_version"), "the reference trusts code objects")
 class Mutations(unittest.TestCase):
-    def end_of_time(self):
-        while signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            except TooLong:
-                pass
-
     def test_mutations(self):
-        signal.signal(signal.SIGALRM, stop)
-        self.addCleanup(signal.signal, signal.SIGALRM, signal.SIG_DFL)
+        clock = Clock()
+        self.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, clock.stop))
         hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
         self.addCleanup(setattr, sys, "unraisablehook", hook)
         found = samples()
@@ -217,22 +220,26 @@ class Mutations(unittest.TestCase):
             mutator = Mutator(chance)
             code = chance.choice(found)
             try:
-                signal.setitimer(signal.ITIMER_REAL, 0.05, 0.01)
-                with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                    if chance.random() < 0.1:
-                        if code not in marshalled:
-                            marshalled[code] = marshal.dumps(code)
-                        code = mutator.reach_into(marshalled[code])
-                        if not isinstance(code, types.CodeType):
-                            continue
-                    else:
-                        for _ in range(chance.choice((1, 1, 2, 3))):
-                            code = mutator.change(code)
-                    use(code, mutator.values, chance)
+                try:
+                    clock.start()
+                    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                        self.run_changed(mutator, code, marshalled, chance)
+                finally:
+                    clock.runs = False
             except BaseException:
                 pass
-            finally:
-                self.end_of_time()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def run_changed(self, mutator, code, marshalled, chance):
+        if chance.random() < 0.1:
+            if code not in marshalled:
+                marshalled[code] = marshal.dumps(code)
+            code = mutator.reach_into(marshalled[code])
+        else:
+            for _ in range(chance.choice((1, 1, 2, 3))):
+                code = mutator.change(code)
+        if isinstance(code, types.CodeType):
+            use(code, mutator.values, chance)
 
 
 if __name__ == "__main__":
