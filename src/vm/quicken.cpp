@@ -34,6 +34,7 @@ void quicken(PyCodeObject* code) {
   while (unit < end) {
     Op op = static_cast<Op>(*unit & 255);
     const OpcodeInfo& info = info_of(op);
+    if (info.caches >= end - unit) return;  // code that a program made may end within what never runs
     Op form = adaptive_form(op);
     if (form == op && unit + 1 < end) {
       form = joined_form(op, static_cast<Op>(unit[1] & 255), unit + 2 < end ? static_cast<Op>(unit[2] & 255) : Op::NOP);

@@ -4,6 +4,7 @@ import csv
 import datetime
 import io
 import marshal
+import opcode
 import unittest
 
 
@@ -43,6 +44,14 @@ class Marshal(unittest.TestCase):
                 code.replace(**counts)
         with contextlib.suppress(ValueError):  # the reference takes a sum that overflows
             code.replace(co_argcount=2**31 - 1, co_kwonlyargcount=2)
+
+    def test_ends_without_caches(self):
+        def function():
+            return 1
+
+        code = function.__code__
+        function.__code__ = code.replace(co_code=code.co_code + bytes([opcode.opmap["LOAD_GLOBAL"], 0]))
+        self.assertEqual({function() for _ in range(20)}, {1})
 
     def test_positions_out_of_range(self):
         far = bytes([0xf0, *[0x7f] * 5, 0x3e])  # each time by more than 2**30 lines
