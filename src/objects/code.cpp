@@ -47,7 +47,11 @@ Status intern_constants(PyObject* tuple, bool* modified) {
         if (before != item && modified) *modified = true;
       }
     } else if (PyTuple_CheckExact(item)) {
-      TRY(intern_constants(item, nullptr));
+      // A tuple that marshal read may hold itself.
+      if (Py_EnterRecursiveCall(" while interning constants")) return Status::error;
+      Status interned = intern_constants(item, nullptr);
+      Py_LeaveRecursiveCall();
+      TRY(interned);
     } else if (PyFrozenSet_CheckExact(item)) {
       Ref<> copy = TRY(steal(PySequence_Tuple(item)));
       bool changed = false;
@@ -81,6 +85,19 @@ VariableCounts count_variables(PyObject* kinds) {
     }
   }
   return counts;
+}
+
+// Locals come first, then cells of their own, then free variables, which is what the places of arguments and closures rely on.
+bool has_ordered_kinds(PyObject* kinds) {
+  int before = 0;
+  for (Py_ssize_t i = 0; i < PyBytes_GET_SIZE(kinds); ++i) {
+    auto kind = static_cast<unsigned char>(PyBytes_AS_STRING(kinds)[i]);
+    bool known = kind == kLocalKind || kind == (kLocalKind | kCellKind) || kind == kCellKind || kind == kFreeKind;
+    int rank = kind & kLocalKind ? 0 : kind & kCellKind ? 1 : 2;
+    if (!known || rank < before) return false;
+    before = rank;
+  }
+  return true;
 }
 
 Ref<> names_of_kind(PyCodeObject* code, unsigned char kind, int count) {
@@ -142,6 +159,10 @@ int _PyCode_Validate(_PyCodeConstructor* con) {
   }
   if (con->stacksize > INT_MAX - 1024 - static_cast<int>(PyTuple_GET_SIZE(con->localsplusnames))) {
     PyErr_SetString(PyExc_OverflowError, "code: co_stacksize is too large");
+    return -1;
+  }
+  if (!has_ordered_kinds(con->localspluskinds)) {
+    PyErr_SetString(PyExc_ValueError, "code: co_localspluskinds is malformed");
     return -1;
   }
   VariableCounts counts = count_variables(con->localspluskinds);
