@@ -27,26 +27,27 @@ Op joined_form(Op first, Op second, Op third) {
 }
 
 // A variable that `oparg` names; unbound, the handler ends.
-#define READ_LOCAL(VALUE)                          \
+// AFTER: how many instructions of the pair were read before. An unbound local is told at the first one, as in the reference.
+#define READ_LOCAL(VALUE, AFTER)                   \
   PyObject* VALUE = frame->localsplus[oparg];      \
   if (!VALUE) [[unlikely]] {                       \
-    SAVE_PLACE();                                  \
+    frame->prev_instr = next - 1 - (AFTER);        \
     TAIL(unbound_local);                           \
   }                                                \
   retain(VALUE)
 #define NEXT_OPERAND() (oparg = *next++ >> 8)
 
 HANDLER(LOAD_FAST__LOAD_FAST) {
-  READ_LOCAL(first);
+  READ_LOCAL(first, 0);
   *sp++ = first;
   NEXT_OPERAND();
-  READ_LOCAL(second);
+  READ_LOCAL(second, 1);
   *sp++ = second;
   END_DISPATCH();
 }
 
 HANDLER(LOAD_FAST__LOAD_CONST) {
-  READ_LOCAL(first);
+  READ_LOCAL(first, 0);
   PyObject* second = constant_at(frame, NEXT_OPERAND());
   retain(second);
   sp[0] = first;
@@ -60,7 +61,7 @@ HANDLER(LOAD_CONST__LOAD_FAST) {
   retain(first);
   *sp++ = first;
   NEXT_OPERAND();
-  READ_LOCAL(second);
+  READ_LOCAL(second, 1);
   *sp++ = second;
   END_DISPATCH();
 }
@@ -74,7 +75,7 @@ HANDLER(STORE_FAST__LOAD_FAST) {
     TAIL(drop_one);
   }
   NEXT_OPERAND();
-  READ_LOCAL(value);
+  READ_LOCAL(value, 1);
   *sp++ = value;
   END_DISPATCH();
 }

@@ -182,6 +182,24 @@ class Compiler(unittest.TestCase):
         exec("match 1:\n case 1:\n  x: int = 1\ny: int", {})
 
 
+class Positions(unittest.TestCase):
+    def test_unbound_local_that_a_superinstruction_reads(self):
+        def function(bound):
+            if bound:
+                late = 1
+            early = bound
+            return late, early
+
+        for _ in range(20):
+            function(True)
+        try:
+            function(False)
+        except UnboundLocalError as error:
+            self.assertEqual(error.__traceback__.tb_next.tb_lineno, function.__code__.co_firstlineno + 3)
+        else:
+            self.fail("nothing was raised")
+
+
 class Matching(unittest.TestCase):
     def test_pattern_that_is_no_class(self):
         def match():
