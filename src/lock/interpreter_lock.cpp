@@ -91,10 +91,15 @@ void InterpreterLock::end_turn() {
 
 void InterpreterLock::acquire(LockUser user, Arrival arrival) {
   ThreadRecord& record = thread_record();
+  if (take_alone()) {
+    note_holder(user);
+    return record.enter();
+  }
+  // It belongs to the blocking call that the lock was given up for.
+  const int kept_errno = errno;
   record.arrive();
-  const bool has_to_wait = !take_alone();
   // Whoever finds others waiting gets in line.
-  if (has_to_wait && !(word_.load(std::memory_order_relaxed) <= kHeld && spin_for_release_.until([this] { return take_alone(); }))) {
+  if (!(word_.load(std::memory_order_relaxed) <= kHeld && spin_for_release_.until([this] { return take_alone(); }))) {
     pthread_mutex_lock(&mutex_);
     // From here on the holder must come through the mutex to let go.
     uint32_t before = word_.fetch_add(kOneWaiter, std::memory_order_acquire);
@@ -109,7 +114,8 @@ void InterpreterLock::acquire(LockUser user, Arrival arrival) {
     }
   }
   note_holder(user);
-  record.enter(has_to_wait);
+  record.enter_after_wait();
+  errno = kept_errno;
 }
 
 // Called with the mutex held and a waiter counted in `word_`.
@@ -302,7 +308,7 @@ void InterpreterLock::yield(LockUser user) {
   Waiter waiter{user, record};
   wait_in_queue(waiter, Arrival::computing, hand_over());
   note_holder(user);
-  record.enter(true);
+  record.enter_after_wait();
 }
 
 void InterpreterLock::move_holder(std::atomic<uint32_t>* requests) {

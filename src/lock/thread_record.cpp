@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <ctime>
 #include <new>
@@ -104,6 +105,7 @@ uint64_t monotonic_ns_of(uint64_t moment) {
 }
 
 ThreadRecord& new_thread_record() {
+  const int kept_errno = errno;
   Guard guard;
   ThreadRecord* record = free_record();
   if (!record) return g_thread_records.lost;
@@ -117,6 +119,7 @@ ThreadRecord& new_thread_record() {
   record->taken.store(true, std::memory_order_release);
   pthread_setspecific(g_thread_records.key, record);
   t_thread_record = record;
+  errno = kept_errno;
   return *record;
 }
 

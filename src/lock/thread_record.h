@@ -92,14 +92,13 @@ struct ThreadRecord : LockCounters {
   std::atomic<const void*> native = nullptr;
 
   // The steps of a thread at the lock. Each ends the state before.
-  void arrive() { pass(outside, LockState::waiting); }
-  void enter(bool had_to_wait) {
+  void enter() {
     add(acquisitions, 1);
-    if (!had_to_wait) {
-      // The moment of arrival will do.
-      state.store(LockState::holding, std::memory_order_relaxed);
-      return;
-    }
+    pass(outside, LockState::holding);
+  }
+  void arrive() { pass(outside, LockState::waiting); }
+  void enter_after_wait() {
+    add(acquisitions, 1);
     add(contended, 1);
     pass(waited, LockState::holding);
   }

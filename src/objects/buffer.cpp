@@ -64,6 +64,9 @@ int old_buffer(PyObject* object, const void** data, Py_ssize_t* size, bool writa
   return 0;
 }
 
+// A memoryview does not change its size, and views of one are frequent.
+bool is_recorded(PyObject* exporter) { return !PyMemoryView_Check(exporter); }
+
 bool wants_release(PyObject* exporter) {
   const PyBufferProcs* procs = exporter ? Py_TYPE(exporter)->tp_as_buffer : nullptr;
   return procs && procs->bf_releasebuffer;
@@ -87,7 +90,7 @@ int PyObject_GetBuffer(PyObject* object, Py_buffer* view, int flags) {
     return raise(PyExc_TypeError, "a bytes-like object is required, not '%.100s'", Py_TYPE(object)->tp_name);
   }
   if (procs->bf_getbuffer(object, view, flags) < 0) return -1;
-  if (wants_release(view->obj)) note_export(view->obj, view);
+  if (wants_release(view->obj) && is_recorded(view->obj)) note_export(view->obj, view);
   return 0;
 }
 
@@ -95,7 +98,7 @@ void PyBuffer_Release(Py_buffer* view) {
   PyObject* object = view->obj;
   if (!object) return;
   if (wants_release(object)) {
-    forget_export(object, view);
+    if (is_recorded(object)) forget_export(object, view);
     Py_TYPE(object)->tp_as_buffer->bf_releasebuffer(object, view);
   }
   view->obj = nullptr;

@@ -3,11 +3,9 @@
 // A managed buffer owns the export; each view counts as one of its users and carries shape, strides and
 // suboffsets of its own behind the object. Releasing the last view gives the export back. Single items,
 // slices, comparison and casts are in memoryview_items.cpp.
-#include "objects/buffer_exports.h"
 #include "objects/memoryview.h"
 
 #include <cstddef>
-#include <cstdio>
 
 #include "objects/byte_methods.h"
 #include "objects/bytes.h"
@@ -103,9 +101,7 @@ Status release_view(ViewObject* self) {
   if (self->flags & _Py_MEMORYVIEW_RELEASED) return Status::ok;
   if (self->exports != 0) {
     if (self->exports < 0) return raise(PyExc_SystemError, "_memory_release(): negative export count");
-    char text[64];
-    std::snprintf(text, sizeof(text), "memoryview has %zd exported buffer%s", self->exports, self->exports == 1 ? "" : "s");
-    return raise_exported(as_object(self), text);
+    return raise(PyExc_BufferError, "memoryview has %zd exported buffer%s", self->exports, self->exports == 1 ? "" : "s");
   }
   self->flags |= _Py_MEMORYVIEW_RELEASED;
   if (--self->mbuf->exports == 0) release_managed(self->mbuf);

@@ -36,6 +36,15 @@ class ListGuard {
   ~ListGuard() { pthread_mutex_unlock(&g_runtime.list_mutex); }
 };
 
+// What PyThread_get_thread_ident() is on this system, without a call: it is asked at each turn at the lock.
+unsigned long own_thread_id() {
+#if defined(__x86_64__) && defined(__GLIBC__)
+  return reinterpret_cast<unsigned long>(__builtin_thread_pointer());
+#else
+  return PyThread_get_thread_ident();
+#endif
+}
+
 uintptr_t native_stack_limit() {
   // For the main thread the next question would read a file of the kernel's. The program's path stands at its stack's start. After
   // a fork by another thread the process's only one is elsewhere.
@@ -54,6 +63,7 @@ uintptr_t native_stack_limit() {
 }
 
 void find_stack_limit(ThreadState* thread) {
+  const int kept = errno;
   thread->native_stack_limit = native_stack_limit();
 #if __has_feature(thread_sanitizer)
   // The sanitizer's own stack holds 65,536 calls, which take more than 64 bytes each.
@@ -61,6 +71,7 @@ void find_stack_limit(ThreadState* thread) {
   thread->native_stack_limit = std::max(thread->native_stack_limit, here - 65'536 * 64);
 #endif
   thread->stack_owner = PyThread_get_thread_ident();
+  errno = kept;
 }
 
 ThreadState* internal(PyThreadState* thread) { return static_cast<ThreadState*>(thread); }
@@ -145,7 +156,7 @@ void end_if_finalizing(ThreadState* thread) {
 }  // namespace
 
 void make_current(ThreadState* thread) {
-  if (thread && thread->stack_owner != PyThread_get_thread_ident()) find_stack_limit(thread);
+  if (thread && thread->stack_owner != own_thread_id()) find_stack_limit(thread);
   t_current_thread = thread;
   if (thread) thread_record().context.store(thread, std::memory_order_relaxed);
   _PyRuntime.current_thread.store(thread, std::memory_order_relaxed);
@@ -153,10 +164,9 @@ void make_current(ThreadState* thread) {
   t_collector = thread ? thread->interpreter()->collector : nullptr;
 }
 
-LockUser lock_user(ThreadState* thread) { return {PyThread_get_thread_ident(), &thread->interpreter()->eval_requests}; }
+LockUser lock_user(ThreadState* thread) { return {own_thread_id(), &thread->interpreter()->eval_requests}; }
 
 void attach_thread(ThreadState* thread, bool after_blocking) {
-  int saved_errno = errno;
   end_if_finalizing(thread);
   InterpreterLock* lock = thread->interpreter()->lock;
   lock->acquire(lock_user(thread), after_blocking ? Arrival::returning : Arrival::computing);
@@ -165,7 +175,6 @@ void attach_thread(ThreadState* thread, bool after_blocking) {
     PyThread_exit_thread();
   }
   make_current(thread);
-  errno = saved_errno;
 }
 
 void detach_thread(ThreadState* thread) {

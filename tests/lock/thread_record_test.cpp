@@ -13,7 +13,7 @@ TEST(ThreadRecord, TimeGoesToTheStateThatEnds) {
   record.since = ticks();
   record.arrive();
   EXPECT_EQ(record.state, LockState::waiting);
-  record.enter(true);
+  record.enter_after_wait();
   EXPECT_EQ(record.state, LockState::holding);
   record.leave();
   EXPECT_EQ(record.state, LockState::outside);
@@ -28,8 +28,7 @@ TEST(ThreadRecord, AThreadThatEndsLeavesItsNumbersAndItsRecord) {
   std::thread([&] {
     first = &thread_record();
     EXPECT_TRUE(first->taken);
-    first->arrive();
-    first->enter(false);
+    first->enter();
     first->leave();
   }).join();
   EXPECT_FALSE(first->taken);
