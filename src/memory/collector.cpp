@@ -465,6 +465,7 @@ void pay_debt(Collector* collector) {
   collector->pauses->add(pause_began, kGenerations - 1, static_cast<uint64_t>(cycle.work), static_cast<uint64_t>(cycle.collected - collected));
   cycle.debt -= cycle.work;
   if (cycle.ended) report_cycle(collector);
+  if (PyErr_Occurred()) PyErr_WriteUnraisable(nullptr);
   PyErr_Restore(type, value, traceback);
   collector->collecting = false;
   if (cycle.phase != Phase::idle && cycle.debt > 0) request_collection(collector);
