@@ -14,6 +14,8 @@ from .writer import program
 COMMAND_SHARE = 40  # one program of so many runs as a command of its own, not in a server's child
 COMMAND_OPTIONS = [(), (), (), ("-O",), ("-OO",), ("-X", "dev"), ("-W", "error"), ("-bb",), ("-X", "no_debug_ranges"), ("-E", "-s"), ("-u",), ("-W", "always")]
 SHOWN_LINES = 40
+# What the reference says where one of its own functions broke the rules (str() of a UnicodeError with a negative start, for one).
+FAULT = "returned a result with an exception set"
 
 
 class Pair:
@@ -80,6 +82,9 @@ def worker(job):
             continue
         if theirs.too_long:
             counts["too long"] += 1
+            continue
+        if FAULT in theirs.output or FAULT in theirs.errors:
+            counts["faults of the reference"] += 1
             continue
         if theirs.crashed:
             counts["crashes of the reference"] += 1
