@@ -61,7 +61,7 @@ bool read_syntax_place(PyObject* exception, SyntaxPlace* place) {
   return static_cast<bool>(place->text);
 }
 
-// The text without its indentation, and carets from offset to end_offset; both count from 1.
+// The text without its indentation, and carets from offset to end_offset; both count from 1. In a group they have no margin.
 Status write_error_text(Printer& out, const SyntaxPlace& place) {
   Py_ssize_t size = 0;
   const char* text = TRY(PyUnicode_AsUTF8AndSize(place.text.get(), &size));
@@ -84,12 +84,10 @@ Status write_error_text(Printer& out, const SyntaxPlace& place) {
     length -= skipped;
     offset -= skipped;
   }
-  TRY(out.margin_text());
   TRY(out.text("    "));
   TRY(out.text(text));
   if (text[length] != '\n') TRY(out.text("\n"));
   if (offset < 0) return Status::ok;
-  TRY(out.margin_text());
   TRY(out.indented(static_cast<int>(offset) + 4, ""));
   Ref<> marks = TRY(steal(PyUnicode_New(carets, 127)));
   std::memset(PyUnicode_DATA(marks.get()), '^', static_cast<size_t>(carets));
@@ -155,13 +153,12 @@ Status write_note(Printer& out, PyObject* note) {
     TRY(out.margin_text());
     return out.text("<note str() failed>\n");
   }
-  Ref<> lines = TRY(steal(PyUnicode_Split(text.get(), name<"\n">, -1)));
+  Ref<> lines = TRY(steal(PyUnicode_Splitlines(text.get(), true)));
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(lines.get()); ++i) {
     TRY(out.margin_text());
     TRY(out.object(PyList_GET_ITEM(lines.get(), i)));
-    TRY(out.text("\n"));
   }
-  return Status::ok;
+  return out.text("\n");
 }
 
 Status write_notes(Printer& out, PyObject* exception) {
@@ -200,17 +197,14 @@ Status write_exception(Printer& out, PyObject* exception) {
   }
   TRY(write_own_traceback(out, exception));
   Ref<> message = write_syntax_place(out, exception);
-  if (!message) {
-    if (PyErr_Occurred()) return failure;
-    message = borrow(exception);
-  }
+  if (!message && PyErr_Occurred()) return failure;
   TRY(out.margin_text());
   TRY(write_type(out, Py_TYPE(exception)));
-  TRY(write_message(out, message.get()));
-  TRY(write_suggestion(out, exception));
+  TRY(write_message(out, message ? message.get() : exception));
+  if (!message) TRY(write_suggestion(out, exception));
   TRY(out.text("\n"));
   // Where a message stands for a syntax error, the error's notes are not asked for.
-  return write_notes(out, message.get());
+  return write_notes(out, message ? message.get() : exception);
 }
 
 Status write_with_causes(Printer& out, PyObject* exception);

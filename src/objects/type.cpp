@@ -415,7 +415,6 @@ PyObject* type_getattro(PyObject* self, PyObject* attribute) {
   PyObject* result = type_getattro_or_absent(as_type(self), attribute);
   if (!result && !PyErr_Occurred()) {
     PyErr_Format(PyExc_AttributeError, "type object '%.50s' has no attribute '%U'", as_type(self)->tp_name, attribute);
-    attach_attribute_context(self, attribute);
   }
   return result;
 }
