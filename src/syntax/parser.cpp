@@ -155,7 +155,7 @@ int characters(PyObject* line, int column) {
 
 Ref<> Parser::error_line(int lineno) {
   const char* text = tokenizer_.text();
-  if (tokenizer_.line() <= lineno && tokenizer_.input_end() > tokenizer_.buffer_start()) {
+  if (!tokenizer_.source().is_interactive() && tokenizer_.line() <= lineno && tokenizer_.input_end() > tokenizer_.buffer_start()) {
     return steal(PyUnicode_DecodeUTF8(text + tokenizer_.buffer_start(), tokenizer_.input_end() - tokenizer_.buffer_start(), "replace"));
   }
   int wanted = replacement_ ? lineno - starting_lineno_ + 1 : lineno;
