@@ -8,7 +8,7 @@ import types
 AVOIDED = {
     "__sizeof__", "__hash__", "__class__", "__dir__", "__init_subclass__", "__subclasshook__", "__new__", "__doc__", "__getattribute__",
     "__pow__", "__rpow__", "__lshift__", "__rlshift__", "ljust", "rjust", "center", "zfill", "expandtabs", "to_bytes", "__mul__", "__rmul__",
-    "__imul__", "__dict__", "__subclasses__", "__globals__", "__builtins__", "__base__", "__text_signature__", "__weakref__", "__module__", "__delattr__", "__setattr__",
+    "__imul__", "__dict__", "__subclasses__", "__globals__", "__builtins__", "__base__", "__text_signature__", "__getstate__", "__weakref__", "__module__", "__delattr__", "__setattr__",
 }  # fmt: skip
 PARSED = set("""count endswith find index rfind rindex startswith difference difference_update intersection intersection_update union
 update __reduce__""".split())
@@ -90,4 +90,4 @@ def add_to(grammar):
 
 BUILT_INS = """abs all any ascii bin bool bytearray bytes callable chr classmethod complex delattr dict divmod enumerate filter float format
 frozenset getattr hasattr hex int isinstance issubclass iter len list map max memoryview min next object oct ord property range repr
-reversed round set setattr slice sorted staticmethod str sum super tuple type zip vars""".split()
+reversed round set setattr slice sorted staticmethod str sum super tuple type zip""".split()
