@@ -194,11 +194,8 @@ size_t _PySys_GetSizeOf(PyObject* object) {
     PyErr_SetString(PyExc_ValueError, "__sizeof__() should return >= 0");
     return static_cast<size_t>(-1);
   }
-  // The reference has two words in front of collectable objects, and two more where the dict is managed.
-  auto total = static_cast<size_t>(size);
-  if (PyObject_IS_GC(object)) total += 16;
-  if (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) total += 16;
-  return total;
+  // Collectable objects have nothing in front of them, but for the word of those with a managed dict.
+  return static_cast<size_t>(size) + (type->tp_flags & Py_TPFLAGS_MANAGED_DICT ? sizeof(void*) : 0);
 }
 
 int PySys_Audit(const char* event, const char* format, ...) {

@@ -477,12 +477,8 @@ void _PyDict_MaybeUntrack(PyObject* dict) {
 Py_ssize_t _PyDict_SizeOf(PyDictObject* dict) {
   DictKeys* keys = dict->ma_keys;
   Py_ssize_t size = Py_TYPE(dict)->tp_basicsize;
-  if (keys == empty_keys()) return size;
-  size_t entry = keys->unicode ? sizeof(UnicodeEntry) : sizeof(GeneralEntry);
-  return size + static_cast<Py_ssize_t>(sizeof(DictKeys) + index_bytes(keys) + static_cast<size_t>(keys->usable + keys->entries) * entry);
+  return keys == empty_keys() ? size : size + static_cast<Py_ssize_t>(keys_size(keys));
 }
-Py_ssize_t _PyDict_KeysSize(PyDictKeysObject* keys) {
-  return static_cast<Py_ssize_t>(sizeof(DictKeys) + index_bytes(keys) + static_cast<size_t>(keys->usable + keys->entries) * sizeof(UnicodeEntry));
-}
+Py_ssize_t _PyDict_KeysSize(PyDictKeysObject* keys) { return static_cast<Py_ssize_t>(keys_size(keys)); }
 
 }  // extern "C"

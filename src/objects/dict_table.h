@@ -53,6 +53,11 @@ inline constexpr Py_ssize_t kDummy = -2;
 inline constexpr Py_ssize_t kLookupError = -3;
 
 inline size_t index_bytes(const DictKeys* keys) { return static_cast<size_t>(keys->index_width) << keys->log2_size; }
+// Bytes of the table.
+inline size_t keys_size(const DictKeys* keys) {
+  size_t entry = keys->unicode ? sizeof(UnicodeEntry) : sizeof(GeneralEntry);
+  return sizeof(DictKeys) + index_bytes(keys) + static_cast<size_t>(keys->usable + keys->entries) * entry;
+}
 inline UnicodeEntry* unicode_entries(DictKeys* keys) { return reinterpret_cast<UnicodeEntry*>(keys->data + index_bytes(keys)); }
 inline GeneralEntry* general_entries(DictKeys* keys) { return reinterpret_cast<GeneralEntry*>(keys->data + index_bytes(keys)); }
 

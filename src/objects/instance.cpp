@@ -183,6 +183,11 @@ size_t instance_tail_size(PyTypeObject* type) {
   return padding + InstanceValues::bytes(static_cast<size_t>(keys->entries));
 }
 
+size_t instance_values_size(PyObject* self) {
+  InstanceValues* values = prefix_of(self)->values();
+  return values && values != &kNoValues ? InstanceValues::bytes(values->capacity) : 0;
+}
+
 void instance_initialize(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   InstancePrefix* prefix = prefix_of(self);

@@ -29,6 +29,9 @@ int instance_traverse(PyObject* self, visitproc visit, void* arg);
 // Bytes that the values array wants behind an instance of the type.
 size_t instance_tail_size(PyTypeObject* type);
 
+// Bytes of the values array of this instance, where it has one.
+size_t instance_values_size(PyObject* self);
+
 // Sets up the word in front and the values array of a fresh object; its memory is zeroed.
 void instance_initialize(PyObject* self);
 

@@ -4,6 +4,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "memory/objects.h"
+#include "objects/instance.h"
 #include "objects/object.h"
 #include "objects/object_reduce.h"
 #include "objects/type.h"
@@ -79,7 +80,7 @@ Maybe<Py_ssize_t> object_sizeof(PyObject* self) {
     Py_ssize_t items = Py_SIZE(self);
     size += (items < 0 ? -items : items) * type->tp_itemsize;
   }
-  return size;
+  return size + (has_managed_dict(type) ? static_cast<Py_ssize_t>(instance_values_size(self)) : 0);
 }
 
 Ref<> object_dir(PyObject* self) {

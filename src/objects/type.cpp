@@ -6,6 +6,7 @@
 
 #include "base/binding.h"
 #include "objects/instance.h"
+#include "objects/instance_values.h"
 #include "objects/object.h"
 #include "objects/type.h"
 #include "objects/type_slots.h"
@@ -215,7 +216,7 @@ Ref<> type_dir(PyTypeObject* type) {
 Maybe<Py_ssize_t> type_sizeof(PyTypeObject* type) {
   if (!is_heap_type(type)) return static_cast<Py_ssize_t>(sizeof(PyTypeObject));
   Py_ssize_t size = Py_TYPE(type)->tp_basicsize + Py_SIZE(type) * static_cast<Py_ssize_t>(sizeof(PyMemberDef));
-  if (heap_part(type)->ht_cached_keys) size += 16 * 30;
+  if (DictKeys* keys = shared_keys(type)) size += static_cast<Py_ssize_t>(keys_size(keys));
   return size;
 }
 
