@@ -15,9 +15,14 @@ import unittest
 try:
     import gill
 except ModuleNotFoundError:
-    raise unittest.SkipTest("only Gill has the package gill")
+    gill = None
 
 PARTS = ("objects", "tables", "page_overhead", "free_in_pages", "retained_pages", "native", "native_free", "stacks", "files", "other")
+
+
+def setUpModule():
+    if gill is None:
+        raise unittest.SkipTest("only Gill has the package gill")
 
 
 def run(source, *options, folder=None, expect=0):
