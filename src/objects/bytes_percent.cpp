@@ -78,6 +78,11 @@ Status put_conversion(BytesBuilder& out, const PercentSpec& spec, PyObject* valu
     default: break;
   }
   if (!is_percent_integer(spec.code) && !is_percent_float(spec.code)) {
+    // compat: a byte that is no ASCII character leaves the error without a text, unless a width or a precision comes before it.
+    if (spec.code >= 0x80 && spec.width < 0 && spec.precision < 0) {
+      PyErr_SetNone(PyExc_ValueError);
+      return Status::error;
+    }
     return raise(PyExc_ValueError, "unsupported format character '%c' (0x%x) at index %zd", static_cast<int>(spec.code),
                  static_cast<int>(spec.code), spec.position);
   }

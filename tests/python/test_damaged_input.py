@@ -73,6 +73,12 @@ class Formatting(unittest.TestCase):
         with self.assertRaisesRegex(OverflowError, "too large to convert to C ssize_t"):
             "%*d" % (2**64, 1)
 
+    def test_conversion_that_is_no_ascii_character(self):
+        for template, arguments in (b"%\xe9", ()), (b"%5\xe9", ("unsupported format character '\xe9' (0xe9) at index 2",)):
+            with self.assertRaises(ValueError) as caught:
+                template % 1
+            self.assertEqual(caught.exception.args, arguments)
+
     def test_strftime_ends_at_null(self):
         self.assertEqual(datetime.date(2021, 2, 3).strftime("%Y\0%m"), "2021")
         self.assertEqual(datetime.datetime(2021, 2, 3).strftime("\0%f"), "")

@@ -34,7 +34,7 @@ Ref<> pair_read1(Pair* self, Args args) { return forward(self->reader, name<"rea
 Ref<> pair_readinto(Pair* self, Args args) { return forward(self->reader, name<"readinto">, args); }
 Ref<> pair_readinto1(Pair* self, Args args) { return forward(self->reader, name<"readinto1">, args); }
 Ref<> pair_write(Pair* self, Args args) { return forward(self->writer, name<"write">, args); }
-Ref<> pair_flush(Pair* self, Args args) { return forward(self->writer, name<"flush">, args); }
+Ref<> pair_flush(Pair* self) { return forward(self->writer, name<"flush">, {}); }
 Ref<> pair_readable(Pair* self, Args args) { return forward(self->reader, name<"readable">, args); }
 Ref<> pair_writable(Pair* self, Args args) { return forward(self->writer, name<"writable">, args); }
 
@@ -70,7 +70,7 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("readinto($self, *args)", pair_readinto, nullptr),
     METHOD_UNSIGNED("readinto1($self, *args)", pair_readinto1, nullptr),
     METHOD_UNSIGNED("write($self, *args)", pair_write, nullptr),
-    METHOD_UNSIGNED("flush($self, *args)", pair_flush, nullptr),
+    METHOD_UNSIGNED("flush($self)", pair_flush, nullptr),
     METHOD_UNSIGNED("readable($self, *args)", pair_readable, nullptr),
     METHOD_UNSIGNED("writable($self, *args)", pair_writable, nullptr),
     METHOD_UNSIGNED("close($self, *args)", pair_close, nullptr),

@@ -392,6 +392,10 @@ int iterator_traverse(PyObject* object, visitproc visit, void* arg) {
   Py_VISIT(self->view.obj);
   return 0;
 }
+PyObject* iterator_new(PyTypeObject* type, PyObject*, PyObject*) {
+  return raise(PyExc_TypeError, "Cannot create '%.200s objects", _PyType_Name(type));  // compat: with one quote
+}
+
 void iterator_dealloc(PyObject* object) {
   auto* self = reinterpret_cast<Iterator*>(object);
   PyTypeObject* type = Py_TYPE(object);
@@ -407,6 +411,7 @@ const PyMethodDef kIteratorMethods[] = {
     kEndOfMethods,
 };
 const PyType_Slot kIteratorSlots[] = {
+    {Py_tp_new, (void*)iterator_new},
     {Py_tp_dealloc, (void*)iterator_dealloc},
     {Py_tp_getattro, (void*)PyObject_GenericGetAttr},
     {Py_tp_traverse, (void*)iterator_traverse},
@@ -416,7 +421,7 @@ const PyType_Slot kIteratorSlots[] = {
     {0, nullptr},
 };
 PyType_Spec iterator_spec = {"_struct.unpack_iterator", sizeof(Iterator), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
                              const_cast<PyType_Slot*>(kIteratorSlots)};
 
 // ---- the module's functions -------------------------------------------------------------------------
