@@ -85,8 +85,7 @@ Status bind_arguments(const Signature& signature, PyObject* const* args, Py_ssiz
   for (Py_ssize_t k = 0; k < named_given; ++k) {
     PyObject* keyword = PyTuple_GET_ITEM(kwnames, k);
     PyObject* value = args[positional_given + k];
-    if (!PyUnicode_Check(keyword)) return raise(PyExc_TypeError, "keywords must be strings");
-    int index = parameter_named(signature, keyword);
+    int index = PyUnicode_Check(keyword) ? parameter_named(signature, keyword) : -1;
     if (index < 0) {
       if (signature.has_var_keyword) {
         if (!*extra) *extra = TRY(steal(PyDict_New()));
@@ -120,6 +119,7 @@ Status bind_arguments(const Signature& signature, PyObject* const* args, Py_ssiz
   if (repeated) {
     return raise(PyExc_TypeError, "argument for %s() given by name ('%U') and position (%d)", CString(signature.name).text, repeated, repeated_index + 1);
   }
+  if (unknown && !PyUnicode_Check(unknown)) return raise(PyExc_TypeError, "keywords must be strings");
   if (unknown) return raise(PyExc_TypeError, "'%S' is an invalid keyword argument for %s()", unknown, CString(signature.name).text);
   return Status::ok;
 }

@@ -22,6 +22,9 @@
 
 namespace gill {
 
+// A flag of our own in PyMethodDef::ml_flags: see METHOD_OF_TUPLE.
+inline constexpr int kOfTuple = 1 << 16;
+
 // ---- results ----------------------------------------------------------------------------------
 
 template <class T>
@@ -155,10 +158,10 @@ struct Bound {
     PyMethodDef result{};
     result.ml_name = name_storage;
     result.ml_doc = doc;
-    // An unknown number or any keyword wants the general form, and so do errors that the binder words itself.
-    if constexpr (signature.parsed) {
-      result.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&fast_keywords));
-      result.ml_flags = METH_FASTCALL | METH_KEYWORDS | extra_flags;
+    // Any keyword wants the general form; a wrong count that the binder words itself must reach it.
+    if constexpr (signature.parsed && !signature.takes_keywords) {
+      result.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&fast));
+      result.ml_flags = METH_FASTCALL | extra_flags;
     } else if constexpr (signature.count == 0) {
       result.ml_meth = no_arguments;
       result.ml_flags = METH_NOARGS | extra_flags;
@@ -198,9 +201,14 @@ struct Bound {
 #define STATIC_METHOD(signature, function, doc) GILL_BOUND(signature, function)::definition(signature "\n--\n\n" doc, METH_STATIC)
 // For the few callables whose reference has no text signature: `doc` is the whole docstring.
 #define METHOD_UNSIGNED(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, 0)
-// One that parses a tuple of arguments in the reference, which shows in the wording of its errors.
-#define METHOD_PARSED(signature, function, doc) ::gill::detail::Bound<signature, &function, ::gill::Wording::parsed>::definition(doc, 0)
+// One that gets a tuple of arguments in the reference: a bound one that is given keywords is named without its class or module.
+#define METHOD_OF_TUPLE(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, ::gill::kOfTuple)
+// One that also parses the tuple, which shows in the wording of wrong counts; and one that parses an array.
+#define METHOD_PARSED(signature, function, doc) \
+  ::gill::detail::Bound<signature, &function, ::gill::Wording::parsed>::definition(doc, ::gill::kOfTuple)
+#define METHOD_PARSED_ARRAY(signature, function, doc) ::gill::detail::Bound<signature, &function, ::gill::Wording::parsed>::definition(doc, 0)
 #define CLASS_METHOD_UNSIGNED(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, METH_CLASS)
+#define CLASS_METHOD_OF_TUPLE(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, METH_CLASS | ::gill::kOfTuple)
 // tp_new: function(PyTypeObject*, ...); tp_init: Status function(T*, ...); tp_vectorcall; tp_call.
 #define CONSTRUCTOR(signature, function) \
   (&GILL_BOUND(signature, function)::construct)

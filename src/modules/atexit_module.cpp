@@ -81,7 +81,7 @@ Status run_all(PyObject*) {
 Maybe<Py_ssize_t> count(PyObject*) { return PyList_GET_SIZE(TRY(callbacks_of(current_interpreter()))); }
 
 const PyMethodDef kMethods[] = {
-    METHOD_UNSIGNED("register($module, /, *args, **kwargs)", add,
+    METHOD_OF_TUPLE("register($module, /, *args, **kwargs)", add,
                     "register(func, *args, **kwargs) -> func\n\nHave the function called with the arguments when the program ends normally.\n\n    func - "
                     "function to be called at exit\n    args - optional arguments to pass to func\n    kwargs - optional keyword arguments to pass to "
                     "func\n\n    func is returned to facilitate usage as a decorator."),

@@ -208,9 +208,9 @@ PyObject* builtin_max(PyObject*, PyObject* const* args, Py_ssize_t count, PyObje
 const PyMethodDef kMethods[] = {
     METHOD("all($module, iterable, /)", builtin_all, "Return True if bool(x) is True for all values x in the iterable."),
     METHOD("any($module, iterable, /)", builtin_any, "Return True if bool(x) is True for any x in the iterable."),
-    {"max", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_max)), METH_FASTCALL | METH_KEYWORDS,
+    {"max", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_max)), METH_FASTCALL | METH_KEYWORDS | kOfTuple,
      "max(iterable, *[, default=obj, key=func]) -> value\nmax(arg1, arg2, *args, *[, key=func]) -> value\n\nThe biggest item or argument."},
-    {"min", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_min)), METH_FASTCALL | METH_KEYWORDS,
+    {"min", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&builtin_min)), METH_FASTCALL | METH_KEYWORDS | kOfTuple,
      "min(iterable, *[, default=obj, key=func]) -> value\nmin(arg1, arg2, *args, *[, key=func]) -> value\n\nThe smallest item or argument."},
     METHOD("sum($module, iterable, /, start=0)", builtin_sum, "Return the sum of a 'start' value (default: 0) plus an iterable of numbers"),
     kEndOfMethods,

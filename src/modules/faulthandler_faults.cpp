@@ -98,7 +98,7 @@ Status stack_overflow(PyObject*) {
 const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("_read_null($module, /, *args)", read_null,
                     "_read_null(): read from NULL, raise a SIGSEGV or SIGBUS signal depending on the platform"),
-    METHOD_UNSIGNED("_sigsegv($module, release_gil=False, /)", sigsegv, "_sigsegv(release_gil=False): raise a SIGSEGV signal"),
+    METHOD_OF_TUPLE("_sigsegv($module, release_gil=False, /)", sigsegv, "_sigsegv(release_gil=False): raise a SIGSEGV signal"),
     METHOD_UNSIGNED("_fatal_error_c_thread($module, /)", fatal_error_c_thread, "fatal_error_c_thread(): call Py_FatalError() in a new C thread."),
     METHOD_UNSIGNED("_sigabrt($module, /)", sigabrt, "_sigabrt(): raise a SIGABRT signal"),
     METHOD_UNSIGNED("_sigfpe($module, /)", sigfpe, "_sigfpe(): raise a SIGFPE signal"),

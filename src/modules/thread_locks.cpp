@@ -142,7 +142,7 @@ const PyMethodDef kLockMethods[] = {
     METHOD_UNSIGNED("locked_lock($self, /)", lock_locked, LOCKED_DOC),
     METHOD_UNSIGNED("locked($self, /)", lock_locked, LOCKED_DOC),
     quick_method("__enter__", kAcquireLock, METH_FASTCALL | METH_KEYWORDS, ACQUIRE_DOC),
-    quick_method("__exit__", &quick_exit<lock_release_now>, METH_FASTCALL, RELEASE_DOC),
+    quick_method("__exit__", &quick_exit<lock_release_now>, METH_FASTCALL | kOfTuple, RELEASE_DOC),
     METHOD_UNSIGNED("_at_fork_reinit($self, /)", lock_reinitialize, nullptr),
     kEndOfMethods,
 };
@@ -283,7 +283,7 @@ const PyMethodDef kRLockMethods[] = {
                     "_acquire_restore(state) -> None\n\nFor internal use by `threading.Condition`."),
     METHOD_UNSIGNED("_release_save($self, /)", rlock_release_save, "_release_save() -> tuple\n\nFor internal use by `threading.Condition`."),
     quick_method("__enter__", kAcquireRLock, METH_FASTCALL | METH_KEYWORDS, RLOCK_ACQUIRE_DOC),
-    quick_method("__exit__", &quick_exit<rlock_release_now>, METH_FASTCALL, RLOCK_RELEASE_DOC),
+    quick_method("__exit__", &quick_exit<rlock_release_now>, METH_FASTCALL | kOfTuple, RLOCK_RELEASE_DOC),
     METHOD_UNSIGNED("_at_fork_reinit($self, /)", rlock_reinitialize, nullptr),
     kEndOfMethods,
 };

@@ -193,13 +193,13 @@ Status excepthook(PyObject* module, PyObject* args) {
 #define EXIT_DOC "exit()\n(exit_thread() is an obsolete synonym)\n\nRaise SystemExit, which ends the thread silently unless it is caught."
 
 const PyMethodDef kMethods[] = {
-    METHOD_UNSIGNED("start_new_thread($module, function, args, kwargs=<unrepresentable>, /)", start_new_thread, START_DOC),
-    METHOD_UNSIGNED("start_new($module, function, args, kwargs=<unrepresentable>, /)", start_new_thread, START_DOC),
+    METHOD_OF_TUPLE("start_new_thread($module, function, args, kwargs=<unrepresentable>, /)", start_new_thread, START_DOC),
+    METHOD_OF_TUPLE("start_new($module, function, args, kwargs=<unrepresentable>, /)", start_new_thread, START_DOC),
     METHOD_UNSIGNED("allocate_lock($module, /)", allocate_lock, ALLOCATE_DOC),
     METHOD_UNSIGNED("allocate($module, /)", allocate_lock, ALLOCATE_DOC),
     METHOD_UNSIGNED("exit_thread($module, /)", exit_thread, EXIT_DOC),
     METHOD_UNSIGNED("exit($module, /)", exit_thread, EXIT_DOC),
-    METHOD_UNSIGNED("interrupt_main($module, signum=2, /)", interrupt_main,
+    METHOD_OF_TUPLE("interrupt_main($module, signum=2, /)", interrupt_main,
                     "interrupt_main(signum=signal.SIGINT, /)\n\nMake the main thread believe that the signal came, so that it runs the handler.\nThe "
                     "default handler of SIGINT raises KeyboardInterrupt."),
     METHOD_UNSIGNED("get_ident($module, /)", get_ident,

@@ -232,7 +232,7 @@ const PyMethodDef kMethods[] = {
     METHOD_PARSED("localtime($module, seconds=<unrepresentable>, /)", localtime_of,
                     "localtime([seconds]) -> (tm_year,tm_mon,tm_mday,tm_hour,tm_min,\n                          "
                     "tm_sec,tm_wday,tm_yday,tm_isdst)\n\nConvert seconds since the Epoch, or the current time, to a time tuple in local\ntime."),
-    METHOD_UNSIGNED("asctime($module, tuple=<unrepresentable>, /)", asctime_of,
+    METHOD_OF_TUPLE("asctime($module, tuple=<unrepresentable>, /)", asctime_of,
                     "asctime([tuple]) -> string\n\nConvert a time tuple, or the current local time, to a text such as\n'Sat Jun 06 16:26:11 1998'."),
     METHOD_PARSED("ctime($module, seconds=<unrepresentable>, /)", ctime_of,
                     "ctime(seconds) -> string\n\nConvert seconds since the Epoch, or the current time, to a text of local time:\nasctime(localtime(seconds))."),

@@ -30,7 +30,13 @@ PyObject* function_vectorcall(PyObject* callable, PyObject* const* args, size_t 
 PyObject* function_call(PyObject* callable, PyObject* args, PyObject* kwargs) {
   auto* function = as_function(callable);
   PyObject* self = function->m_ml->ml_flags & METH_STATIC ? nullptr : function->m_self;
-  if (function->vectorcall) return PyVectorcall_Call(callable, args, kwargs);
+  if (function->vectorcall) {
+    if (!kwargs || _PyDict_HasOnlyStringKeys(kwargs)) return PyVectorcall_Call(callable, args, kwargs);
+    if (!(function->m_ml->ml_flags & kOfTuple)) return raise(PyExc_TypeError, "keywords must be strings");
+    return with_vectorcall_form(args, kwargs, [&](PyObject* const* items, Py_ssize_t count, PyObject* names) {
+      return function->vectorcall(callable, items, static_cast<size_t>(count), names);
+    });
+  }
   if (function->m_ml->ml_flags & METH_KEYWORDS) {
     return reinterpret_cast<PyCFunctionWithKeywords>(reinterpret_cast<void*>(function->m_ml->ml_meth))(self, args, kwargs);
   }
@@ -140,6 +146,9 @@ bool known_convention(int flags) {
 }  // namespace
 
 Failure takes_no_keywords(PyObject* callable) {
+  if (PyCFunction_Check(callable) && as_function(callable)->m_ml->ml_flags & kOfTuple) {
+    return raise(PyExc_TypeError, "%.200s() takes no keyword arguments", as_function(callable)->m_ml->ml_name);
+  }
   Ref<> text = function_text(callable);
   if (text) PyErr_Format(PyExc_TypeError, "%U takes no keyword arguments", text.get());
   return failure;

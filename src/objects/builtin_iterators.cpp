@@ -236,19 +236,18 @@ struct Map {
   using Fields = OwnedFields<&Map::iterators, &Map::function>;
 };
 
-Ref<> map_build(PyTypeObject* type, PyObject* args) {
-  Py_ssize_t n = PyTuple_GET_SIZE(args);
-  if (n < 2) return raise(PyExc_TypeError, "map() must have at least two arguments.");
-  Ref<> iterators = TRY(steal(PyTuple_New(n - 1)));
-  for (Py_ssize_t i = 1; i < n; ++i) PyTuple_SET_ITEM(iterators.get(), i - 1, TRY(PyObject_GetIter(PyTuple_GET_ITEM(args, i))));
+Ref<> map_build(PyTypeObject* type, Args args) {
+  if (args.count < 2) return raise(PyExc_TypeError, "map() must have at least two arguments.");
+  Ref<> iterators = TRY(steal(PyTuple_New(args.count - 1)));
+  for (Py_ssize_t i = 1; i < args.count; ++i) PyTuple_SET_ITEM(iterators.get(), i - 1, TRY(PyObject_GetIter(args[i])));
   Ref<Map> self = TRY(make<Map>(type));
   self->iterators = iterators.release();
-  self->function = borrow(PyTuple_GET_ITEM(args, 0)).release();
+  self->function = borrow(args[0]).release();
   return self;
 }
 PyObject* map_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   if (!detail::overrides(type, &PyTypeObject::tp_init) && !_PyArg_NoKeywords("map", kwargs)) return nullptr;
-  return map_build(type, args).release();
+  return map_build(type, Args{&PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args)}).release();
 }
 Ref<> map_next(Map* self) {
   Py_ssize_t n = PyTuple_GET_SIZE(self->iterators);
@@ -446,7 +445,7 @@ PyTypeObject PyEnum_Type = iterator_type<Enumerate>("enumerate", "enumerate(iter
 PyTypeObject PyZip_Type = iterator_type<Zip>("zip", "zip(*iterables, strict=False) --> Yield tuples until an input is exhausted.\n\n   >>> list(zip('abcdefg', range(3), range(4)))\n   [('a', 0, 0), ('b', 1, 1), ('c', 2, 2)]\n\nThe zip object yields n-length tuples, where n is the number of iterables\npassed as positional arguments to zip().",
     zip_new, slot<zip_next>, table(kZipMethods));
 PyTypeObject PyMap_Type = iterator_type<Map>("map", "map(func, *iterables) --> map object\n\nMake an iterator that computes the function using arguments from\neach of the iterables.  Stops when the shortest iterable is exhausted.",
-    map_new, slot<map_next>, table(kMapMethods));
+    map_new, slot<map_next>, table(kMapMethods), true, VECTORCALL("map($type, *args)", map_build));
 PyTypeObject PyFilter_Type = iterator_type<Filter>("filter", "filter(function or None, iterable) --> filter object\n\nReturn an iterator yielding those items of iterable for which function(item)\nis true. If function is None, return the items that are true.",
     CONSTRUCTOR("filter($type, function, iterable, /)", filter_new), slot<filter_next>, table(kFilterMethods), true,
     VECTORCALL("filter($type, function, iterable, /)", filter_new));

@@ -54,6 +54,14 @@ PyObject* call_slot(PyObject* callable, ternaryfunc function, PyObject* args, Py
   return _Py_CheckFunctionResult(PyThreadState_Get(), callable, result, nullptr);
 }
 
+// Calls with keywords that are not all strings, which only some built-in functions let through.
+[[gnu::cold]] PyObject* call_with_odd_names(PyObject* callable, PyObject* const* args, Py_ssize_t count, PyObject* kwargs) {
+  if (!PyCFunction_Check(callable)) return raise(PyExc_TypeError, "keywords must be strings");
+  Ref<> positional = tuple_of(args, count);
+  if (!positional) return nullptr;
+  return call_slot(callable, Py_TYPE(callable)->tp_call, positional.get(), kwargs);
+}
+
 // Calls `function` with keywords that are in a dictionary of at least one.
 PyObject* call_with_dictionary(vectorcallfunc function, PyObject* callable, PyObject* const* args, Py_ssize_t count, PyObject* kwargs) {
   Py_ssize_t named = PyDict_GET_SIZE(kwargs);
@@ -73,7 +81,7 @@ PyObject* call_with_dictionary(vectorcallfunc function, PyObject* callable, PyOb
     items[count + at++] = borrow(value).release();
   }
   if (strings) result = function(callable, items, static_cast<size_t>(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, names.get());
-  else PyErr_SetString(PyExc_TypeError, "keywords must be strings");
+  else result = call_with_odd_names(callable, args, count, kwargs);
   for (Py_ssize_t i = 0; i < at; ++i) release(items[count + i]);
   return result;
 }

@@ -27,12 +27,12 @@ Status update_from(PyObject* self, PyObject* source) {
 Status update(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwargs, const char* method) {
   if (n > 1) return raise(PyExc_TypeError, "%s expected at most 1 argument, got %zd", method, n);
   if (n == 1) TRY(update_from(self, args[0]));
+  if (kwargs && !PyArg_ValidateKeywordArguments(kwargs)) return failure;
   if (kwargs) TRY(merge_dict(reinterpret_cast<PyDictObject*>(self), reinterpret_cast<PyDictObject*>(kwargs), Merge::replace));
   return Status::ok;
 }
 
 int dict_init(PyObject* self, PyObject* args, PyObject* kwargs) {
-  if (kwargs && !PyArg_ValidateKeywordArguments(kwargs)) return -1;
   return static_cast<int>(update(self, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), kwargs, "dict"));
 }
 
@@ -260,7 +260,7 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("keys($self, /)", dict_keys, "D.keys() -> a set-like object providing a view on D's keys"),
     METHOD_UNSIGNED("items($self, /)", dict_items, "D.items() -> a set-like object providing a view on D's items"),
     METHOD_UNSIGNED("values($self, /)", dict_values, "D.values() -> an object providing a view on D's values"),
-    METHOD_UNSIGNED("update($self, *args, **kwargs)", dict_update, "D.update([E, ]**F) -> None.  Update D from dict/iterable E and F.\nIf E is present and has a .keys() method, then does:  for k in E: D[k] = E[k]\nIf E is present and lacks a .keys() method, then does:  for k, v in E: D[k] = v\nIn either case, this is followed by: for k in F:  D[k] = F[k]"),
+    METHOD_OF_TUPLE("update($self, *args, **kwargs)", dict_update, "D.update([E, ]**F) -> None.  Update D from dict/iterable E and F.\nIf E is present and has a .keys() method, then does:  for k in E: D[k] = E[k]\nIf E is present and lacks a .keys() method, then does:  for k, v in E: D[k] = v\nIn either case, this is followed by: for k in F:  D[k] = F[k]"),
     CLASS_METHOD("fromkeys($type, iterable, value=None, /)", dict_fromkeys, "Create a new dictionary with keys from iterable and values set to value."),
     METHOD_UNSIGNED("clear($self, /)", dict_clear_method, "D.clear() -> None.  Remove all items from D."),
     METHOD_UNSIGNED("copy($self, /)", dict_copy, "D.copy() -> a shallow copy of D"),

@@ -239,9 +239,8 @@ Ref<> float_format(PyObject* self, PyUnicodeObject* format_spec) {
   return steal(_PyUnicodeWriter_Finish(&writer));
 }
 Ref<> float_getnewargs(PyObject* self) { return steal(Py_BuildValue("(d)", value_of(self))); }
-Ref<> float_getformat(PyTypeObject*, PyUnicodeObject* typestr) {
-  PyObject* text = as_object(typestr);
-  if (PyUnicode_CompareWithASCIIString(text, "double") && PyUnicode_CompareWithASCIIString(text, "float")) {
+Ref<> float_getformat(PyTypeObject*, const char* typestr) {
+  if (std::strcmp(typestr, "double") != 0 && std::strcmp(typestr, "float") != 0) {
     return raise(PyExc_ValueError, "__getformat__() argument 1 must be 'double' or 'float'");
   }
   return steal(PyUnicode_FromString("IEEE, little-endian"));

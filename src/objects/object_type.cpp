@@ -102,7 +102,7 @@ const PyMethodDef kMethods[] = {
     METHOD("__reduce_ex__($self, protocol, /)", object_reduce_ex, "Helper for pickle."),
     METHOD("__reduce__($self, /)", object_reduce, "Helper for pickle."),
     METHOD("__getstate__($self, /)", object_getstate, "Helper for pickle."),
-    CLASS_METHOD_UNSIGNED("__subclasshook__($type, subclass, /)", object_subclasshook,
+    CLASS_METHOD_OF_TUPLE("__subclasshook__($type, subclass, /)", object_subclasshook,
                           "Abstract classes can override this to customize issubclass().\n\n"
                           "This is invoked early on by abc.ABCMeta.__subclasscheck__().\n"
                           "It should return True, False or NotImplemented.  If it returns\n"

@@ -41,6 +41,8 @@ Status synchronize(OrderedDict* self, Py_ssize_t added = 0) {
   DictKeys* keys = self->dict.ma_keys;
   Py_ssize_t room = keys->entries + keys->usable;
   if (keys == self->table && room <= self->capacity) return Status::ok;
+  // A new object is all zeroes: dict's constructor made it.
+  if (!self->table) self->first = self->last = kEnd;
   // Methods of dict added or removed entries, so the old numbers say nothing about a new table.
   if (keys != self->table && self->count + added != self->dict.ma_used) return relink(self);
   Link* links = PyMem_New(Link, std::max<Py_ssize_t>(room, 1));
@@ -162,19 +164,6 @@ Status clear(PyObject* object) {
   clear_links(as_odict(object));
   PyDict_Clear(object);
   return synchronize(as_odict(object));
-}
-
-PyObject* odict_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  PyObject* object = PyDict_Type.tp_new(type, args, kwargs);
-  if (!object) return nullptr;
-  OrderedDict* self = as_odict(object);
-  self->attributes = self->weakrefs = nullptr;
-  self->links = nullptr;
-  self->capacity = self->count = 0;
-  self->first = self->last = kEnd;
-  self->table = nullptr;
-  self->state = 0;
-  return object;
 }
 
 bool is_exact(PyObject* object) { return Py_TYPE(object) == &PyODict_Type; }
@@ -489,7 +478,7 @@ const PyMethodDef kMethods[] = {
     METHOD("pop($self, /, key, default=<unrepresentable>)", odict_pop, "od.pop(key[,default]) -> v, remove specified key and return the corresponding value."),
     METHOD("popitem($self, /, last=True)", odict_popitem, "Remove and return a (key, value) pair from the dictionary.\n\nPairs are returned in LIFO order if last is true or FIFO order if false."),
     METHOD("move_to_end($self, /, key, last=True)", odict_move_to_end, "Move an existing element to the end (or beginning if last is false).\n\nRaise KeyError if the element does not exist."),
-    METHOD_UNSIGNED("update($self, *args, **kwargs)", odict_update, nullptr),
+    METHOD_OF_TUPLE("update($self, *args, **kwargs)", odict_update, nullptr),
     METHOD_UNSIGNED("clear($self, /)", clear, "od.clear() -> None.  Remove all items from od."),
     METHOD_UNSIGNED("copy($self, /)", odict_copy, "od.copy() -> a shallow copy of od"),
     METHOD_UNSIGNED("keys($self, /)", odict_keys, nullptr),
@@ -544,7 +533,6 @@ PyTypeObject PyODict_Type = {
     .tp_dictoffset = offsetof(OrderedDict, attributes),
     .tp_init = odict_init,
     .tp_alloc = PyType_GenericAlloc,
-    .tp_new = odict_new,
 };
 PyTypeObject PyODictIter_Type = {
     .ob_base = GILL_STATIC_TYPE_HEAD,
@@ -562,7 +550,7 @@ PyTypeObject PyODictKeys_Type = view_type("odict_keys", &PyDictKeys_Type, view_i
 PyTypeObject PyODictValues_Type = view_type("odict_values", &PyDictValues_Type, view_iter<kValues>, table(kValuesMethods));
 PyTypeObject PyODictItems_Type = view_type("odict_items", &PyDictItems_Type, view_iter<(kKeys | kValues)>, table(kItemsMethods));
 
-PyObject* PyODict_New(void) { return odict_new(&PyODict_Type, nullptr, nullptr); }
+PyObject* PyODict_New(void) { return PyDict_Type.tp_new(&PyODict_Type, nullptr, nullptr); }
 int PyODict_SetItem(PyObject* dict, PyObject* key, PyObject* value) { return static_cast<int>(set_item(dict, key, value)); }
 int PyODict_DelItem(PyObject* dict, PyObject* key) { return static_cast<int>(delete_item(dict, key)); }
 

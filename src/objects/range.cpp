@@ -282,7 +282,7 @@ const PyMethodDef kLongMethods[] = {LENGTH_HINT(long_length_hint), REDUCE(long_r
 
 const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("__reversed__($self, /)", range_reversed, "Return a reverse iterator."),
-    METHOD_UNSIGNED("__reduce__($self, *args)", range_reduce, nullptr),
+    METHOD_OF_TUPLE("__reduce__($self, *args)", range_reduce, nullptr),
     METHOD_UNSIGNED("count($self, value, /)", range_count, "rangeobject.count(value) -> integer -- return number of occurrences of value"),
     METHOD_UNSIGNED("index($self, value, /)", range_index, "rangeobject.index(value) -> integer -- return index of value.\nRaise ValueError if the value is not present."),
     kEndOfMethods,

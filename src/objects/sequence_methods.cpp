@@ -2,12 +2,16 @@
 
 #include "memory/collectable.h"
 #include "objects/str.h"
+#include "runtime/thread_state.h"
 
 namespace gill {
 
 Ref<> sequence_repr(PyObject* owner, char open, const char* close) {
   StrWriter out(1 + 1 + (2 + 1) * (Py_SIZE(owner) - 1) + 1);
   TRY(out.put(static_cast<U4>(open)));
+  // An item's repr takes a level of recursion, also where its digits are written right here.
+  if (!enter_recursive_call(" while getting the repr of an object")) return failure;
+  leave_recursive_call();
   for (Py_ssize_t i = 0; i < Py_SIZE(owner); ++i) {
     PyObject* item = PyList_Check(owner) ? PyList_GET_ITEM(owner, i) : PyTuple_GET_ITEM(owner, i);
     if (i > 0) TRY(out.put(", "));

@@ -526,6 +526,7 @@ PyTypeObject PySet_Type = {
     .tp_alloc = PyType_GenericAlloc,
     .tp_new = set_new,
     .tp_free = PyObject_GC_Del,
+    .tp_vectorcall = VECTORCALL("set($type, iterable=<unrepresentable>, /)", new_set),
 };
 PyTypeObject PyFrozenSet_Type = {
     .ob_base = GILL_STATIC_TYPE_HEAD,

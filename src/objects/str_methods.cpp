@@ -135,7 +135,7 @@ const PyMethodDef kStrMethods[] = {
     METHOD("isprintable($self, /)", str_isprintable, "Return True if the string is printable, False otherwise."),
     METHOD("zfill($self, width, /)", str_zfill,
            "Pad a numeric string with zeros on the left, to fill a field of the given width.\n\nThe string is never truncated."),
-    METHOD_UNSIGNED("format($self, *args, **kwargs)", str_format,
+    METHOD_OF_TUPLE("format($self, *args, **kwargs)", str_format,
                     "S.format(*args, **kwargs) -> str\n\n"
                     "Return S with the fields in braces replaced by formatted arguments."),
     METHOD_UNSIGNED("format_map($self, mapping, /)", str_format_map,

@@ -116,16 +116,24 @@ Status initialize(Super* self, PyTypeObject* type, PyObject* object) {
   return Status::ok;
 }
 
-int super_init(PyObject* self, PyObject* args, PyObject* kwargs) {
-  if (kwargs && !_PyArg_NoKeywords("super", kwargs)) return -1;
-  PyObject *type = nullptr, *object = nullptr;
-  if (!_PyArg_CheckPositional("super()", PyTuple_GET_SIZE(args), 0, 2)) return -1;
-  if (PyTuple_GET_SIZE(args) > 0) type = PyTuple_GET_ITEM(args, 0);
-  if (PyTuple_GET_SIZE(args) > 1) object = PyTuple_GET_ITEM(args, 1);
+Status initialize_from(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  if (!_PyArg_CheckPositional("super()", count, 0, 2)) return failure;
+  PyObject* type = count > 0 ? args[0] : nullptr;
+  PyObject* object = count > 1 ? args[1] : nullptr;
   if (type && !PyType_Check(type)) {
     return raise(PyExc_TypeError, "super() argument 1 must be a type, not %.200s", Py_TYPE(type)->tp_name);
   }
-  return static_cast<int>(initialize(as_super(self), reinterpret_cast<PyTypeObject*>(type), object));
+  return initialize(as_super(self), reinterpret_cast<PyTypeObject*>(type), object);
+}
+int super_init(PyObject* self, PyObject* args, PyObject* kwargs) {
+  if (kwargs && !_PyArg_NoKeywords("super", kwargs)) return -1;
+  return static_cast<int>(initialize_from(self, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args)));
+}
+PyObject* super_vectorcall(PyObject* type, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  if (kwnames && !_PyArg_NoKwnames("super", kwnames)) return nullptr;
+  Ref<> self = TRY(steal(PySuper_Type.tp_alloc(reinterpret_cast<PyTypeObject*>(type), 0)));
+  TRY(initialize_from(self.get(), args, PyVectorcall_NARGS(nargsf)));
+  return self.release();
 }
 
 PyObject* super_get(PyObject* descriptor, PyObject* object, PyObject*) {
@@ -177,6 +185,7 @@ extern "C" PyTypeObject PySuper_Type = {
     .tp_alloc = PyType_GenericAlloc,
     .tp_new = PyType_GenericNew,
     .tp_free = PyObject_GC_Del,
+    .tp_vectorcall = super_vectorcall,
 };
 
 namespace gill {

@@ -28,7 +28,7 @@ Arg* Parser::parameter(bool lambda, bool star_annotation, bool allow_annotation)
   return arg;
 }
 
-bool Parser::default_value(Expr*& out, bool lambda) {
+bool Parser::default_value(Expr*& out) {
   int mark = mark_;
   if (!accept(T::equal)) return false;
   out = expression();
@@ -36,7 +36,8 @@ bool Parser::default_value(Expr*& out, bool lambda) {
   if (failed_) return false;
   if (diagnose_) {
     const Token* equal = at(mark);
-    if (is(lambda ? T::colon : T::right_paren) || is(T::comma)) error_on(equal, "expected default value expression");
+    // A parenthesis for lambdas too, though they end at a colon.
+    if (is(T::right_paren) || is(T::comma)) error_on(equal, "expected default value expression");
   }
   if (!failed_) reset(mark);
   return false;
@@ -54,7 +55,7 @@ Arg* Parser::parameter_of_list(bool lambda, bool star_annotation, Expr** value, 
   }
   Expr* given = nullptr;
   if (want_default || maybe) {
-    bool has_default = default_value(given, lambda);
+    bool has_default = default_value(given);
     if (failed_) return nullptr;
     if (want_default && !has_default) {
       reset(mark);

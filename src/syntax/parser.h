@@ -245,7 +245,7 @@ class Parser {
   Arguments* parameters_body(bool lambda);
   Arg* parameter(bool lambda, bool star_annotation, bool allow_annotation);
   Arg* parameter_of_list(bool lambda, bool star_annotation, Expr** default_value, bool want_default, bool maybe);
-  bool default_value(Expr*& out, bool lambda);
+  bool default_value(Expr*& out);
   CallArguments* arguments();
   CallArguments* args();
   CallArguments* args_after(Expr* first, const Token* start);

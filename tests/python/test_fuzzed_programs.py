@@ -2,6 +2,7 @@
 import array
 import collections
 import datetime
+import functools
 import io
 import itertools
 import sys
@@ -182,6 +183,13 @@ class Compiler(unittest.TestCase):
         exec("match 1:\n case 1:\n  x: int = 1\ny: int", {})
 
 
+    def test_default_without_a_value(self):
+        for source in ("lambda a=: 1", "lambda *, a=: 1", "f(lambda a, b=: 1)"):
+            self.assertEqual(message(lambda: compile(source, "", "exec"), SyntaxError), "invalid syntax (, line 1)")
+        for source in ("lambda a=, b: 1", "def f(a=): pass", "def f(*, a=, b): pass"):
+            self.assertIn("expected default value expression", message(lambda: compile(source, "", "exec"), SyntaxError))
+
+
 class Positions(unittest.TestCase):
     def test_unbound_local_that_a_superinstruction_reads(self):
         def function(bound):
@@ -252,6 +260,72 @@ class Calls(unittest.TestCase):
             raise ValueError
         except ValueError:
             self.assertEqual(message(lambda: dict(**names, **names), KeyError), "'a'")
+
+
+    def test_names_that_are_no_strings(self):
+        names = {1: 2}
+        self.assertEqual("{0}".format(5, **names), "5")
+        table = collections.OrderedDict()
+        table.update(**names)
+        self.assertEqual(table, names)
+        for function in (dict, functools.partial(dict), set, map, super, print, len, int, bytes, max, {}.update, message.__call__):
+            arguments = ("ab",) if function in (max, len) else ()
+            self.assertIn("keywords must be strings", message(lambda: function(*arguments, **names)))
+        self.assertEqual(message(lambda: max(**names)), "max expected at least 1 argument, got 0")
+        self.assertEqual(message(lambda: {}.update(1, **names)), "'int' object is not iterable")
+        self.assertEqual(message(lambda: memoryview(**names)), "memoryview() missing required argument 'object' (pos 1)")
+        self.assertEqual(message(lambda: itertools.repeat(**names)), "repeat() missing required argument 'object' (pos 1)")
+
+    def test_callables_that_take_no_keywords(self):
+        for function, text in (
+            (lambda: "".find(x=1), "str.find()"),
+            (lambda: "".find(**{"x": 1}), "find()"),
+            (lambda: "".find(**{1: 1}), "find()"),
+            (lambda: b"".count(x=1), "bytes.count()"),
+            (lambda: set().union(x=1), "set.union()"),
+            (lambda: set().union(**{"x": 1}), "union()"),
+            (lambda: collections.deque().index(x=1), "deque.index()"),
+            (lambda: collections.deque().index(**{"x": 1}), "deque.index()"),
+            (lambda: functools.reduce(x=1), "reduce()"),
+            (lambda: range(1).__reduce__(**{"x": 1}), "__reduce__()"),
+            (lambda: object.__subclasshook__(x=1), "__subclasshook__()"),
+        ):
+            self.assertEqual(message(function), text + " takes no keyword arguments")
+
+    def test_constructor_that_ordered_dict_has_of_dict(self):
+        self.assertNotIn("__new__", vars(collections.OrderedDict))
+        self.assertEqual(message(lambda: collections.OrderedDict.__new__()), "dict.__new__(): not enough arguments")
+        self.assertEqual(message(lambda: collections.OrderedDict.__new__(int)), "dict.__new__(int): int is not a subtype of dict")
+        made = dict.__new__(collections.OrderedDict)
+        self.assertEqual(list(made), [])
+        self.assertRaises(KeyError, made.popitem)
+        self.assertRaises(KeyError, made.move_to_end, 1)
+        made[1] = 2
+        made[3] = 4
+        made.move_to_end(1)
+        self.assertEqual(list(made.items()), [(3, 4), (1, 2)])
+
+    def test_text_with_a_null_character(self):
+        self.assertEqual(message(lambda: float.__getformat__("double\0"), ValueError), "embedded null character")
+        self.assertIn("must be 'double' or 'float'", message(lambda: float.__getformat__("x"), ValueError))
+
+
+class Recursion(unittest.TestCase):
+    def test_items_take_a_level(self):
+        def deepest(value):
+            depth = 0
+
+            def descend():
+                nonlocal depth
+                depth += 1
+                repr(value)
+                descend()
+
+            self.assertRaises(RecursionError, descend)
+            return depth
+
+        deepest([])
+        self.assertEqual([deepest([]) - deepest(value) for value in ([1], [1.5], (1,), [[1]])], [1, 1, 1, 2])
 
 
 class Printing(unittest.TestCase):

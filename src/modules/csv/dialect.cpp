@@ -121,8 +121,8 @@ Ref<> line_terminator(Dialect* self) { return borrow(self->line_terminator); }
 Maybe<int> quoting(Dialect* self) { return self->quoting; }
 
 const PyMethodDef kMethods[] = {
-    METHOD_UNSIGNED("__reduce__($self, /, *args)", no_pickle_protocol, "raises an exception to avoid pickling"),
-    METHOD_UNSIGNED("__reduce_ex__($self, /, *args)", no_pickle_protocol, "raises an exception to avoid pickling"),
+    METHOD_OF_TUPLE("__reduce__($self, /, *args)", no_pickle_protocol, "raises an exception to avoid pickling"),
+    METHOD_OF_TUPLE("__reduce_ex__($self, /, *args)", no_pickle_protocol, "raises an exception to avoid pickling"),
     kEndOfMethods,
 };
 

@@ -107,7 +107,7 @@ Status add_key(PyObject* module) {
 namespace {
 
 const PyMethodDef kFunctions[] = {
-    METHOD_UNSIGNED("reduce($module, function, iterable, initial=<unrepresentable>, /)", reduce,
+    METHOD_OF_TUPLE("reduce($module, function, iterable, initial=<unrepresentable>, /)", reduce,
                     "reduce(function, iterable[, initial]) -> value\n\n"
                     "Apply a function of two arguments to the items of an iterable, from left to right,\n"
                     "so as to reduce them to a single value."),

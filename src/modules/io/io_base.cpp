@@ -249,9 +249,9 @@ Ref<> base_closed(IoBase* self) { return py_bool(self->base_closed); }
 void base_destroy(Base*) {}
 
 const PyMethodDef kBaseMethods[] = {
-    METHOD_UNSIGNED("seek($self, *args)", base_seek, "Change the stream position to the given byte offset."),
+    METHOD_OF_TUPLE("seek($self, *args)", base_seek, "Change the stream position to the given byte offset."),
     METHOD("tell($self, /)", base_tell, "Return current stream position."),
-    METHOD_UNSIGNED("truncate($self, *args)", base_truncate, "Truncate file to size bytes."),
+    METHOD_OF_TUPLE("truncate($self, *args)", base_truncate, "Truncate file to size bytes."),
     METHOD("flush($self, /)", base_flush, "Flush write buffers, if applicable."),
     METHOD("close($self, /)", base_close, "Flush and close the IO object."),
     METHOD("seekable($self, /)", base_false, "Return whether object supports random access."),
@@ -264,7 +264,7 @@ const PyMethodDef kBaseMethods[] = {
     METHOD("fileno($self, /)", base_fileno, "Returns underlying file descriptor if one exists."),
     METHOD("isatty($self, /)", base_isatty, "Return whether this is an 'interactive' stream."),
     METHOD_UNSIGNED("__enter__($self, /)", base_enter, nullptr),
-    METHOD_UNSIGNED("__exit__($self, *args)", base_exit, nullptr),
+    METHOD_OF_TUPLE("__exit__($self, *args)", base_exit, nullptr),
     METHOD("readline($self, size=-1, /)", base_readline, "Read and return a line from the stream."),
     METHOD("readlines($self, hint=-1, /)", base_readlines, "Return a list of lines from the stream."),
     METHOD("writelines($self, lines, /)", base_writelines, "Write a list of lines to stream."),
@@ -343,8 +343,8 @@ Ref<> raw_unimplemented(PyObject*, Args) {
 const PyMethodDef kRawMethods[] = {
     METHOD("read($self, size=-1, /)", raw_read, "Read up to size bytes."),
     METHOD("readall($self, /)", raw_readall, "Read until EOF, using multiple read() call."),
-    METHOD_UNSIGNED("readinto($self, *args)", raw_unimplemented, "Read bytes into a buffer; returns their number."),
-    METHOD_UNSIGNED("write($self, *args)", raw_unimplemented, "Write a buffer; returns the number of bytes written."),
+    METHOD_OF_TUPLE("readinto($self, *args)", raw_unimplemented, "Read bytes into a buffer; returns their number."),
+    METHOD_OF_TUPLE("write($self, *args)", raw_unimplemented, "Write a buffer; returns the number of bytes written."),
     kEndOfMethods,
 };
 
@@ -370,11 +370,11 @@ Ref<> base_write(PyObject*, Args) { return unsupported("write"); }
 
 const PyMethodDef kBufferedMethods[] = {
     METHOD("detach($self, /)", base_detach, "Disconnect this buffer from its underlying raw stream and return it."),
-    METHOD_UNSIGNED("read($self, *args)", base_read, "Read and return up to n bytes."),
-    METHOD_UNSIGNED("read1($self, *args)", base_read1, "Read and return up to n bytes, with at most one read() call."),
+    METHOD_OF_TUPLE("read($self, *args)", base_read, "Read and return up to n bytes."),
+    METHOD_OF_TUPLE("read1($self, *args)", base_read1, "Read and return up to n bytes, with at most one read() call."),
     METHOD("readinto($self, buffer, /)", buffered_base_readinto, "Read bytes into a buffer."),
     METHOD("readinto1($self, buffer, /)", buffered_base_readinto1, "Read bytes into a buffer, with at most one read() call."),
-    METHOD_UNSIGNED("write($self, *args)", base_write, "Write the given buffer to the IO stream."),
+    METHOD_OF_TUPLE("write($self, *args)", base_write, "Write the given buffer to the IO stream."),
     kEndOfMethods,
 };
 
@@ -385,9 +385,9 @@ Ref<> text_nothing(PyObject*) { return none(); }
 
 const PyMethodDef kTextMethods[] = {
     METHOD_UNSIGNED("detach($self, /)", base_detach, "Separate the underlying buffer from the text stream and return it."),
-    METHOD_UNSIGNED("read($self, *args)", base_read, "Read at most n characters from stream."),
-    METHOD_UNSIGNED("readline($self, *args)", text_readline, "Read until newline or EOF."),
-    METHOD_UNSIGNED("write($self, *args)", base_write, "Write string to stream."),
+    METHOD_OF_TUPLE("read($self, *args)", base_read, "Read at most n characters from stream."),
+    METHOD_OF_TUPLE("readline($self, *args)", text_readline, "Read until newline or EOF."),
+    METHOD_OF_TUPLE("write($self, *args)", base_write, "Write string to stream."),
     kEndOfMethods,
 };
 const PyGetSetDef kTextAttributes[] = {

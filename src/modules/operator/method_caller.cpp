@@ -42,6 +42,7 @@ PyObject* methodcaller_new(PyTypeObject* type, PyObject* args, PyObject* kwargs)
   if (PyTuple_GET_SIZE(args) < 1) return raise(PyExc_TypeError, "methodcaller needs at least one argument, the method name");
   PyObject* method = PyTuple_GET_ITEM(args, 0);
   if (!PyUnicode_Check(method)) return raise(PyExc_TypeError, "method name must be a string");
+  if (kwargs && !PyArg_ValidateKeywordArguments(kwargs)) return nullptr;
   Ref<MethodCaller> self = TRY(Ref<MethodCaller>::steal(type->tp_alloc(type, 0)));
   self->vectorcall = methodcaller_vectorcall;
   self->method = borrow(method).release();
