@@ -77,7 +77,8 @@ def describe(error):
     except BaseException as again:
         print("?", type(again).__name__, again)
     context = error.__cause__ or error.__context__
-    if context is not None:
+    # Which call meets the recursion limit, and so what was being handled, depends on the C functions in between.
+    if context is not None and not isinstance(error, RecursionError):
         print("  after", type(context).__name__)
 
 
