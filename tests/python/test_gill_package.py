@@ -170,6 +170,7 @@ class Lock(unittest.TestCase):
             thread.join()
 
 
+@unittest.skipIf("ASAN_OPTIONS" in os.environ, "blocks come from malloc, and the sanitizer looks after them")
 class Memory(unittest.TestCase):
     def test_the_parts_add_up(self):
         ledger = gill.memory.ledger()

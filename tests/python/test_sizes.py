@@ -1,6 +1,7 @@
 """What sys.getsizeof() says is what the heap has given."""
 import collections
 import gc
+import os
 import sys
 import unittest
 
@@ -57,6 +58,7 @@ KINDS = {
 
 
 @unittest.skipIf(gill is None, "gill's own ledger")
+@unittest.skipIf("ASAN_OPTIONS" in os.environ, "blocks come from malloc, and the sanitizer looks after them")
 class Sizes(unittest.TestCase):
     def footprint(self):
         """Bytes of the heap and of malloc that are in use."""
