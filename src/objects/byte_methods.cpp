@@ -238,18 +238,28 @@ Ref<> same_as(PyObject* self) {
   return make_like(self, contents(self));
 }
 
-Maybe<int> byte_value(PyObject* object, const char* message) {
-  Py_ssize_t value = PyLong_CheckExact(object) && is_one_digit(object) ? one_digit_value(object) : PyNumber_AsSsize_t(object, nullptr);
-  if (value == -1 && PyErr_Occurred()) return failure;
+namespace {
+Maybe<Py_ssize_t> integer_value(PyObject* object) {
+  if (PyLong_CheckExact(object) && is_one_digit(object)) return one_digit_value(object);
+  return checked(PyNumber_AsSsize_t(object, nullptr));
+}
+Maybe<int> in_range(Py_ssize_t value, const char* message) {
   if (value < 0 || value > 255) return raise(PyExc_ValueError, message);
   return static_cast<int>(value);
 }
+}  // namespace
+
+Maybe<int> byte_value(PyObject* object, const char* message) { return in_range(TRY(integer_value(object)), message); }
 
 Maybe<int> bytes_contains(PyObject* self, PyObject* item) {
-  if (PyIndex_Check(item) && !PyObject_CheckBuffer(item)) {
-    int c = TRY(byte_value(item, "byte must be in range(0, 256)"));
-    Bytes text = contents(self);
-    return static_cast<int>(!text.empty() && std::memchr(text.data(), c, text.size()) != nullptr);
+  if (PyIndex_Check(item)) {
+    if (Maybe<Py_ssize_t> value = integer_value(item)) {
+      int c = TRY(in_range(value.value(), "byte must be in range(0, 256)"));
+      Bytes text = contents(self);
+      return static_cast<int>(!text.empty() && std::memchr(text.data(), c, text.size()) != nullptr);
+    }
+    // What fails to be an integer may still have bytes.
+    PyErr_Clear();
   }
   ByteArgument argument;
   TRY(argument.read(item));

@@ -23,6 +23,20 @@ class Builtins(unittest.TestCase):
         self.assertEqual(repr(bytearray(b"it's")), 'bytearray(b"it\\\'s")')
         self.assertEqual(repr(b"it's"), 'b"it\'s"')
 
+    def test_in_bytes_an_integer_or_else_bytes(self):
+        class Both(bytes):
+            def __index__(self):
+                return 97
+
+        class Neither:
+            def __index__(self):
+                raise ZeroDivisionError
+
+        for text in b"abc", bytearray(b"abc"):
+            self.assertIn(Both(b"zz"), text)
+            with self.assertRaisesRegex(TypeError, "^a bytes-like object is required, not 'Neither'$"):
+                Neither() in text
+
     def test_percent_z_of_bytes(self):
         self.assertEqual(b"%z.1f" % -0.04, b"0.0")
         self.assertEqual(b"%z+.0f %zd" % (-0.04, 5), b"+0 5")
