@@ -192,12 +192,14 @@ Ref<> partition_method(PyObject* self, PyObject* sep, bool backward) {
   Pin pin(self);
   Bytes text = contents(self);
   Py_ssize_t at = backward ? rfind_in(text, mark) : find_in(text, mark);
+  // Bytes, which do not change, are not copied: neither the whole nor the argument, whatever its type.
+  const bool shares = PyBytes_Check(self);
   if (at < 0) {
-    if (backward) return three(make_like(self, {}), make_like(self, {}), same_as(self));
-    return three(same_as(self), make_like(self, {}), make_like(self, {}));
+    Ref<> whole = shares ? borrow(self) : make_like(self, text);
+    if (backward) return three(make_like(self, {}), make_like(self, {}), std::move(whole));
+    return three(std::move(whole), make_like(self, {}), make_like(self, {}));
   }
-  // The separator of bytes is the argument itself.
-  Ref<> middle = PyBytes_Check(self) && PyBytes_CheckExact(sep) ? borrow(sep) : make_like(self, mark);
+  Ref<> middle = shares ? borrow(sep) : make_like(self, mark);
   return three(make_like(self, part(text, 0, at)), std::move(middle), make_like(self, text.substr(static_cast<size_t>(at) + mark.size())));
 }
 

@@ -37,6 +37,18 @@ class Builtins(unittest.TestCase):
             with self.assertRaisesRegex(TypeError, "^a bytes-like object is required, not 'Neither'$"):
                 Neither() in text
 
+    def test_partition_of_bytes_has_the_very_separator(self):
+        class Text(bytes):
+            pass
+
+        for text in b"xay", Text(b"xay"):
+            for separator in memoryview(b"a"), bytearray(b"a"), Text(b"a"):
+                self.assertIs(text.partition(separator)[1], separator)
+                self.assertIs(text.rpartition(separator)[1], separator)
+            self.assertIs(text.partition(b"q")[0], text)
+            self.assertIs(text.rpartition(b"q")[2], text)
+        self.assertIs(type(bytearray(b"xay").partition(b"a")[1]), bytearray)
+
     def test_percent_z_of_bytes(self):
         self.assertEqual(b"%z.1f" % -0.04, b"0.0")
         self.assertEqual(b"%z+.0f %zd" % (-0.04, 5), b"+0 5")

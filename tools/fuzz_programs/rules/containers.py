@@ -125,7 +125,7 @@ def add_to(grammar):
         list(enumerate(<iterable>, <int>))
         list(reversed(<iterable>))
         list(filter(<any>, <iterable>))
-        list(iter(<function>, <any>))
+        list(zip(range(5), iter(<function>, <any>)))
         next(iter(<iterable>), <any>)
         next(<iterable>)
         sorted(<iterable>, key=lambda $x: <any>)
