@@ -335,6 +335,7 @@ Ref<> throw_into_generator(PyGenObject* generator, PyObject* type, PyObject* val
       Delegating guard(generator);
       closed = close_delegate(delegate.get());
     }
+    delegate = nullptr;  // as in close_generator()
     if (closed != Status::ok) return resume_by_raising(generator, false);
     return raise_in(generator, type, value, traceback);
   }
@@ -346,20 +347,24 @@ Ref<> throw_into_generator(PyGenObject* generator, PyObject* type, PyObject* val
   } else {
     PyObject* method = nullptr;
     if (_PyObject_LookupAttr(delegate.get(), name<"throw">, &method) < 0) return nullptr;
-    if (!method) return raise_in(generator, type, value, traceback);
+    if (!method) {
+      delegate = nullptr;
+      return raise_in(generator, type, value, traceback);
+    }
     Ref<> owned = steal(method);
     Delegating guard(generator);
     FrameOnStack place(frame_of(generator));
     result = steal(PyObject_CallFunctionObjArgs(method, type, value, traceback, nullptr));
   }
+  delegate = nullptr;
   return result ? std::move(result) : leave_delegation(generator);
 }
 
 Ref<> close_generator(PyGenObject* generator) {
   if (generator->gi_frame_state >= kCompleted) return none();
-  Ref<> delegate = borrow(delegate_of(generator));
   Status closed = Status::ok;
-  if (delegate) {
+  // Only the frame holds it while that unwinds, so that it ends before the frame's finally clauses run.
+  if (Ref<> delegate = borrow(delegate_of(generator))) {
     Delegating guard(generator);
     closed = close_delegate(delegate.get());
   }

@@ -413,6 +413,43 @@ class Attributes(unittest.TestCase):
 
         self.assertEqual((by_loop(), by_next()), ("by_loop", "by_next"))
 
+    def test_what_it_delegates_to_ends_before_its_finally_clauses(self):
+        events = []
+
+        def held():
+            try:
+                yield
+            finally:
+                events.append("held")
+
+        class Delegate:
+            def __init__(self):
+                self.held = held()
+                next(self.held)
+
+            def __iter__(self):
+                return self
+
+            def __next__(self):
+                return 1
+
+        def delegating():
+            try:
+                yield from Delegate()
+            finally:
+                events.append("finally")
+
+        for end in (lambda g: g.throw(ValueError)), (lambda g: g.throw(GeneratorExit)), (lambda g: g.close()), (lambda g: None):
+            generator = delegating()
+            next(generator)
+            try:
+                end(generator)
+            except (ValueError, GeneratorExit):
+                pass
+            del generator
+            self.assertEqual(events, ["held", "finally"])
+            events.clear()
+
     def test_weakref_and_type(self):
         g = (x for x in ())
         self.assertIs(weakref.ref(g)(), g)

@@ -193,7 +193,8 @@ show(lambda: $x.with_traceback(<any>))
 printed(lambda: throw($x))
 """,
     )
-    grammar.lines("exception_of", "ValueError(<any>)\nOSError(<any>, <any>, <any>)\nOSError(<small_int>, <string>)\nKeyError(<any>)\nSyntaxError(<any>, (<string>, <int>, <int>, <string>))\nStopIteration(<any>)\nSystemExit(<any>)\nImportError(<any>, name=<any>)\nUnicodeDecodeError(<string>, <bytes>, <int>, <int>, <string>)\nUnicodeTranslateError(<string>, <int>, <int>, <string>)\nAttributeError(<any>)\n<group>")
+    # The reference reads the byte at the start of a UnicodeDecodeError wherever that is.
+    grammar.lines("exception_of", "ValueError(<any>)\nOSError(<any>, <any>, <any>)\nOSError(<small_int>, <string>)\nKeyError(<any>)\nSyntaxError(<any>, (<string>, <int>, <int>, <string>))\nStopIteration(<any>)\nSystemExit(<any>)\nImportError(<any>, name=<any>)\nUnicodeDecodeError(<string>, b'abc\\xff', 1, <int>, <string>)\nUnicodeTranslateError(<string>, <int>, <int>, <string>)\nAttributeError(<any>)\n<group>")
     grammar.lines("exception_attribute", "args\nerrno\nstrerror\nfilename\nfilename2\nmsg\nlineno\noffset\ntext\nname\nobj\nvalue\ncode\nstart\nend\nreason\nobject\nencoding\n__cause__\n__context__\n__notes__\n__suppress_context__\nexceptions\nmessage\nend_lineno\ncharacters_written")
     grammar.lines("exception_base", "Exception\nValueError\nKeyError\nOSError\nOwnError\nBaseException\nException, ValueError\nStopIteration\nExceptionGroup")
     grammar.lines("method_statement", "pass\nsuper().__init__(*args)\nsuper().__init__()\nself.args = <any>\nlog(args)")

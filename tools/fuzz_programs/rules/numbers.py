@@ -2,8 +2,9 @@
 
 
 def add_to(grammar):
+    # Without `is`: which equal values are one object is nobody's promise.
     grammar.lines(
-        "binary_operator", "+\n-\n*\n/\n//\n%\n&\n|\n^\n@\n<\n<=\n>\n>=\n==\n!=\nis\nis not\nin\nnot in\nand\nor"
+        "binary_operator", "+\n-\n*\n/\n//\n%\n&\n|\n^\n@\n<\n<=\n>\n>=\n==\n!=\nin\nnot in\nand\nor"
     )
     grammar.lines("augmented", "+=\n-=\n*=\n/=\n//=\n%=\n&=\n|=\n^=\n@=")
     grammar.lines(

@@ -148,7 +148,7 @@ def add_to(grammar):
         (<any> == <any>)
         (<any> != <any>)
         (<int> <= <number> < <int>)
-        (<any> is <any_name>)
+        (<any_name> is <any_name>)
         (<any_name> is not None)
         (<any> in <iterable>)
         (<any> not in <iterable>)
