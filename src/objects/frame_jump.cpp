@@ -168,6 +168,10 @@ class StackFinder {
       }
       case Op::SWAP:
         return reach(after, swapped(stack, operand));
+      case Op::POP_JUMP_FORWARD_IF_NONE: case Op::POP_JUMP_FORWARD_IF_NOT_NONE:
+      case Op::POP_JUMP_BACKWARD_IF_NONE: case Op::POP_JUMP_BACKWARD_IF_NOT_NONE:
+        // compat: where these jump is not looked at.
+        return reach(after, pop(stack));
       default:
         break;
     }

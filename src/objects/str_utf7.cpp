@@ -66,7 +66,7 @@ Ref<> decode(const char* text, Py_ssize_t size, const char* errors, Py_ssize_t* 
         shifted = false;
         if (bits >= 6) {
           ++i;
-          reason = "partial character in base64 sequence";
+          reason = "partial character in shift sequence";
         } else if (bits > 0 && buffer != 0) {
           ++i;
           reason = "non-zero padding bits in shift sequence";

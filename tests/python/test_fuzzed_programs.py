@@ -49,6 +49,40 @@ class Builtins(unittest.TestCase):
             self.assertIs(text.rpartition(b"q")[2], text)
         self.assertIs(type(bytearray(b"xay").partition(b"a")[1]), bytearray)
 
+    def test_bits_left_over_in_utf_7(self):
+        with self.assertRaises(UnicodeDecodeError) as caught:
+            b"+AGEA-".decode("utf-7")
+        self.assertEqual((caught.exception.start, caught.exception.end, caught.exception.reason), (0, 6, "partial character in shift sequence"))
+
+    def test_a_jump_to_where_only_a_test_for_none_leads(self):
+        def function(x):
+            y = 1
+            if x is None:
+                y = 2
+            else:
+                y = 3
+            return y
+
+        refusals = []
+
+        def tracer(frame, event, argument):
+            if frame.f_code is not function.__code__:
+                return None
+            if event == "line" and not refusals:
+                try:
+                    frame.f_lineno = function.__code__.co_firstlineno + 5
+                except ValueError as error:
+                    refusals.append(str(error))
+            return tracer
+
+        before = sys.gettrace()
+        sys.settrace(tracer)
+        try:
+            function(None)
+        finally:
+            sys.settrace(before)
+        self.assertEqual(refusals, ["can't jump into an exception handler, or code may be unreachable"])
+
     def test_percent_z_of_bytes(self):
         self.assertEqual(b"%z.1f" % -0.04, b"0.0")
         self.assertEqual(b"%z+.0f %zd" % (-0.04, 5), b"+0 5")
