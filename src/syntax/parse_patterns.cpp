@@ -449,18 +449,19 @@ Pattern* Parser::class_pattern() {
   }
   if (failed_) return nullptr;
   int base = stack_size_;
+  bool complete = true;
   while (comma && is(T::name) && kind_after() == T::equal) {
     PyObject* name = identifier(peek());
     mark_ += 2;
     Pattern* p = pattern();
     if (!p || !name) {
-      comma = false;
+      complete = false;
       break;
     }
     if (!push(name) || !push(p)) return nullptr;
     comma = accept(T::comma);
   }
-  if (!failed_ && accept(T::right_paren)) {
+  if (!failed_ && complete && accept(T::right_paren)) {
     auto* p = make<MatchClass>(start);
     if (!p) return nullptr;
     int keywords = (stack_size_ - base) / 2;

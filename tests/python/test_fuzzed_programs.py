@@ -83,6 +83,12 @@ class Builtins(unittest.TestCase):
             sys.settrace(before)
         self.assertEqual(refusals, ["can't jump into an exception handler, or code may be unreachable"])
 
+    def test_keyword_pattern_without_a_pattern(self):
+        for case, offset in ("d(key=)", 13), ("d(a, key=)", 16), ("d(key=1, b=)", 18), ("d(key=,)", 13):
+            with self.assertRaises(SyntaxError) as caught:
+                compile(f"match x:\n case {case}:\n  pass", "f", "exec")
+            self.assertEqual((caught.exception.msg, caught.exception.offset), ("invalid syntax", offset))
+
     def test_percent_z_of_bytes(self):
         self.assertEqual(b"%z.1f" % -0.04, b"0.0")
         self.assertEqual(b"%z+.0f %zd" % (-0.04, 5), b"+0 5")
