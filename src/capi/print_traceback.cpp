@@ -172,9 +172,12 @@ Status print_marks(ExceptionPrinter& out, PyObject* line, Py_ssize_t blanks, PyC
   if (start_line == end_line) {
     anchors = find_anchors(line, start, end);
   } else {
-    // Of several lines the first is shown: to its last visible character.
+    // Of several lines the first is shown: to its last visible character. compat: blanks are looked for among the line's bytes, at
+    // the places of its characters.
+    const char* bytes = PyUnicode_AsUTF8(line);
+    if (!bytes) return Status::error;
     end = length;
-    while (end > 0 && is_blank(PyUnicode_READ_CHAR(line, end - 1))) --end;
+    while (end > 0 && is_blank(static_cast<unsigned char>(bytes[end - 1]))) --end;
   }
   bool anchored = anchors.left != -1;
   // Marks under the whole line say nothing.

@@ -49,6 +49,46 @@ class Margins(unittest.TestCase):
             self.assertEqual(len(traceback.extract_tb(group.__traceback__)), 0)
 
 
+class Failing:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        raise KeyError("left")
+
+
+class Marks(unittest.TestCase):
+    """Under the first of several lines."""
+
+    def marks(self, function):
+        try:
+            function()
+        except KeyError as error:
+            error.__context__ = None
+            lines = printed(error).splitlines()
+        line = next(i for i, line in enumerate(lines) if line.startswith("    with"))
+        return lines[line + 1].strip() if "^" in lines[line + 1] else None
+
+    def test_characters_of_several_bytes(self):
+        def whole():
+            with Failing(), repr('ab') and Failing() as held:
+                pass
+
+        def cut():
+            with Failing(), repr('\u00e9\u00e9\u00e9') and Failing() as h:
+                pass
+
+        self.assertIsNone(self.marks(whole))
+        self.assertIsNone(self.marks(cut))
+
+    def test_a_blank_where_the_line_has_as_many_bytes_as_characters(self):
+        def function():
+            with repr('éé') and Failing() as y:
+                pass
+
+        self.assertEqual(self.marks(function), "^" * 34)
+
+
 class Notes(unittest.TestCase):
     def test_of_syntax_errors(self):
         # A message stands for the exception then, and has no notes.
