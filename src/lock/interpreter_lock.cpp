@@ -159,8 +159,8 @@ void InterpreterLock::wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic
   for (;;) {
     if (in_haste && !is_up()) {
       // A holder that was asked yields at once, as a rule.
-      if (patience > shortest_turn) spin_for_yield_.until(is_up);
-      sleep_precisely();
+      const bool came = patience > shortest_turn && spin_for_yield_.until(is_up);
+      if (!came) sleep_precisely();
     }
     while (!is_up() && now < deadline) {
       sleep_on(waiter.state, deadline);

@@ -1,4 +1,4 @@
-// The module `gill._native`: the data behind the package `gill`, whose Python files are in package/.
+// The module `gill._native`: the data behind the package `gill`, whose Python files are in import/gill/.
 #include "modules/gill/module.h"
 
 namespace gill {
