@@ -161,6 +161,7 @@ PyStatus start_main(Interpreter* interpreter) {
   g_runtime.initialized = true;
   if (config->site_import) CHECK(step(import_site(), "init_import_site", "Failed to import the site module"));
   if (interpreter == g_runtime.main_interpreter) {
+    CHECK(step(set_sampling(config), "set_sampling", "can't set the sampler of allocations"));
     CHECK(step(prepare_exit_report(config), "prepare_exit_report", "can't prepare the report"));
     CHECK(step(start_stall_watch(config), "start_stall_watch", "can't watch the lock"));
     CHECK(step(start_lock_check(config), "start_lock_check", "can't check calls"));

@@ -14,7 +14,7 @@
 #include "memory/heap.h"
 #include "memory/hooks.h"
 #include "memory/objects.h"
-#include "memory/page_range.h"
+#include "memory/sampler.h"
 
 namespace gill {
 
@@ -25,16 +25,10 @@ namespace {
 // The kind of page that the next block from the heap is for: see allocate_hooked().
 thread_local constinit Kind t_wanted_kind = Kind::plain;
 
-void* raw_malloc(void*, size_t size) {
-  return request_memory([=] { return std::malloc(size ? size : 1); });
-}
-void* raw_calloc(void*, size_t count, size_t size) {
-  return request_memory([=] { return count && size ? std::calloc(count, size) : std::calloc(1, 1); });
-}
-void* raw_realloc(void*, void* p, size_t size) {
-  return request_memory([=] { return std::realloc(p, size ? size : 1); });
-}
-void raw_free(void*, void* p) { std::free(p); }
+void* raw_malloc(void*, size_t size) { return native_malloc(size); }
+void* raw_calloc(void*, size_t count, size_t size) { return native_calloc(count, size); }
+void* raw_realloc(void*, void* p, size_t size) { return native_realloc(p, size); }
+void raw_free(void*, void* p) { native_free(p); }
 
 void* heap_malloc(void*, size_t size) {
   if (!t_heap) return raw_malloc(nullptr, size);

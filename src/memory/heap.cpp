@@ -7,6 +7,7 @@
 
 #include "base/ticks.h"
 #include "memory/page_range.h"
+#include "memory/sampler.h"
 
 namespace gill {
 
@@ -203,7 +204,7 @@ Page* Heap::new_page(Kind kind, int index) {
   size_t count = (kPageSize - sizeof(Page)) / slot_size;
   while (header_size(kind, count) + count * slot_size > kPageSize) --count;
   lay_out(page, this, kind, slot_size, count);
-  page->size_class = static_cast<uint8_t>(index);
+  page->size_class = page->recycle_class = static_cast<uint8_t>(index);
   for (size_t i = 0; i < count; i += 64) page->word(kFree, i / 64) = count - i < 64 ? (uint64_t{1} << (count - i)) - 1 : ~uint64_t{0};
   page->free_count = static_cast<uint16_t>(count);
   forbid_access(page->slot(0), count * slot_size);
@@ -229,7 +230,62 @@ void* Heap::allocate_slow(Kind kind, int index) {
   }
   unsigned bit = static_cast<unsigned>(std::countr_zero(cursor.free));
   cursor.free &= cursor.free - 1;
-  return cursor.base + bit * class_size(index);
+  void* slot = cursor.base + bit * class_size(index);
+  count_fresh(cursor, kind, index, slot);
+  return slot;
+}
+
+// ---- samples --------------------------------------------------------------------------------------------
+
+Heap::Countdown& Heap::countdown(Kind kind, int index) {
+  if (sample_epoch_ != sample_epoch()) {
+    sample_epoch_ = sample_epoch();
+    std::memset(is_drawn_, 0, sizeof(is_drawn_));
+  }
+  Countdown& found = countdowns_[static_cast<int>(kind)][index];
+  if (bool& is_drawn = is_drawn_[static_cast<int>(kind)][index]; !is_drawn) {
+    is_drawn = true;
+    found = {draw_blocks_until_sample(class_size(index)), draw_blocks_until_sample(class_size(index))};
+  }
+  return found;
+}
+
+// `slot` is handed out first of what was just checked out. The cursor keeps of the rest what comes before the next sample.
+void Heap::count_fresh(Cursor& cursor, Kind kind, int index, void* slot) {
+  uint32_t& left = countdown(kind, index).fresh;
+  if (left == 0) {
+    sample_slot(cursor.page, slot, class_size(index));
+    left = draw_blocks_until_sample(class_size(index));
+  } else {
+    --left;
+  }
+  const auto remaining = static_cast<uint32_t>(std::popcount(cursor.free));
+  if (remaining <= left) {
+    left -= remaining;
+    return;
+  }
+  uint64_t beyond = cursor.free;
+  for (; left; --left) beyond &= beyond - 1;
+  cursor.free ^= beyond;
+  cursor.page->word(kFree, cursor.word) |= beyond;
+  cursor.page->free_count = static_cast<uint16_t>(cursor.page->free_count + std::popcount(beyond));
+}
+
+// From a magazine that has slots, when as many were handed out as it was told.
+void* Heap::allocate_counted(Kind kind, int index) {
+  Magazine& magazine = magazines_[static_cast<int>(kind)][index];
+  uint32_t& left = countdown(kind, index).recycled;
+  void* slot = magazine.pop_uncounted();
+  if (left == 0) {
+    sample_slot(Page::of(slot), slot, class_size(index));
+    left = draw_blocks_until_sample(class_size(index));
+  } else {
+    --left;
+  }
+  const uint32_t uncounted = std::min(left, Magazine::kMostUncounted);
+  magazine.set_uncounted(uncounted);
+  left -= uncounted;
+  return slot;
 }
 
 // In builds with debug checks, where switches are on or the sanitizer watches.
@@ -237,7 +293,7 @@ void* Heap::allocate_checked(Kind kind, size_t size) {
   if (due_to_fail()) return nullptr;
   void* slot;
   if (kWatchedHeap && kind == Kind::plain) {
-    slot = std::malloc(size ? size : 1);
+    slot = native_malloc(size);
   } else if (size > kLargestClass) {
     slot = allocate_large(kind, size);
   } else {
@@ -249,20 +305,21 @@ void* Heap::allocate_checked(Kind kind, size_t size) {
 }
 
 void* Heap::allocate_large(Kind kind, size_t size) {
-  if (kind == Kind::plain) return request_memory([=] { return std::malloc(size); });
+  if (kind == Kind::plain) return native_malloc(size);
   size_t bytes = header_size(kind, 1) + size;
   if (bytes < size) return nullptr;
   size_t pages = (bytes + kPageSize - 1) / kPageSize;
   auto* page = static_cast<Page*>(take_pages(pages));
   if (!page) return nullptr;
   lay_out(page, this, kind, kPageSize, 1);
-  page->size_class = kRunClass;
+  page->size_class = page->recycle_class = kRunClass;
   page->run_pages = static_cast<uint32_t>(pages);
   page->object_bytes = size;
   forbid_access(page->slot(0) + size, pages * kPageSize - bytes);
   link_collectable(page);
   count_pages(pages);
   counters_.run_bytes += size;
+  if (is_sample_due(size)) sample_slot(page, page->slot(0), size);
   return page->slot(0);
 }
 
@@ -282,7 +339,7 @@ size_t Heap::count_blocks() const {
   count.used -= quarantine_.count();
   for (int kind = 0; kind < kKinds; ++kind) {
     for (const Cursor& cursor : cursors_[kind]) count.used -= static_cast<size_t>(std::popcount(cursor.free));
-    for (const Magazine& magazine : magazines_[kind]) count.used -= magazine.count;
+    for (const Magazine& magazine : magazines_[kind]) count.used -= magazine.count();
   }
   return count.used;
 }
@@ -317,12 +374,13 @@ void Heap::freed_one(Page* page) {
 void Heap::free(void* slot) {
   if (!slot) return;
   if (g_heap_range.contains(slot)) [[likely]] return free_in(Page::of(slot), slot);
-  std::free(slot);
+  native_free(slot);
 }
 
-// A page of its own, a full magazine, a class without one, or a build with debug checks.
+// A page of its own or with samples, a full magazine, a class without one, or a build with debug checks.
 void Heap::free_slowly(Page* page, void* slot) {
   expect_accessible(slot);
+  if (page->sampled >> (page->index_of(slot) % 16) & 1) drop_slot_sample(page, slot);
   if (page->size_class == kRunClass) {
     page->heap->counters_.run_bytes -= page->object_bytes;
     page->heap->release_page(page);
@@ -338,14 +396,13 @@ void Heap::free_slowly(Page* page, void* slot) {
   page = Page::of(slot);
   if (page->size_class >= kMagazineClasses) return give_back(page, slot);
   Magazine& magazine = page->heap->magazines_[static_cast<int>(page->kind)][page->size_class];
-  if (magazine.count == Magazine::kCapacity) [[unlikely]] {
+  if (magazine.full()) [[unlikely]] {
     // The older half goes back.
     constexpr uint32_t kHalf = Magazine::kCapacity / 2;
-    for (uint32_t i = 0; i < kHalf; ++i) give_back(Page::of(magazine.slots[i]), magazine.slots[i]);
-    magazine.count -= kHalf;
-    std::memmove(magazine.slots, magazine.slots + kHalf, magazine.count * sizeof(void*));
+    for (uint32_t i = 0; i < kHalf; ++i) give_back(Page::of(magazine[i]), magazine[i]);
+    magazine.drop_oldest(kHalf);
   }
-  magazine.slots[magazine.count++] = slot;
+  magazine.push(slot);
 }
 
 void Heap::give_back(Page* page, void* slot) {
@@ -361,8 +418,8 @@ void Heap::give_back(Page* page, void* slot) {
 void Heap::flush() {
   for (auto& of_kind : magazines_) {
     for (Magazine& magazine : of_kind) {
-      while (magazine.count) {
-        void* slot = magazine.slots[--magazine.count];
+      while (magazine.count()) {
+        void* slot = magazine.pop_uncounted();
         give_back(Page::of(slot), slot);
       }
     }

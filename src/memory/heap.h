@@ -20,6 +20,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "memory/address_sanitizer.h"
 #include "memory/heap_debug.h"
@@ -80,9 +81,10 @@ struct Page {
   uint16_t bucket_end;  // the free count at which the page belongs into another bucket or back
   Kind kind;
   uint8_t size_class;   // or kRunClass
-  uint8_t bucket;       // which list of partly filled pages, or kNoBucket
+  uint8_t recycle_class;  // the same; kNotRecycled in a page with samples (memory/sampler.h), whose slots are freed the slow way
   uint8_t current;      // the allocator takes from it now
   uint32_t run_pages;   // pages of a run, 1 otherwise
+  uint32_t first_sample;  // the sampler's number, or 0
   size_t object_bytes;  // a run's object size
   uint64_t* scratch;    // the collector's notes while it runs
   Page* gc_next;        // all collectable pages
@@ -96,6 +98,8 @@ struct Page {
   uint8_t queued;       // in the queue of grey pages
   uint8_t idle;         // a bit for each 4 KiB stretch: seen empty by trim() since the allocator last took from the page
   uint8_t returned;     // the same: given back to the operating system since
+  uint8_t bucket;       // which list of partly filled pages, or kNoBucket
+  uint16_t sampled;     // a bit for each slot that is a sample, of 16 by their index; other slots may have the same
   uint64_t bits[];      // the first word of each bitmap, then the second of each, and so on
 
   static Page* of(const void* p) { return reinterpret_cast<Page*>(reinterpret_cast<uintptr_t>(p) & ~(kPageSize - 1)); }
@@ -117,6 +121,7 @@ struct Page {
 };
 
 inline constexpr uint8_t kRunClass = 0xff;
+inline constexpr uint8_t kNotRecycled = 0xff;
 inline constexpr uint8_t kNoBucket = 0xff;
 inline constexpr int kBuckets = 4;
 
@@ -166,11 +171,42 @@ class Heap {
   };
 
   // The slots of a small class that were freed last, handed out first because they are still in the processor's cache.
-  // In their page they count as taken.
-  struct Magazine {
+  // In their page they count as taken. How many may be handed out until the sampler is to be asked stands beside their count, so that
+  // one subtraction and one test tell both.
+  class Magazine {
+   public:
     static constexpr uint32_t kCapacity = 31;
-    uint32_t count;
-    void* slots[kCapacity];
+    static constexpr uint32_t kMostUncounted = 0x7fff;
+
+    uint32_t count() const { return state_ & 0xffff; }
+    bool full() const { return count() == kCapacity; }
+    // Null when it is empty, or the sampler is to be asked.
+    [[gnu::always_inline]] void* pop() {
+      const uint32_t left = state_ - 0x10001;
+      if (left & 0x80008000) [[unlikely]] return nullptr;
+      state_ = left;
+      return slots_[left & 0xffff];
+    }
+    // Not of an empty one.
+    void* pop_uncounted() { return slots_[--state_ & 0xffff]; }
+    [[gnu::always_inline]] bool push(void* slot) {
+      const uint32_t place = count();
+      if (place == kCapacity) [[unlikely]] return false;
+      slots_[place] = slot;
+      ++state_;
+      return true;
+    }
+    void set_uncounted(uint32_t most) { state_ = most << 16 | count(); }
+    // Takes `dropped` slots from the bottom.
+    void drop_oldest(uint32_t dropped) {
+      state_ -= dropped;
+      std::memmove(slots_, slots_ + dropped, count() * sizeof(void*));
+    }
+    void* operator[](uint32_t place) const { return slots_[place]; }
+
+   private:
+    uint32_t state_;
+    void* slots_[kCapacity];
   };
   static constexpr int kMagazineClasses = static_cast<int>(kSmallStepLimit / kGranule);
 
@@ -187,7 +223,8 @@ class Heap {
   [[gnu::always_inline]] void* allocate_class(Kind kind, int index, size_t slot_size) {
     if (index < kMagazineClasses) {
       Magazine& magazine = magazines_[static_cast<int>(kind)][index];
-      if (magazine.count) [[likely]] return magazine.slots[--magazine.count];
+      if (void* slot = magazine.pop()) [[likely]] return slot;
+      if (magazine.count()) [[unlikely]] return allocate_counted(kind, index);
     }
     Cursor& cursor = cursors_[static_cast<int>(kind)][index];
     if (cursor.free == 0) [[unlikely]] return allocate_slow(kind, index);
@@ -200,8 +237,7 @@ class Heap {
 #ifdef GILL_DEBUG_CHECKS
     return nullptr;
 #else
-    Magazine& magazine = magazines_[static_cast<int>(kind)][index];
-    return magazine.count ? magazine.slots[--magazine.count] : nullptr;
+    return magazines_[static_cast<int>(kind)][index].pop();
 #endif
   }
   // Puts a slot of kind plain among those; false where free() has more to do.
@@ -210,11 +246,8 @@ class Heap {
     return false;
 #else
     Page* page = Page::of(slot);
-    if (page->heap != this || page->size_class >= kMagazineClasses || page->kind != Kind::plain) return false;
-    Magazine& magazine = magazines_[static_cast<int>(Kind::plain)][page->size_class];
-    if (magazine.count == Magazine::kCapacity) return false;
-    magazine.slots[magazine.count++] = slot;
-    return true;
+    if (page->heap != this || page->recycle_class >= kMagazineClasses || page->kind != Kind::plain) return false;
+    return magazines_[static_cast<int>(Kind::plain)][page->recycle_class].push(slot);
 #endif
   }
   // `slot` is the start of the slot, prefix included.
@@ -222,13 +255,9 @@ class Heap {
   // The same for a slot of this page.
   [[gnu::always_inline]] static void free_in(Page* page, void* slot) {
 #ifndef GILL_DEBUG_CHECKS
-    if (page->size_class < kMagazineClasses) [[likely]] {
+    if (page->recycle_class < kMagazineClasses) [[likely]] {
       if (page->kind != Kind::plain) page->forget(page->index_of(slot));
-      Magazine& magazine = page->heap->magazines_[static_cast<int>(page->kind)][page->size_class];
-      if (magazine.count < Magazine::kCapacity) [[likely]] {
-        magazine.slots[magazine.count++] = slot;
-        return;
-      }
+      if (page->heap->magazines_[static_cast<int>(page->kind)][page->recycle_class].push(slot)) [[likely]] return;
     }
 #endif
     free_slowly(page, slot);
@@ -288,6 +317,14 @@ class Heap {
 
   void* allocate_checked(Kind kind, size_t size);
   void* allocate_slow(Kind kind, int index);
+  void* allocate_counted(Kind kind, int index);
+  void count_fresh(Cursor& cursor, Kind kind, int index, void* slot);
+  // How many more slots of a class are handed out before the next that is a sample.
+  struct Countdown {
+    uint32_t recycled;  // from the magazine
+    uint32_t fresh;     // from the cursor
+  };
+  Countdown& countdown(Kind kind, int index);
   void* allocate_large(Kind kind, size_t size);
   Page* new_page(Kind kind, int index);
   Page* page_with_room(Kind kind, int index);
@@ -313,6 +350,9 @@ class Heap {
   Page *grey_first_, *grey_last_;
   Page* page_cursor_;
   HeapCounters counters_;
+  Countdown countdowns_[kKinds][kSizeClasses];
+  bool is_drawn_[kKinds][kSizeClasses];  // the countdown is
+  uint32_t sample_epoch_;                // what all were drawn in
   size_t until_trim_;  // bytes to be freed until the next trim_some()
   Page* trim_cursor_;  // where that goes on, in the list before trim_list_
   size_t trim_list_;

@@ -6,6 +6,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "memory/sampler.h"
 #include "objects/code.h"
 #include "objects/frame.h"
 #include "objects/opcodes.h"
@@ -369,6 +370,7 @@ extern "C" Py_ssize_t gill_code_extra_count();
 namespace {
 
 void code_dealloc(PyCodeObject* self) {
+  forget_sampled_code(self);
   if (auto* extra = static_cast<CodeExtra*>(self->co_extra)) {
     for (Py_ssize_t i = 0; i < extra->size; ++i) {
       freefunc destroy = gill_code_extra_destructor(i);

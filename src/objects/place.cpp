@@ -47,4 +47,19 @@ void find_place(ThreadState* thread, Place& place) {
   if (frame) describe_frame(frame, place);
 }
 
+namespace {
+
+int read_stack(StackReader::Position* out, int most) {
+  const ThreadState* thread = current_thread();
+  int count = 0;
+  for (const Frame* frame = thread && thread->cframe ? thread->cframe->current_frame : nullptr; frame && count < most; frame = frame->previous) {
+    if (!is_incomplete(frame)) out[count++] = {frame->f_code, last_instruction(frame)};
+  }
+  return count;
+}
+
+}  // namespace
+
+const StackReader kStackReader = {read_stack, describe_code};
+
 }  // namespace gill

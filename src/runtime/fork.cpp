@@ -1,7 +1,7 @@
 // Forking: the functions that are to be called around it, and making the child whole.
 //
 // Only the forking thread exists in the child. What other threads may have held at that moment is held by the forking thread during
-// the fork: the import lock, the lists of threads, the tables of tracemalloc, the pages of the heap, the inside of the interpreter
+// the fork: the import lock, the lists of threads, the tables of tracemalloc, the pages and the samples of the heap, the inside of the interpreter
 // lock. Only the terminal may be another thread's, which can read from it for long.
 #include <Python.h>
 #include <pthread.h>
@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "lock/interpreter_lock.h"
 #include "memory/page_range.h"
+#include "memory/sampler.h"
 #include "runtime/runtime.h"
 
 extern "C" {
@@ -52,6 +53,7 @@ void forget_signals() {
 // In the child the forking thread owns what it held, too.
 void let_go(bool in_child) {
   g_runtime.lock->let_go_after_fork(in_child);
+  let_samples_go_after_fork(in_child);
   let_pages_go_after_fork();
   pthread_mutex_unlock(&g_runtime.tracemalloc_mutex);
   pthread_mutex_unlock(&g_runtime.pending.mutex);
@@ -81,6 +83,7 @@ void PyOS_BeforeFork(void) {
   pthread_mutex_lock(&g_runtime.pending.mutex);
   pthread_mutex_lock(&g_runtime.tracemalloc_mutex);
   hold_pages_for_fork();
+  hold_samples_for_fork();
   g_runtime.lock->hold_for_fork();
 }
 

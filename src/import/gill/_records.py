@@ -140,7 +140,8 @@ class Place(Record):
         return None if raw is None else cls(**dict(zip(cls._fields, raw)))
 
     def __str__(self):
-        python = f"{self.file}:{self.line} in {self.function}" if self.file else ""
+        line = "" if self.line is None else f":{self.line}"
+        python = f"{self.file}{line} in {self.function}" if self.file else ""
         native = f"native {self.native}" if self.native else ""
         return ", ".join(filter(None, (python, native))) or "not known"
 

@@ -11,15 +11,22 @@ class Report(Record):
     """What the process has done so far.
 
     pid; ended: how the program ended, None while it runs; argv; wall, cpu: seconds since the process began; lock: lock.Stats; threads:
-    a table of lock.Thread; memory: memory.Ledger; gc: gc.Pauses.
+    a table of lock.Thread; memory: memory.Ledger; top: memory.Uses by line; peak: memory.Peak; gc: gc.Pauses. top and peak are None when
+    allocations are not sampled.
     """
 
     __slots__ = ()
-    _fields = ("pid", "ended", "argv", "wall", "cpu", "lock", "threads", "memory", "gc")
+    _fields = ("pid", "ended", "argv", "wall", "cpu", "lock", "threads", "memory", "top", "peak", "gc")
 
     def __str__(self):
         head = f"process {self.pid}: {' '.join(self.argv)}\n{self.ended or 'running'}; {self.wall:.3f} s, {self.cpu:.3f} s of processor time"
-        parts = [("lock", f"{self.lock}\n\n{self.threads}"), ("memory", self.memory), ("collector", self.gc)]
+        parts = [
+            ("lock", f"{self.lock}\n\n{self.threads}"),
+            ("memory", self.memory),
+            ("memory by line", self.top or "not sampled"),
+            ("memory by line at its peak", self.peak or "not sampled"),
+            ("collector", self.gc),
+        ]
         return "\n".join([head, *(f"\n---- {title} ----\n{text}" for title, text in parts)])
 
 
@@ -36,6 +43,7 @@ def report(ended=None):
     """What the process has done so far: Report. It looks at every page of the heap, as memory.ledger() does."""
     import os
 
+    is_sampled = memory.sample_interval() > 0
     return Report(
         pid=os.getpid(),
         ended=ended,
@@ -45,6 +53,8 @@ def report(ended=None):
         lock=lock.stats(),
         threads=lock.threads(),
         memory=memory.ledger(),
+        top=memory.top() if is_sampled else None,
+        peak=memory.peak() if is_sampled else None,
         gc=gc.pauses(),
     )
 

@@ -1,6 +1,7 @@
-"""Memory: what the resident set is used for.
+"""Memory: what the resident set is used for, and by whom.
 
-The heap's pages tell which slots are in use and the objects in them; the kernel tells how much of each mapping is resident.
+The heap's pages tell which slots are in use and the objects in them; the kernel tells how much of each mapping is resident; samples of
+allocations tell which lines asked for it.
 """
 
 import time
@@ -8,8 +9,10 @@ import time
 from gill import _mappings, _native
 from gill._paths import path_text, reference_text
 from gill._records import Place, Record, Table, size_text, thread_names, thread_text, time_text
+from gill._samples import Peak, Use, Uses, _type_name, peak, sample_interval, set_sample_interval, top
 
-__all__ = ["exports", "ledger", "retained_by", "trim", "Export", "Exports", "Ledger", "Path", "Paths", "TypeUse", "ClassUse", "Trimmed"]
+__all__ = ["exports", "ledger", "peak", "retained_by", "sample_interval", "set_sample_interval", "top", "trim"]
+__all__ += ["ClassUse", "Export", "Exports", "Ledger", "Path", "Paths", "Peak", "Trimmed", "TypeUse", "Use", "Uses"]
 
 _SHOWN = 20  # rows of each table in a ledger's text
 
@@ -55,8 +58,9 @@ class Classes(Table):
 class Ledger(Record):
     """What the resident memory is used for, in bytes.
 
-    rss: resident; vms: virtual size; high_water_mark: the most that was resident; heap_peak: the most that the heap's pages were,
-    and heap_peak_at: when that was reached, a moment. The parts, which add up to rss:
+    rss: resident; vms: virtual size; high_water_mark: the most that was resident; high_water_mark_at: when that was reached, a moment, as
+    far as it was seen when samples were taken, or None; heap_peak: the most that the heap's pages were, and heap_peak_at: when
+    that was reached. The parts, which add up to rss:
 
     objects             live Python objects in the heap's pages (by type in `types`)
     tables              other blocks in them: items, tables and buffers of containers, what extensions asked for
@@ -74,12 +78,11 @@ class Ledger(Record):
 
     __slots__ = ()
     _parts = ("objects", "tables", "page_overhead", "free_in_pages", "retained_pages", "native", "native_free", "stacks", "files", "other")
-    _fields = ("rss", "vms", "high_water_mark", "heap_peak", "heap_peak_at", *_parts, "native_objects", "types", "classes", "file_mappings")
+    _fields = ("rss", "vms", "high_water_mark", "high_water_mark_at", "heap_peak", "heap_peak_at", *_parts, "native_objects", "types", "classes", "file_mappings")
 
     def __str__(self):
-        lines = [f"resident {size_text(self.rss)}, at most {size_text(self.high_water_mark)}, virtual {size_text(self.vms)}"]
-        ago = time_text(max(time.monotonic_ns() - self.heap_peak_at, 0))
-        lines.append(f"heap at most {size_text(self.heap_peak)}, {ago} ago")
+        lines = [f"resident {size_text(self.rss)}, at most {size_text(self.high_water_mark)}{_ago(self.high_water_mark_at)}, virtual {size_text(self.vms)}"]
+        lines.append(f"heap at most {size_text(self.heap_peak)}{_ago(self.heap_peak_at)}")
         for name in self._parts:
             value = getattr(self, name)
             lines.append(f"  {name.replace('_', ' '):16}{size_text(value):>12}{value / self.rss:>8.1%}")
@@ -87,9 +90,8 @@ class Ledger(Record):
         return "\n".join(lines)
 
 
-def _type_name(found):
-    module = found.__dict__.get("__module__", "builtins")
-    return found.__qualname__ if module == "builtins" or not isinstance(module, str) else f"{module}.{found.__qualname__}"
+def _ago(moment):
+    return f" {time_text(max(time.monotonic_ns() - moment, 0))} ago" if moment else ""
 
 
 def _types(raw):
@@ -127,6 +129,8 @@ def ledger():
         rss=sum(resident.values()),
         vms=status["VmSize"],
         high_water_mark=status["VmHWM"],
+        # What native code took and gave back at once was perhaps not seen.
+        high_water_mark_at=use["resident_peak_at"] if use["resident_peak"] >= status["VmHWM"] * 0.95 else None,
         heap_peak=use["heap_peak"],
         heap_peak_at=use["heap_peak_at"],
         objects=objects,

@@ -11,6 +11,7 @@
 
 #include "memory/heap.h"
 #include "memory/page_range.h"
+#include "memory/sampler.h"
 #include "modules/gill/address_table.h"
 #include "modules/gill/module.h"
 #include "runtime/runtime.h"
@@ -21,7 +22,7 @@ namespace gill {
 namespace {
 
 struct TypeUse {
-  const void* address;
+  const void* address;  // of the type
   size_t objects;
   size_t bytes;   // in pages
   size_t native;  // in blocks of malloc's: large objects, and tables of containers
@@ -30,22 +31,10 @@ struct SeenObject {
   const void* address;
 };
 
-bool add_type(AddressTable<TypeUse>& types, PyObject* found, PyObject* type) {
-  if (types.find(type)) return true;
-  return types.add(type) && PyList_Append(found, type) == 0;
-}
-
-// All types that stand below object; `found` keeps them alive.
-Status find_types(AddressTable<TypeUse>& types, PyObject* found) {
-  if (!add_type(types, found, as_object(&PyBaseObject_Type))) return failure;
-  Ref<> subclasses = TRY(steal(PyObject_GetAttrString(as_object(&PyType_Type), "__subclasses__")));
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(found); ++i) {
-    Ref<> below = TRY(steal(PyObject_CallOneArg(subclasses.get(), PyList_GET_ITEM(found, i))));
-    for (Py_ssize_t k = 0; k < PyList_GET_SIZE(below.get()); ++k) {
-      if (!add_type(types, found, PyList_GET_ITEM(below.get(), k))) return PyErr_Occurred() ? failure : (PyErr_NoMemory(), failure);
-    }
-  }
-  return Status::ok;
+Status add_type(AddressTable<SeenObject>& seen, PyObject* found, PyObject* type) {
+  if (seen.find(type)) return Status::ok;
+  if (!seen.add(type)) return PyErr_NoMemory(), failure;
+  return status_of(PyList_Append(found, type));
 }
 
 class Survey {
@@ -96,11 +85,8 @@ class Survey {
     if (size < sizeof(PyObject)) return nullptr;
     TypeUse* entry = types_.find(Py_TYPE(block));
     if (!entry) return nullptr;
-    const PyTypeObject* type = Py_TYPE(block);
     const bool counted = (block->ob_refcnt > 0 && block->ob_refcnt <= INT32_MAX) || block->ob_refcnt == kImmortalCount;
-    // What a str needs is less than its type says, since its text stands in its place.
-    const size_t least = type->tp_flags & Py_TPFLAGS_UNICODE_SUBCLASS ? sizeof(PyASCIIObject) : static_cast<size_t>(type->tp_basicsize);
-    return counted && !(type->tp_flags & Py_TPFLAGS_HAVE_GC) && least <= size ? entry : nullptr;
+    return counted && fits_plain_block(Py_TYPE(block), size) ? entry : nullptr;
   }
   // Blocks too large for pages are malloc's.
   static size_t native_part(const void* table, size_t bytes) { return bytes > kLargestClass && !g_heap_range.contains(table) ? bytes : 0; }
@@ -193,11 +179,32 @@ Ref<> malloc_use() {
 
 }  // namespace
 
+Ref<> all_types() {
+  AddressTable<SeenObject> seen;
+  Ref<> found = TRY(steal(PyList_New(0)));
+  TRY(add_type(seen, found.get(), as_object(&PyBaseObject_Type)));
+  Ref<> subclasses = TRY(steal(PyObject_GetAttrString(as_object(&PyType_Type), "__subclasses__")));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(found.get()); ++i) {
+    Ref<> below = TRY(steal(PyObject_CallOneArg(subclasses.get(), PyList_GET_ITEM(found.get(), i))));
+    for (Py_ssize_t k = 0; k < PyList_GET_SIZE(below.get()); ++k) TRY(add_type(seen, found.get(), PyList_GET_ITEM(below.get(), k)));
+  }
+  return found;
+}
+
+bool fits_plain_block(const PyTypeObject* type, size_t size) {
+  // What a str needs is less than its type says, since its text stands in its place.
+  const size_t least = type->tp_flags & Py_TPFLAGS_UNICODE_SUBCLASS ? sizeof(PyASCIIObject) : static_cast<size_t>(type->tp_basicsize);
+  return !(type->tp_flags & Py_TPFLAGS_HAVE_GC) && least <= size;
+}
+
 Ref<> memory_use(PyObject*) {
   AddressTable<TypeUse> types;
-  Ref<> found = TRY(steal(PyList_New(0)));
-  TRY(find_types(types, found.get()));
+  Ref<> found = TRY(all_types());
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(found.get()); ++i) {
+    if (!types.add(PyList_GET_ITEM(found.get(), i))) return PyErr_NoMemory(), failure;
+  }
   Survey survey(types);
+  const ResidentPeak resident = resident_peak();
   Heap* heap = current_interpreter()->heap;
   heap->survey(survey.use, Survey::visit, &survey);
   if (survey.out_of_memory) return PyErr_NoMemory(), failure;
@@ -207,6 +214,8 @@ Ref<> memory_use(PyObject*) {
       .integer("page_size", kPageSize)
       .integer("heap_peak", heap->counters().peak_pages * kPageSize)
       .integer("heap_peak_at", monotonic_ns_of(heap->counters().peak_ticks))
+      .integer("resident_peak", resident.bytes)
+      .integer("resident_peak_at", monotonic_ns_of(resident.ticks))
       .integer("retained_pages", retained_pages())
       .put("classes", classes_list(survey.use))
       .put("runs", steal(Py_BuildValue("(nnn)", survey.use.runs.pages, survey.use.runs.used, survey.use.run_bytes)))

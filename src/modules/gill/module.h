@@ -36,8 +36,16 @@ class Fields {
 Ref<> lock_threads(PyObject*);
 Ref<> lock_totals(PyObject*);
 Ref<> main_thread(PyObject*);
+// All types that stand below object, in a list.
+Ref<> all_types();
+// Whether an object of the type can be in a block that is not collectable.
+bool fits_plain_block(const PyTypeObject* type, size_t size);
+
 Ref<> memory_use(PyObject*);
 Ref<> memory_trim(PyObject*);
+Ref<> memory_samples(PyObject*, bool at_peak);
+Ref<> sample_interval_bytes(PyObject*);
+Ref<> change_sample_interval(PyObject*, Py_ssize_t bytes);
 Ref<> gc_pauses(PyObject*);
 Ref<> buffer_exports(PyObject*, PyObject* object);
 Ref<> retained_by(PyObject*, PyObject* object, Py_ssize_t most);
