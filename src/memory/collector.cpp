@@ -145,9 +145,6 @@ bool has_legacy_finalizer(PyObject* object) { return Py_TYPE(object)->tp_del != 
 // Moves objects with a tp_del, and what they reach, out of the list: nobody knows in which order to call
 // them.
 bool split_legacy(ObjectList& list, ObjectList& uncollectable) {
-  bool any = false;
-  for (PyObject* object : list) any = any || has_legacy_finalizer(object);
-  if (!any) return true;
   Trial trial;
   if (!trial.begin_list(list, 0)) return false;
   for (PyObject* object : list) {
@@ -276,6 +273,28 @@ class FinalizerOrder {
   State* states_ = nullptr;
 };
 
+// What the end of some objects takes besides clearing them.
+struct Demands {
+  bool legacy = false;
+  bool weak_references = false;  // to be cleared
+  bool finalizers = false;
+
+  explicit Demands(ObjectList& unreachable) {
+    PyTypeObject* known = nullptr;
+    for (PyObject* object : unreachable) {
+      if (PyTypeObject* type = Py_TYPE(object); type != known) {
+        known = type;
+        legacy = legacy || type->tp_del;
+        weak_references = weak_references || PyWeakref_Check(object);
+      }
+      PyWeakReference** list = weak_references_of(object);
+      weak_references = weak_references || (list && *list);
+      finalizers = finalizers || FinalizerOrder::is_waiting(object);
+    }
+  }
+  bool any_code() const { return weak_references || finalizers; }
+};
+
 void call_finalizers(ObjectList& unreachable) {
   FinalizerOrder order;
   for (PyObject* object : order.arrange(unreachable) ? order.objects() : unreachable) {
@@ -319,14 +338,15 @@ void move_to_old(Collector* collector, PyObject* object) {
 Outcome dispose_of(Collector* collector, ObjectList& unreachable) {
   Outcome outcome;
   ObjectList uncollectable, resurrected;
-  if (!split_legacy(unreachable, uncollectable)) return outcome;
+  const Demands demands(unreachable);
+  if (demands.legacy && !split_legacy(unreachable, uncollectable)) return outcome;
   for (PyObject* object : unreachable) retain(object);
   outcome.uncollectable = static_cast<Py_ssize_t>(uncollectable.size());
   if (unreachable.size()) {
-    bool ok = handle_weak_references(unreachable);
-    if (ok) call_finalizers(unreachable);
+    bool ok = !demands.weak_references || handle_weak_references(unreachable);
+    if (ok && demands.finalizers) call_finalizers(unreachable);
     // Without memory to look again everything survives until the next collection.
-    if (!ok || !split_reached(unreachable, 1, resurrected)) {
+    if (!ok || (demands.any_code() && !split_reached(unreachable, 1, resurrected))) {
       for (PyObject* object : unreachable) release(object);
       return outcome;
     }
