@@ -4,9 +4,10 @@
 // objects that gc.freeze() took out). A collection of generation g looks at the candidates: tracked
 // objects of a generation up to g.
 //
-//   1. Each page with candidates gets notes: who takes part, who of them is not reached yet, and counts, filled with the reference counts.
-//   2. Every reference from a candidate to a candidate takes one off. What stays above zero is
-//      referenced from outside: a root.
+//   1. Each page with candidates gets notes: who takes part, and who of them is not reached yet. In a full collection what modules and
+//      threads reach is marked at once, which is most of it.
+//   2. The others get counts, filled with the reference counts. Every reference from one of them to one of them takes one off. What
+//      stays above zero is referenced from outside: a root.
 //   3. From the roots everything reachable is marked. The rest is unreachable.
 //   4. Unreachable objects are held by a strong reference each, so that none disappears while Python
 //      code runs: weak references are cleared and their callbacks called, then finalizers.
@@ -17,7 +18,7 @@
 // bits cannot change under us. A count that is not positive when its object has no outside reference
 // relies on tp_traverse visiting each owned reference exactly once.
 //
-// When there is no memory for the arrays the collection is given up before anything changed.
+// When there is no memory for the arrays the collection is given up before any object was taken for dead.
 #include "memory/collector.h"
 
 #include <algorithm>
@@ -64,15 +65,15 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
   Heap* heap = collector->heap;
   PageList pages;
   Trial trial;
+  const bool full = generation == kGenerations - 1;
   if (!list_pages(heap, generation, pages) || !trial.begin_generation(pages, generation)) return false;
-  trial.subtract_references(generation > 0);
-  if (!trial.mark_from_roots()) return false;
+  if (full && !trial.mark_from_known()) return false;
+  if (!trial.count_references(generation > 0) || !trial.mark_from_roots()) return false;
   bool ok = true;
   trial.for_each_left([&](PyObject* object, uint64_t) { ok = ok && unreachable.push(object); });
   if (!ok) return false;
 
-  // Survivors: promote, and stop tracking what cannot be part of a cycle.
-  bool full = generation == kGenerations - 1;
+  // Survivors: promote, and stop tracking what cannot be part of a cycle, unless marking did so.
   int target = full ? generation : generation + 1;
   Py_ssize_t promoted = 0;
   for (Page* page : pages) heap->list_as(page, generation == 0 ? kMiddle : kNotYoung);
@@ -82,9 +83,9 @@ bool find_unreachable(Collector* collector, int generation, ObjectList& unreacha
       set_generations(page, word, survivors, target);
       if (target == kGenerations - 1) note_promotion(collector, page, word, survivors);
       promoted += std::popcount(survivors);
-      for_each_noted(page, word, survivors, [full](PyObject* object, uint64_t) {
+      if (full) continue;
+      for_each_object(page, word, survivors, [](PyObject* object) {
         if (PyTuple_CheckExact(object)) _PyTuple_MaybeUntrack(object);
-        else if (full && PyDict_CheckExact(object)) _PyDict_MaybeUntrack(object);
       });
     }
   }
@@ -109,7 +110,7 @@ void expect_unreachable(Collector* collector, ObjectList& list) {
   PageList pages;
   Trial trial;
   if (!list_pages(collector->heap, kGenerations - 1, pages) || !trial.begin_generation(pages, kGenerations - 1)) return;
-  trial.subtract_references(true);
+  if (!trial.count_references(true)) return;
   trial.for_each_left([](PyObject* object, uint64_t count) {
     if (static_cast<int64_t>(count) < 0) fail_verification("more references than it counts", object);
   });

@@ -26,9 +26,6 @@
 #include "memory/heap.h"
 #include "memory/trial.h"
 
-// Visits what modules, threads and the interpreter hold, as far as it is known.
-extern "C" void gill_visit_roots(visitproc visit, void* arg);
-
 namespace gill {
 namespace {
 

@@ -12,21 +12,28 @@
 #include "memory/collector.h"
 #include "memory/heap.h"
 
+// Visits what modules, threads and the interpreter hold, as far as it is known.
+extern "C" void gill_visit_roots(visitproc visit, void* arg);
+
 namespace gill {
 
 inline constexpr int kPermanent = 3;
 
-// A page's notes: for each word of a bitmap the slots that take part and those of them that are not reached, then the counts. Those
-// of slots that take no part mean nothing.
-inline uint64_t& part_of(Page* page, size_t word) { return page->scratch[2 * word]; }
-inline uint64_t& left_of(Page* page, size_t word) { return page->scratch[2 * word + 1]; }
-inline uint64_t& count_at(Page* page, size_t index) { return page->scratch[2 * page->words + index]; }
+// A page's notes: where its counts are, or 0; then for each word of a bitmap the slots that take part and those of them that are not
+// reached. The counts of slots that take no part mean nothing.
+inline uint64_t* counts_of(Page* page) { return reinterpret_cast<uint64_t*>(page->scratch[0]); }
+inline uint64_t& part_of(Page* page, size_t word) { return page->scratch[1 + 2 * word]; }
+inline uint64_t& left_of(Page* page, size_t word) { return page->scratch[2 + 2 * word]; }
 inline bool make_notes(Page* page) {
-  size_t masks = 2 * size_t{page->words};
-  page->scratch = t_collector->notes.take(masks + page->slot_count);
+  size_t words = 1 + 2 * size_t{page->words};
+  page->scratch = t_collector->notes.take(words);
   if (!page->scratch) return false;
-  std::fill_n(page->scratch, masks, 0);
+  std::fill_n(page->scratch, words, 0);
   return true;
+}
+inline bool make_counts(Page* page) {
+  if (!page->scratch[0]) page->scratch[0] = reinterpret_cast<uintptr_t>(t_collector->notes.take(page->slot_count));
+  return page->scratch[0];
 }
 
 inline int generation_of(Page* page, size_t index) {
@@ -69,13 +76,20 @@ template <class Call>
 void for_each_member(Page* page, int most, Call call) {
   for (size_t word = 0; word < page->words; ++word) for_each_bit(members(page, word, most), word, call);
 }
-// Calls for the object and the count, in the page's notes, of each bit of a page's word.
+// Calls for the object of each bit of a page's word.
 template <class Call>
-void for_each_noted(Page* page, size_t word, uint64_t bits, Call call) {
+void for_each_object(Page* page, size_t word, uint64_t bits, Call call) {
+  char* first = reinterpret_cast<char*>(object_at(page, word * 64));
+  const size_t slot_size = page->slot_size;
+  for (; bits; bits &= bits - 1) call(reinterpret_cast<PyObject*>(first + static_cast<size_t>(std::countr_zero(bits)) * slot_size));
+}
+// The same with the count in the page's notes.
+template <class Call>
+void for_each_counted(Page* page, size_t word, uint64_t bits, Call call) {
   if (!bits) return;
   char* first = reinterpret_cast<char*>(object_at(page, word * 64));
   const size_t slot_size = page->slot_size;
-  uint64_t* counts = &count_at(page, word * 64);
+  uint64_t* counts = counts_of(page) + word * 64;
   for (; bits; bits &= bits - 1) {
     auto bit = static_cast<size_t>(std::countr_zero(bits));
     call(reinterpret_cast<PyObject*>(first + bit * slot_size), counts[bit]);
@@ -146,8 +160,6 @@ class Trial {
         if (!bits) continue;
         if (!enter(page)) return false;
         part_of(page, word) = left_of(page, word) = bits;
-        if (most > 0) prefetch_objects(page, word, bits);
-        for_each_noted(page, word, bits, [](PyObject* object, uint64_t& count) { count = count_of(object); });
       }
     }
     return true;
@@ -156,11 +168,40 @@ class Trial {
   bool begin_list(ObjectList& list, uint64_t held) {
     for (PyObject* object : list) {
       Page* page = Page::of(object);
-      if (!enter(page)) return false;
+      if (!enter(page) || !make_counts(page)) return false;
       size_t index = page->index_of(object);
       part_of(page, index / 64) |= bit_of(index);
       left_of(page, index / 64) |= bit_of(index);
-      count_at(page, index) = count_of(object) - held;
+      counts_of(page)[index] = count_of(object) - held;
+    }
+    return true;
+  }
+
+  // Marks what modules and threads reach: no need to count references to that. It also stops the tracking of what cannot be part of
+  // a cycle. False when memory ran out.
+  bool mark_from_known() {
+    untracks_ = true;
+    gill_visit_roots([](PyObject* target, void* self) { return static_cast<Trial*>(self)->mark(target); }, this);
+    return drain();
+  }
+
+  // Counts the references to the objects left, less those between them. `cold` objects are hardly in the processor's cache. False
+  // when memory ran out.
+  bool count_references(bool cold) {
+    for (Page* page : entered_) {
+      for (size_t word = 0; word < page->words; ++word) {
+        uint64_t bits = left_of(page, word);
+        if (!bits) continue;
+        if (!make_counts(page)) return false;
+        if (cold) prefetch_objects(page, word, bits);
+        for_each_counted(page, word, bits, [](PyObject* object, uint64_t& count) { count = count_of(object); });
+      }
+    }
+    for (Page* page : entered_) {
+      for (size_t word = 0; word < page->words; ++word) {
+        if (cold) prefetch_objects(page, word, left_of(page, word));
+        for_each_object(page, word, left_of(page, word), subtract_references_of);
+      }
     }
     return true;
   }
@@ -179,64 +220,40 @@ class Trial {
   }
   static bool is_root(PyObject* object) {
     Page* page = Page::of(object);
-    return is_positive(count_at(page, page->index_of(object)));
+    return is_positive(counts_of(page)[page->index_of(object)]);
   }
   static bool is_positive(uint64_t count) { return static_cast<int64_t>(count) > 0; }
 
   static void subtract_references_of(PyObject* object) {
     Py_TYPE(object)->tp_traverse(object, [](PyObject* target, void*) {
-      if (Page* page = noted_page(target)) --count_at(page, page->index_of(target));
+      Page* page = noted_page(target);
+      if (!page) return 0;
+      size_t index = page->index_of(target);
+      if (left_of(page, index / 64) & bit_of(index)) --counts_of(page)[index];
       return 0;
     }, nullptr);
   }
 
   // Marks what `object`, a root that takes part, reaches. False when memory ran out.
-  bool mark_from(PyObject* object) {
-    if (mark(object)) return false;
-    // What comes off the stack waits a while for the processor to fetch it.
-    constexpr size_t kAhead = 8;
-    PyObject* coming[kAhead];
-    size_t first = 0, end = 0;
-    while (stack_.size() || first != end) {
-      for (; stack_.size() && end - first < kAhead; ++end) __builtin_prefetch(coming[end % kAhead] = stack_.pop());
-      PyObject* next = coming[first++ % kAhead];
-      if (Py_TYPE(next)->tp_traverse(next, [](PyObject* target, void* self) { return static_cast<Trial*>(self)->mark(target); }, this)) return false;
-    }
-    return true;
-  }
+  bool mark_from(PyObject* object) { return !mark(object) && drain(); }
 
-  // Takes the references between the objects that take part off their counts. `cold` objects are hardly in the processor's cache.
-  void subtract_references(bool cold) {
-    for (Page* page : entered_) {
-      for (size_t word = 0; word < page->words; ++word) {
-        if (cold) prefetch_objects(page, word, part_of(page, word));
-        for_each_noted(page, word, part_of(page, word), [](PyObject* object, uint64_t&) { subtract_references_of(object); });
-      }
-    }
-  }
   // Calls for the object and the count of each that is not reached.
   template <class Call>
   void for_each_left(Call call) {
     for (Page* page : entered_) {
-      for (size_t word = 0; word < page->words; ++word) for_each_noted(page, word, left_of(page, word), call);
+      for (size_t word = 0; word < page->words; ++word) for_each_counted(page, word, left_of(page, word), call);
     }
   }
   // Marks what is referenced from elsewhere, and what that reaches. False when memory ran out.
   bool mark_from_roots() {
-    unsettled_ = 0;
-    for_each_left([&](PyObject*, uint64_t count) { unsettled_ += !is_positive(count); });
-    if (!unsettled_) return reach_all();
+    size_t unsettled = 0;  // objects whose count says nothing of references from elsewhere
+    for_each_left([&](PyObject*, uint64_t count) { unsettled += !is_positive(count); });
+    if (!unsettled && !untracks_) return reach_all();
     bool ok = true;
     for_each_left([&](PyObject* object, uint64_t count) {
       if (is_positive(count)) ok = ok && mark_from(object);
     });
     return ok;
-  }
-  bool reach_all() {
-    for (Page* page : entered_) {
-      for (size_t word = 0; word < page->words; ++word) left_of(page, word) = 0;
-    }
-    return true;
   }
 
   // The pages with objects that take part.
@@ -249,6 +266,12 @@ class Trial {
     if (entered_.push(page)) return true;
     page->scratch = nullptr;
     return false;
+  }
+  bool reach_all() {
+    for (Page* page : entered_) {
+      for (size_t word = 0; word < page->words; ++word) left_of(page, word) = 0;
+    }
+    return true;
   }
   static uint64_t bit_of(size_t index) { return uint64_t{1} << (index % 64); }
   static uint64_t count_of(PyObject* object) { return static_cast<uint64_t>(Py_REFCNT(object)); }
@@ -268,10 +291,39 @@ class Trial {
     left = rest;
     return !stack_.push(object);
   }
+  // Marks what the objects on the stack reach.
+  bool drain() {
+    // What comes off the stack waits a while for the processor to fetch it.
+    constexpr size_t kAhead = 8;
+    PyObject* coming[kAhead];
+    size_t first = 0, end = 0;
+    while (stack_.size() || first != end) {
+      for (; stack_.size() && end - first < kAhead; ++end) __builtin_prefetch(coming[end % kAhead] = stack_.pop());
+      if (mark_references_of(coming[first++ % kAhead])) return false;
+    }
+    return true;
+  }
+  // 1 when memory ran out.
+  int mark_references_of(PyObject* object) {
+    PyTypeObject* type = Py_TYPE(object);
+    if (type == &PyList_Type) {
+      auto* list = reinterpret_cast<PyListObject*>(object);
+      for (Py_ssize_t i = Py_SIZE(list); i-- > 0;) {
+        if (mark(list->ob_item[i])) return 1;
+      }
+      return 0;
+    }
+    if (type->tp_traverse(object, [](PyObject* target, void* self) { return static_cast<Trial*>(self)->mark(target); }, this)) return 1;
+    if (untracks_) {
+      if (type == &PyDict_Type) _PyDict_MaybeUntrack(object);
+      else if (type == &PyTuple_Type) _PyTuple_MaybeUntrack(object);
+    }
+    return 0;
+  }
 
   PageList entered_;  // have notes
   ObjectList stack_;
-  size_t unsettled_ = 0;  // objects whose count says nothing of references from elsewhere
+  bool untracks_ = false;
 };
 
 struct Outcome {
