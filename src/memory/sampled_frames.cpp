@@ -26,7 +26,7 @@ uint32_t SampledFrames::enter(PyCodeObject* object, int instruction) {
   }
   const uint32_t frame = frames_.take();
   if (!frame) return 0;
-  frames_[frame] = {code, instruction, 0, 1, codes_[code].first_frame};
+  frames_[frame] = {code, instruction, 0, 1, codes_[code].first_frame, 0};
   return codes_[code].first_frame = frame;
 }
 
@@ -57,6 +57,22 @@ void SampledFrames::describe(uint32_t frame, Place& place) {
   if (code.file) copy_start(place.file, code.file, std::strlen(code.file));
   if (code.function) copy_start(place.function, code.function, std::strlen(code.function));
   place.line = found.line;
+}
+
+void SampledFrames::clear_sums() {
+  for (uint32_t frame = 1; frame < frames_.end(); ++frame) frames_[frame].bytes = 0;
+}
+
+uint32_t SampledFrames::take_largest(size_t& bytes) {
+  uint32_t largest = 0;
+  bytes = 0;
+  for (uint32_t frame = 1; frame < frames_.end(); ++frame) {
+    if (frames_[frame].bytes <= bytes) continue;
+    largest = frame;
+    bytes = frames_[frame].bytes;
+  }
+  if (largest) frames_[largest].bytes = 0;
+  return largest;
 }
 
 void SampledFrames::forget(PyCodeObject* object) {

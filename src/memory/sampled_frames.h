@@ -66,6 +66,11 @@ class SampledFrames {
   void release(uint32_t frame);
   // Needs the interpreter's lock, as in forget().
   void describe(uint32_t frame, Place& place);
+  // Sums of bytes by frame.
+  void clear_sums();
+  void add(uint32_t frame, size_t bytes) { frames_[frame].bytes += bytes; }
+  // The frame with the largest sum, which is taken from it; 0 when none has any.
+  uint32_t take_largest(size_t& bytes);
   void forget(PyCodeObject* code);
 
   const StackReader* reader = nullptr;
@@ -77,6 +82,7 @@ class SampledFrames {
     int line;  // once the code is gone
     uint32_t uses;
     uint32_t next;  // of the same code
+    size_t bytes;   // that is added up here
   };
   struct Code {
     PyCodeObject* object;  // null: gone

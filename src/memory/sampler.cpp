@@ -189,7 +189,8 @@ uint32_t add_sample(void* object, size_t size, bool is_collectable) {
   }
   self.total += info.weight;
   self.last_birth_ticks = ticks();
-  if (depth) look_at_resident_when_due();
+  // By who has the interpreter's lock, so that no other thread sees the file.
+  if (t_heap) look_at_resident_when_due();
   return number;
 }
 
@@ -236,6 +237,11 @@ void forget_peak() {
   release_kept();
   g_samples.peak = {};
   g_samples.peak_births = 0;
+}
+
+// Whether the block is in use now, or was at the peak.
+bool is_wanted(const Sample& sample, bool now) {
+  return now ? sample.state == kInUse : sample.state != kUnused && sample.birth <= g_samples.peak_births;
 }
 
 void add_native_sample(void* block, size_t size) {
@@ -413,12 +419,31 @@ SampleCopy::SampleCopy(Moment moment) {
   if (!samples_) return;
   for (uint32_t number = 1; number < self.pool.end(); ++number) {
     Sample& sample = self.pool[number];
-    const bool wanted = moment == kNow ? sample.state == kInUse : sample.state != kUnused && sample.birth <= self.peak_births;
-    if (!wanted) continue;
+    if (!is_wanted(sample, moment == kNow)) continue;
     SampleInfo& copy = samples_[count_++] = sample.info;
     if (sample.state == kInUse) copy.type = type_word(sample);
     for (int i = 0; i < copy.depth; ++i) self.frames.retain(copy.frames[i]);
   }
+}
+
+int sum_samples(SampleCopy::Moment moment, SampledSum* out, int most) {
+  Samples& self = g_samples;
+  if (pthread_mutex_trylock(&self.mutex) != 0) return 0;
+  const bool is_now = moment == SampleCopy::kNow || self.total > self.peak.total;
+  self.frames.clear_sums();
+  for (uint32_t number = 1; number < self.pool.end(); ++number) {
+    const Sample& sample = self.pool[number];
+    if (sample.info.depth && is_wanted(sample, is_now)) self.frames.add(sample.info.frames[0], sample.info.weight);
+  }
+  int count = 0;
+  for (; count < most; ++count) {
+    const uint32_t frame = self.frames.take_largest(out[count].bytes);
+    if (!frame) break;
+    out[count].place = {};
+    self.frames.describe(frame, out[count].place);
+  }
+  pthread_mutex_unlock(&self.mutex);
+  return count;
 }
 
 SampleCopy::~SampleCopy() {

@@ -37,10 +37,10 @@ inline constexpr int kSampleDepth = 20;
 // What a floor that knows frames can say about them. Neither function allocates.
 struct StackReader {
   struct Position {
-    PyCodeObject* code;
+    PyCodeObject* code;  // alive, since it runs
     int instruction;
   };
-  // The stack of the thread, the innermost first; how many were written, 0 for a thread without the interpreter's lock.
+  // The stack of this thread, the innermost first; how many were written. The thread may be without the interpreter's lock.
   int (*read)(Position* out, int most);
   void (*describe)(PyCodeObject* code, int instruction, Place& place);
 };
@@ -111,6 +111,12 @@ class SampleCopy {
   SamplePeak peak_ = {};
 };
 void describe_sampled_frame(uint32_t frame, Place& place);
+// For a signal handler: the instructions that hold most; how many were written. It allocates nothing, and waits for no mutex.
+struct SampledSum {
+  Place place;
+  size_t bytes;
+};
+int sum_samples(SampleCopy::Moment moment, SampledSum* out, int most);
 
 // The largest resident set that was seen while samples were taken, and when.
 struct ResidentPeak {

@@ -710,6 +710,8 @@ class ReportAtTheEnd(unittest.TestCase):
         self.assertEqual(names, ["found.json"])
         self.assertEqual(found["ended"], "exit code 0")
         self.assertGreater(found["memory"]["rss"], 0)
+        self.assertGreater(found["top"]["total"], 0)
+        self.assertGreaterEqual(found["peak"]["uses"]["total"], found["top"]["total"])
 
     def test_after_an_exception_and_an_exit(self):
         self.assertEqual(self.report_of("1 / 0", expect=1)[0][0]["ended"], "exit code 1")
@@ -723,6 +725,12 @@ class ReportAtTheEnd(unittest.TestCase):
                 self.assertEqual(found["ended"], number.name)
                 self.assertEqual(found["python_stack"], ["<string>:3 in end", "<string>:4 in <module>"])
                 self.assertTrue(found["native_stack"])
+
+    def test_who_held_memory_when_a_signal_came(self):
+        (found,), _ = self.report_of("import os\ndef hold():\n return bytes(20_000_000)\nkept = hold()\nos.kill(os.getpid(), 15)", expect=-15)
+        for key in "top", "peak":
+            self.assertEqual(found[key][0]["place"], "<string>:3 in hold")
+            self.assertGreaterEqual(found[key][0]["bytes"], 20_000_000)
 
     def test_a_program_s_own_handler_is_left_alone(self):
         (found,), _ = self.report_of("import os, signal, sys\nsignal.signal(15, lambda *a: sys.exit(5))\nos.kill(os.getpid(), 15)", expect=5)

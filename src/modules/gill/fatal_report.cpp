@@ -17,6 +17,7 @@
 #include "memory/heap.h"
 #include "memory/page_range.h"
 #include "memory/pauses.h"
+#include "memory/sampler.h"
 #include "modules/gill/native_stack.h"
 #include "objects/place.h"
 #include "runtime/runtime.h"
@@ -25,6 +26,7 @@ namespace gill {
 namespace {
 
 inline constexpr int kMostFrames = 100;
+inline constexpr int kMostLines = 10;  // of those that hold most memory
 
 // Writes nested values, as JSON or as indented lines. It allocates nothing.
 class Writer {
@@ -184,6 +186,19 @@ void write_status(Writer& out) {
   }
 }
 
+void write_samples(Writer& out, const char* key, SampleCopy::Moment moment) {
+  SampledSum sums[kMostLines];
+  const int count = sum_samples(moment, sums, kMostLines);
+  out.begin(key, '[');
+  for (int i = 0; i < count; ++i) {
+    out.begin(nullptr, '{');
+    out.number("bytes", sums[i].bytes);
+    write_place(out, "place", sums[i].place);
+    out.end('}');
+  }
+  out.end(']');
+}
+
 void write_memory(Writer& out) {
   out.begin("memory", '{');
   write_status(out);
@@ -192,6 +207,8 @@ void write_memory(Writer& out) {
     out.number("heap_pages_peak", heap->counters().peak_pages * kPageSize);
   }
   out.end('}');
+  write_samples(out, "top", SampleCopy::kNow);
+  write_samples(out, "peak", SampleCopy::kPeak);
 }
 
 void write_collector(Writer& out) {
