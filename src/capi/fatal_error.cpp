@@ -71,13 +71,14 @@ void fatal_error(const char* function, const char* message, int status) {
   if (!g_runtime.dying) {
     g_runtime.dying = true;
     Interpreter* interpreter = thread ? thread->interpreter() : g_runtime.main_interpreter;
+    // A thread that has let the lock go is still the one to be shown as current.
+    PyThreadState* shown = thread ? thread : PyGILState_GetThisThreadState();
     if (!show_exception(thread)) {
       put("\n");
-      // A thread that has let the lock go is still the one to be shown as current.
-      PyThreadState* shown = thread ? thread : PyGILState_GetThisThreadState();
       if (interpreter && interpreter->threads) _Py_DumpTracebackThreads(STDERR_FILENO, published(interpreter), shown);
     }
-    if (interpreter) _Py_DumpExtensionModules(STDERR_FILENO, published(interpreter));
+    // What a native thread does is not said to be an extension's.
+    if (interpreter && shown) _Py_DumpExtensionModules(STDERR_FILENO, published(interpreter));
     if (thread && g_runtime.core_initialized) {
       PyErr_Clear();
       flush_standard_streams();
@@ -106,8 +107,7 @@ void _Py_FatalErrorFormat(const char* function, const char* format, ...) {
 #undef Py_FatalError
 void Py_FatalError(const char* message) { fatal_error(nullptr, message, -1); }
 [[gnu::visibility("default")]] void _Py_FatalError_TstateNULL(const char* function) {
-  fatal_error(function, "the function must be called with the GIL held, after Python initialization and before Python finalization, "
-                        "but the GIL is released (the current Python thread state is NULL)", -1);
+  fatal_error(function, "the function must be called with the GIL held, but the GIL is released (the current Python thread state is NULL)", -1);
 }
 
 }  // extern "C"

@@ -309,7 +309,9 @@ int Py_FinalizeEx(void) {
   finish_lock_check();
   // From here on no other thread gets the lock.
   g_runtime.finalizing = thread;
+  pthread_mutex_lock(&g_runtime.list_mutex);
   interpreter->finalizing = true;
+  pthread_mutex_unlock(&g_runtime.list_mutex);
   g_runtime.initialized = false;
   g_runtime.core_initialized = false;
   finish_signals();
@@ -327,7 +329,9 @@ int Py_FinalizeEx(void) {
   if (thread->prev || thread->next || g_runtime.interpreters->next) {
     // Daemon threads still want the lock, or may. They never get it, and what they would look at meanwhile stays.
     make_current(nullptr);
-    g_runtime.main_interpreter = nullptr;
+    pthread_mutex_lock(&g_runtime.list_mutex);
+    forget_main_interpreter();
+    pthread_mutex_unlock(&g_runtime.list_mutex);
     g_runtime.lock = nullptr;
     return result;
   }

@@ -321,7 +321,10 @@ void InterpreterLock::move_holder(std::atomic<uint32_t>* requests) {
   pthread_mutex_unlock(&mutex_);
 }
 
-void InterpreterLock::hold_for_fork() { pthread_mutex_lock(&mutex_); }
+void InterpreterLock::hold_for_fork() {
+  pthread_mutex_lock(&mutex_);
+  hold_thread_records();
+}
 
 void InterpreterLock::let_go_after_fork(bool in_child) {
   if (in_child) {
@@ -331,6 +334,7 @@ void InterpreterLock::let_go_after_fork(bool in_child) {
     withdraw_request();
     forget_other_threads();
   }
+  let_thread_records_go();
   pthread_mutex_unlock(&mutex_);
 }
 

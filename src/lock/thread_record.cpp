@@ -129,9 +129,10 @@ uint64_t ended_thread_count() { return g_thread_records.ended_count.load(std::me
 
 bool longest_wait_of_ended(Obstacle& obstacle) { return g_thread_records.ended_longest.read(obstacle) && obstacle.waited; }
 
+void hold_thread_records() { pthread_mutex_lock(&g_thread_records.mutex); }
+void let_thread_records_go() { pthread_mutex_unlock(&g_thread_records.mutex); }
+
 void forget_other_threads() {
-  // Another thread may have been in the middle of making its record.
-  g_thread_records.mutex = PTHREAD_MUTEX_INITIALIZER;
   for (ThreadRecord* record = first_thread_record(); record; record = record->next) {
     if (record->taken.load(std::memory_order_relaxed) && record != t_thread_record) retire(record);
   }

@@ -132,7 +132,10 @@ const LockCounters& ended_threads();
 uint64_t ended_thread_count();
 // The longest wait of any of them; false when none waited.
 bool longest_wait_of_ended(Obstacle& obstacle);
-// In a forked child: only this thread is here.
+// Around a fork: no other thread is in the middle of making its record or of giving it back.
+void hold_thread_records();
+void let_thread_records_go();
+// In a forked child, with the records held: only this thread is here.
 void forget_other_threads();
 
 }  // namespace gill

@@ -47,13 +47,19 @@ Interpreter* new_interpreter() {
   return interpreter;
 }
 
+void forget_main_interpreter() {
+  pthread_mutex_lock(&g_runtime.pending.mutex);
+  g_runtime.main_interpreter = nullptr;
+  pthread_mutex_unlock(&g_runtime.pending.mutex);
+}
+
 void delete_interpreter(Interpreter* interpreter) {
   {
     ListGuard guard;
     Interpreter** link = &g_runtime.interpreters;
     while (*link && *link != interpreter) link = &(*link)->next;
     if (*link) *link = interpreter->next;
-    if (g_runtime.main_interpreter == interpreter) g_runtime.main_interpreter = nullptr;
+    if (g_runtime.main_interpreter == interpreter) forget_main_interpreter();
   }
   delete_collector(interpreter->collector);
   if (interpreter->heap == g_runtime.main_heap) interpreter->heap->close();
@@ -132,10 +138,7 @@ int handle_eval_requests(ThreadState* thread) {
   if (bits & kRequestDropLock) {
     make_current(nullptr);
     interpreter->lock->yield(lock_user(thread));
-    if (g_runtime.finalizing.load(std::memory_order_acquire) && g_runtime.finalizing.load() != thread) {
-      interpreter->lock->release();
-      PyThread_exit_thread();
-    }
+    hang_if_finalizing(thread);
     make_current(thread);
   }
   if (bits & kRequestCollect) collect_if_requested(interpreter);
@@ -149,7 +152,11 @@ using namespace gill;
 
 extern "C" {
 
-PyInterpreterState* PyInterpreterState_Get(void) { return PyThreadState_Get()->interp; }
+PyInterpreterState* PyInterpreterState_Get(void) {
+  ThreadState* thread = current_thread();
+  if (!thread) _Py_FatalError_TstateNULL(__func__);
+  return thread->interp;
+}
 PyInterpreterState* PyInterpreterState_Main(void) { return published(g_runtime.main_interpreter); }
 PyInterpreterState* PyInterpreterState_Head(void) { return published(g_runtime.interpreters); }
 PyInterpreterState* PyInterpreterState_Next(PyInterpreterState* interpreter) { return published(internal(interpreter)->next); }
@@ -170,15 +177,21 @@ const PyConfig* _Py_GetConfig(void) { return &current_interpreter()->config; }
 
 PyThreadState* PyEval_SaveThread(void) {
   ThreadState* thread = current_thread();
-  if (!thread) Py_FatalError("the function must be called with the GIL held, but the GIL is released (the current Python thread state is NULL)");
+  if (!thread) _Py_FatalError_TstateNULL(__func__);
   thread_record().native.store(__builtin_return_address(0), std::memory_order_relaxed);
   detach_thread(thread);
   return thread;
 }
-void PyEval_RestoreThread(PyThreadState* thread) { attach_thread(static_cast<ThreadState*>(thread), true); }
-void PyEval_AcquireThread(PyThreadState* thread) { attach_thread(static_cast<ThreadState*>(thread), false); }
+void PyEval_RestoreThread(PyThreadState* thread) {
+  if (!thread) _Py_FatalError_TstateNULL(__func__);
+  attach_thread(static_cast<ThreadState*>(thread), true);
+}
+void PyEval_AcquireThread(PyThreadState* thread) {
+  if (!thread) _Py_FatalError_TstateNULL(__func__);
+  attach_thread(static_cast<ThreadState*>(thread), false);
+}
 void PyEval_ReleaseThread(PyThreadState* thread) {
-  if (current_thread() != thread) Py_FatalError("wrong thread state");
+  if (!thread || current_thread() != thread) Py_FatalError("wrong thread state");
   detach_thread(static_cast<ThreadState*>(thread));
 }
 void PyEval_AcquireLock(void) { attach_thread(static_cast<ThreadState*>(PyThreadState_Get()), false); }
@@ -208,8 +221,9 @@ int Py_AddPendingCall(int (*function)(void*), void* argument) {
     pending.calls[(pending.first + pending.count) % kPendingCalls] = {function, argument};
     ++pending.count;
   }
-  pthread_mutex_unlock(&pending.mutex);
+  // With the mutex: the interpreter cannot end meanwhile.
   if (room && g_runtime.main_interpreter) request(g_runtime.main_interpreter, kRequestPendingCalls);
+  pthread_mutex_unlock(&pending.mutex);
   return room ? 0 : -1;
 }
 

@@ -83,7 +83,7 @@ struct Interpreter {
   PyObject* after_fork_in_child = nullptr;
   std::atomic<int64_t> id_references = 0;  // from InterpreterID objects
   bool lives_by_id = false;           // ends with the last of them
-  bool finalizing = false;
+  bool finalizing = false;            // of the main one set with the list's mutex, too: no more native threads come to it
 };
 
 // Valid while the calling thread holds the lock.

@@ -60,7 +60,7 @@ struct Runtime {
   // Guards the lists of interpreters and thread states. Never held while Python code may run.
   pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
   Interpreter* interpreters = nullptr;
-  Interpreter* main_interpreter = nullptr;
+  Interpreter* main_interpreter = nullptr;  // its end is guarded by the mutex of pending calls, too
   int64_t next_interpreter_id = 0;
   unsigned long main_thread = 0;
 
@@ -121,6 +121,8 @@ extern constinit Runtime g_runtime;
 Interpreter* new_interpreter();
 // Needs the lock, which does not look at the interpreter afterwards.
 void delete_interpreter(Interpreter* interpreter);
+// With the list's mutex held, when the main interpreter ends.
+void forget_main_interpreter();
 ThreadState* new_thread_state(Interpreter* interpreter);
 
 // Ties the thread state to this thread for PyGILState_*.
@@ -130,8 +132,12 @@ void bind_thread_state(ThreadState* thread);
 void make_current(ThreadState* thread);
 
 // Takes the interpreter's lock for the thread state. Does not return when the runtime is finalizing and
-// this thread is not the one that does it: the thread ends.
+// this thread is not the one that does it: the thread hangs.
 void attach_thread(ThreadState* thread, bool after_blocking);
+// For ever: to end the thread would tear it down in the middle of native code, which may hold locks and know nothing of that.
+[[noreturn]] void hang_thread();
+// Lets the lock go and hangs when another thread finalizes the runtime.
+void hang_if_finalizing(ThreadState* thread);
 // Lets the lock go. The thread state is no longer current.
 void detach_thread(ThreadState* thread);
 
@@ -156,5 +162,8 @@ bool initialize_hash_secret(bool use_seed, unsigned long seed);
 
 // Runs the handlers of the signals that came; provided by the signal module.
 extern "C" int gill_run_signal_handlers(ThreadState* thread);
+
+// The fatal error of a function that was called without thread state.
+extern "C" [[noreturn]] void _Py_FatalError_TstateNULL(const char* function);
 
 }  // namespace gill

@@ -76,6 +76,44 @@ void find_stack_limit(ThreadState* thread) {
 
 ThreadState* internal(PyThreadState* thread) { return static_cast<ThreadState*>(thread); }
 
+ThreadState* allocate_thread_state() {
+  void* memory = PyMem_RawCalloc(1, sizeof(ThreadState));
+  return memory ? new (memory) ThreadState() : nullptr;
+}
+
+// With the list's mutex held.
+void link_thread_state(ThreadState* thread, Interpreter* interpreter) {
+  thread->interp = published(interpreter);
+  thread->recursion_limit = interpreter->recursion_limit;
+  thread->recursion_remaining = interpreter->recursion_limit;
+  thread->exc_info = &thread->exc_state;
+  thread->cframe = &thread->root_cframe;
+  thread->thread_id = PyThread_get_thread_ident();
+  thread->native_thread_id = PyThread_get_thread_native_id();
+  thread->context_ver = 1;
+  thread->id = ++interpreter->next_thread_id;
+  thread->next = interpreter->threads;
+  if (interpreter->threads) interpreter->threads->prev = thread;
+  interpreter->threads = thread;
+  thread->_initialized = 1;
+}
+
+// For a native thread that comes by itself. It may be too late, but must not be too early.
+ThreadState* new_native_thread_state() {
+  ThreadState* thread = allocate_thread_state();
+  if (!thread) Py_FatalError("Couldn't create thread-state for new thread");
+  pthread_mutex_lock(&g_runtime.list_mutex);
+  Interpreter* interpreter = g_runtime.main_interpreter;
+  const bool was_initialized = g_runtime.main_heap;
+  const bool is_open = interpreter && !interpreter->finalizing;
+  if (is_open) link_thread_state(thread, interpreter);
+  pthread_mutex_unlock(&g_runtime.list_mutex);
+  if (is_open) return thread;
+  PyMem_RawFree(thread);
+  if (was_initialized) hang_thread();
+  Py_FatalError("Python is not initialized");
+}
+
 void unlink_thread_state(ThreadState* thread) {
   ListGuard guard;
   Interpreter* interpreter = thread->interpreter();
@@ -111,25 +149,10 @@ void delete_thread_state(ThreadState* thread) {
 }  // namespace
 
 ThreadState* new_thread_state(Interpreter* interpreter) {
-  void* memory = PyMem_RawCalloc(1, sizeof(ThreadState));
-  if (!memory) return nullptr;
-  auto* thread = new (memory) ThreadState();
-  thread->interp = published(interpreter);
-  thread->recursion_limit = interpreter->recursion_limit;
-  thread->recursion_remaining = interpreter->recursion_limit;
-  thread->exc_info = &thread->exc_state;
-  thread->cframe = &thread->root_cframe;
-  thread->thread_id = PyThread_get_thread_ident();
-  thread->native_thread_id = PyThread_get_thread_native_id();
-  thread->context_ver = 1;
-  {
-    ListGuard guard;
-    thread->id = ++interpreter->next_thread_id;
-    thread->next = interpreter->threads;
-    if (interpreter->threads) interpreter->threads->prev = thread;
-    interpreter->threads = thread;
-  }
-  thread->_initialized = 1;
+  ThreadState* thread = allocate_thread_state();
+  if (!thread) return nullptr;
+  ListGuard guard;
+  link_thread_state(thread, interpreter);
   return thread;
 }
 
@@ -148,12 +171,21 @@ void bind_thread_state(ThreadState* thread) {
 }
 
 namespace {
-// After finalization began, other threads must not touch an object again: there is nothing to return to.
-void end_if_finalizing(ThreadState* thread) {
+bool is_finalized_by_another(ThreadState* thread) {
   ThreadState* finalizer = g_runtime.finalizing.load(std::memory_order_acquire);
-  if (finalizer && finalizer != thread) PyThread_exit_thread();
+  return finalizer && finalizer != thread;
 }
 }  // namespace
+
+void hang_thread() {
+  for (;;) pause();
+}
+
+void hang_if_finalizing(ThreadState* thread) {
+  if (!is_finalized_by_another(thread)) [[likely]] return;
+  thread->interpreter()->lock->release();
+  hang_thread();
+}
 
 void make_current(ThreadState* thread) {
   if (thread && thread->stack_owner != own_thread_id()) find_stack_limit(thread);
@@ -167,13 +199,9 @@ void make_current(ThreadState* thread) {
 LockUser lock_user(ThreadState* thread) { return {own_thread_id(), &thread->interpreter()->eval_requests}; }
 
 void attach_thread(ThreadState* thread, bool after_blocking) {
-  end_if_finalizing(thread);
-  InterpreterLock* lock = thread->interpreter()->lock;
-  lock->acquire(lock_user(thread), after_blocking ? Arrival::returning : Arrival::computing);
-  if (g_runtime.finalizing.load(std::memory_order_acquire) && g_runtime.finalizing.load() != thread) {
-    lock->release();
-    PyThread_exit_thread();
-  }
+  if (is_finalized_by_another(thread)) hang_thread();
+  thread->interpreter()->lock->acquire(lock_user(thread), after_blocking ? Arrival::returning : Arrival::computing);
+  hang_if_finalizing(thread);
   make_current(thread);
 }
 
@@ -261,9 +289,13 @@ void PyThreadState_Clear(PyThreadState* thread) {
   if (auto on_delete = std::exchange(thread->on_delete, nullptr)) on_delete(std::exchange(thread->on_delete_data, nullptr));
 }
 
-void PyThreadState_Delete(PyThreadState* thread) { delete_thread_state(internal(thread)); }
+void PyThreadState_Delete(PyThreadState* thread) {
+  if (thread == current_thread()) _Py_FatalErrorFormat("_PyThreadState_Delete", "tstate %p is still current", static_cast<void*>(thread));
+  delete_thread_state(internal(thread));
+}
 
 [[gnu::visibility("default")]] void _PyThreadState_DeleteCurrent(PyThreadState* thread) {
+  if (!thread) _Py_FatalError_TstateNULL(__func__);
   ThreadState* self = internal(thread);
   InterpreterLock* lock = self->interpreter()->lock;
   delete_thread_state(self);
@@ -294,7 +326,7 @@ void PyThreadState_DeleteCurrent(void) { _PyThreadState_DeleteCurrent(current_th
 
 PyThreadState* PyThreadState_Get(void) {
   ThreadState* thread = current_thread();
-  if (!thread) Py_FatalError("the function must be called with the GIL held, but the GIL is released (the current Python thread state is NULL)");
+  if (!thread) _Py_FatalError_TstateNULL(__func__);
   return thread;
 }
 PyThreadState* _PyThreadState_UncheckedGet(void) { return current_thread(); }
@@ -366,16 +398,19 @@ PyThreadState* PyGILState_GetThisThreadState(void) {
 }
 
 int PyGILState_Check(void) {
+  if (!PyThread_tss_is_created(&g_runtime.gilstate_key)) return 1;  // asked before start-up
   ThreadState* thread = current_thread();
-  return thread && thread == PyGILState_GetThisThreadState();
+  if (!thread) return 0;
+  // PyGILState_* knows one thread state of a thread: nothing is wrong with another interpreter's.
+  PyThreadState* known = PyGILState_GetThisThreadState();
+  return thread == known || (known && thread->interp != known->interp);
 }
 
 PyGILState_STATE PyGILState_Ensure(void) {
   auto* thread = internal(PyGILState_GetThisThreadState());
   bool had = false;
   if (!thread) {
-    thread = new_thread_state(g_runtime.main_interpreter);
-    if (!thread) Py_FatalError("Couldn't create thread-state for new thread");
+    thread = new_native_thread_state();
     bind_thread_state(thread);
     // The count is what keeps the state alive: our caller's is the only one.
     thread->gilstate_counter = 0;
@@ -390,7 +425,7 @@ PyGILState_STATE PyGILState_Ensure(void) {
 void PyGILState_Release(PyGILState_STATE old) {
   auto* thread = internal(PyGILState_GetThisThreadState());
   if (!thread) Py_FatalError("auto-releasing thread-state, but no thread-state for this thread");
-  if (current_thread() != thread) Py_FatalError("thread state must be current when releasing");
+  if (current_thread() != thread) _Py_FatalErrorFormat(__func__, "thread state %p must be current when releasing", static_cast<void*>(thread));
   if (--thread->gilstate_counter == 0) {
     PyThreadState_Clear(thread);
     _PyThreadState_DeleteCurrent(thread);
