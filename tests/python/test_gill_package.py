@@ -528,6 +528,24 @@ class LockStall(unittest.TestCase):
             with self.subTest(options=options):
                 self.check_deadlock(run(source, *options, expect=-end).stderr)
 
+    def test_a_deadlock_of_several_native_mutexes(self):
+        source = """
+            import ctypes, threading, time
+            first, second = ctypes.create_string_buffer(64), ctypes.create_string_buffer(64)
+            def owner():
+                ctypes.CDLL(None).pthread_mutex_lock(second)
+                time.sleep(0.1)
+            def between():
+                library = ctypes.CDLL(None)
+                library.pthread_mutex_lock(first)
+                library.pthread_mutex_lock(second)
+            for function in owner, between:
+                threading.Thread(target=function, daemon=True).start()
+                time.sleep(0.02)
+            ctypes.PyDLL(None).pthread_mutex_lock(first)
+            """
+        self.check_deadlock(run(source, "-X", "lock-check", expect=-signal.SIGABRT).stderr)
+
     def check_deadlock(self, told):
         self.assertIn("This is a deadlock: the holder waits for a native mutex whose owner waits for the interpreter lock.", told)
         self.assertIn("line 6 in owner", told)

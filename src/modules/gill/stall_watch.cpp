@@ -1,9 +1,9 @@
 // A thread that looks at what all threads do at the interpreter lock. It never takes that lock: it reads the threads' records
-// (lock/thread_record.h) and has the holder show its own stack in a signal handler, since nobody else can look at it safely.
+// (lock/thread_record.h) and has each thread show its own stacks in a signal handler, since nobody else can look at them safely.
 //
-// A holder that is stuck may wait for a native mutex whose owner waits for the interpreter lock: then neither will ever go on. The
-// kernel says on which word a thread sleeps, and a mutex says who owns it; when that is one of the waiting threads it is a deadlock, and
-// certain, because a thread gives nothing back while it waits.
+// A holder that is stuck may wait for a native mutex whose owner waits for the interpreter lock, or for another mutex, and so on: then
+// none of them will ever go on. The kernel says on which word a thread sleeps, and a mutex says who owns it; when that leads to one of
+// the waiting threads it is a deadlock, and certain, because a thread gives nothing back while it waits.
 #include "modules/gill/stall_watch.h"
 
 #include <fcntl.h>
@@ -38,15 +38,17 @@ namespace {
 inline constexpr uint64_t kMillisecond = 1'000'000;
 inline constexpr uint64_t kPatienceForStack = 200;  // milliseconds
 inline constexpr int kMostShown = 20;
+inline constexpr int kMostMutexes = 20;  // in a deadlock
 
 struct StallWatch {
   uint64_t limit_ns;
   bool tells_stalls;  // -X lock-stall
   bool ends_deadlocks;  // -X lock-check: the process aborts rather than hang
   int signal;
-  // What the thread that is asked for its stack answers.
-  NativeStack stack;
+  // The thread that is asked for its stacks, until it begins to answer or the patience is over; then what it answers.
+  std::atomic<int> asked;
   std::atomic<bool> answered;
+  NativeStack stack;
   // The stall that was told last: a thread's turn with the lock.
   const ThreadRecord* told;
   uint64_t told_turn;
@@ -62,50 +64,52 @@ struct StallWatch {
   if (length > 0) (void)!write(STDERR_FILENO, text, std::min(static_cast<size_t>(length), sizeof(text) - 1));
 }
 
-// In the thread that was asked.
+// In the thread that was asked: the Python stack is written at once.
 void answer(int, siginfo_t* info, void*) {
   const int saved_errno = errno;
   auto* watch = static_cast<StallWatch*>(info->si_value.sival_ptr);
-  if (info->si_code == SI_QUEUE && info->si_pid == getpid() && watch) {
+  int self = static_cast<int>(gettid());
+  if (info->si_code == SI_QUEUE && info->si_pid == getpid() && watch && watch->asked.compare_exchange_strong(self, 0)) {
+    const ThreadRecord* record = t_thread_record;
+    if (auto* thread = record ? static_cast<PyThreadState*>(record->context.load(std::memory_order_relaxed)) : nullptr) {
+      _Py_DumpTraceback(STDERR_FILENO, thread);
+    }
     watch->stack.capture();
     watch->answered.store(true, std::memory_order_release);
   }
   errno = saved_errno;
 }
 
-bool ask_for_stack(StallWatch* watch, const ThreadRecord* record) {
+// Whether it has answered. A late answer is not given.
+bool ask_for_stacks(StallWatch* watch, int native_id) {
   watch->answered.store(false, std::memory_order_relaxed);
+  watch->asked.store(native_id, std::memory_order_release);
   siginfo_t info = {};
   info.si_signo = watch->signal;
   info.si_code = SI_QUEUE;
   info.si_pid = getpid();
   info.si_uid = getuid();
   info.si_value.sival_ptr = watch;
-  if (syscall(SYS_rt_tgsigqueueinfo, getpid(), record->native_id.load(), watch->signal, &info) != 0) return false;
-  for (uint64_t waited = 0; waited < kPatienceForStack; ++waited) {
-    if (watch->answered.load(std::memory_order_acquire)) return true;
+  if (syscall(SYS_rt_tgsigqueueinfo, getpid(), native_id, watch->signal, &info) != 0) return false;
+  for (uint64_t waited = 0; !watch->answered.load(std::memory_order_acquire); ++waited) {
+    int unanswered = native_id;
+    if (waited >= kPatienceForStack && watch->asked.compare_exchange_strong(unanswered, 0)) return false;
     usleep(1000);
   }
-  return false;
+  return true;
 }
 
 uint64_t nanoseconds_in_state(const ThreadRecord* record) { return nanoseconds_of(ticks_between(record->since.load(std::memory_order_relaxed), ticks())); }
 
-void show_thread(const ThreadRecord* record, const char* what) {
+void show_thread(StallWatch* watch, const ThreadRecord* record, const char* what, bool with_native_stack) {
   say("%s: thread %lu (native %d), since %.1f ms\n", what, record->thread_id.load(), record->native_id.load(),
       static_cast<double>(nanoseconds_in_state(record)) / static_cast<double>(kMillisecond));
-  if (auto* thread = static_cast<PyThreadState*>(record->context.load(std::memory_order_relaxed))) {
-    _Py_DumpTraceback(STDERR_FILENO, thread);
-  }
-}
-
-void show_native_stack(StallWatch* watch, const ThreadRecord* record) {
-  if (!ask_for_stack(watch, record)) return say("  its native stack is not known: it does not answer signals\n");
+  if (!ask_for_stacks(watch, record->native_id.load())) return say("  its stacks are not known: it does not answer signals\n");
+  if (!with_native_stack) return;
   say("Native stack (most recent call first):\n");
-  for (int i = 0; i < watch->stack.count; ++i) {
+  // Our own handler, and the kernel's return from it, tell nothing.
+  for (int i = 2; i < watch->stack.count; ++i) {
     char text[512];
-    // Our own handler, and the kernel's return from it, tell nothing.
-    if (i < 2) continue;
     if (native_text(watch->stack.addresses[i], text, sizeof(text))) say("  %s\n", text);
   }
 }
@@ -137,28 +141,30 @@ const ThreadRecord* waiting_thread(int native_id) {
   return nullptr;
 }
 
-// The waiting thread that has what the holder waits for, if there is one.
+// The waiting thread that has what the holder waits for, or what keeps the one who has it, if there is such a thread.
 const ThreadRecord* other_in_deadlock(const ThreadRecord* holder) {
-  const int native_id = owner_of_mutex_awaited(holder->native_id.load());
-  return native_id ? waiting_thread(native_id) : nullptr;
+  int native_id = holder->native_id.load();
+  for (int mutexes = 0; mutexes < kMostMutexes; ++mutexes) {
+    native_id = owner_of_mutex_awaited(native_id);
+    if (!native_id) break;
+    if (const ThreadRecord* record = waiting_thread(native_id)) return record;
+  }
+  return nullptr;
 }
 
 void tell(StallWatch* watch, const ThreadRecord* holder, const ThreadRecord* owner, int waiting) {
   say("\ngill: the interpreter lock has been held for %.1f ms, and %d thread%s\n",
       static_cast<double>(nanoseconds_in_state(holder)) / static_cast<double>(kMillisecond), waiting, waiting == 1 ? " waits" : "s wait");
-  // Before anybody is interrupted.
   int shown = 0;
   for (const ThreadRecord* record = first_thread_record(); record && shown < kMostShown; record = record->next) {
     if (!record->taken.load(std::memory_order_acquire) || record->state.load() != LockState::waiting || record == owner) continue;
-    show_thread(record, "Waiting");
+    show_thread(watch, record, "Waiting", false);
     ++shown;
   }
-  show_thread(holder, "Holding");
-  show_native_stack(watch, holder);
+  show_thread(watch, holder, "Holding", true);
   if (owner) {
     say("This is a deadlock: the holder waits for a native mutex whose owner waits for the interpreter lock.\n");
-    show_thread(owner, "Owner of the mutex");
-    show_native_stack(watch, owner);
+    show_thread(watch, owner, "Owner of the mutex", true);
     if (watch->ends_deadlocks) std::abort();
   }
 }
