@@ -54,6 +54,12 @@ PRESET ?= tsan
 sanitize: setup build/$(PRESET)/build.ninja
 	@$(REFERENCE) tools/sanitize.py --preset $(PRESET) -j $(JOBS) $(FILES)
 
+# A day's worth of hand-overs of the interpreter lock under the thread sanitizer; HAND_OVERS and SEED for another run.
+.PHONY: switch-stress
+switch-stress: setup build/tsan/build.ninja
+	@ninja -C build/tsan -j$(JOBS) switch_stress
+	@TSAN_OPTIONS=die_after_fork=0:report_thread_leaks=0:halt_on_error=1 build/tsan/tests/switch_stress $(or $(HAND_OVERS),17280000) $(SEED)
+
 # Coverage-guided fuzzing under the address and undefined-behaviour sanitizers: SECONDS for each target; TARGETS="parser marshal"
 # for some. Corpora, logs and the inputs of findings are left in build/fuzzing; fails on any finding.
 fuzz: setup build/fuzz/build.ninja

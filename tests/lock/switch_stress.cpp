@@ -1,6 +1,6 @@
-// As many hand-overs of the interpreter lock as a day of 5 ms intervals has, or as many as the argument says, among threads of every
-// kind at once: computing, returning in haste, passing work to each other with time-outs, starting and ending, forking, working in
-// several interpreters, while the switch interval changes. Built with the thread sanitizer by `make switch-stress`.
+// switch_stress [HAND-OVERS [SEED]]: as many hand-overs of the interpreter lock as a day of 5 ms intervals has, or as many as it is told,
+// among threads of every kind at once: computing, returning in haste, passing work to each other with time-outs, starting and
+// ending, forking, working in several interpreters, while the switch interval changes. Built with the thread sanitizer by `make switch-stress`.
 //
 // What it checks: one thread at a time is inside (plain variables, which the sanitizer watches, too); every thread that wants the lock
 // gets it again and again, counted in hand-overs and not in time; nobody sleeps for ever beside a free lock; what the threads' records
@@ -9,14 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <ctime>
 #include <deque>
-#include <memory>
+#include <iterator>
 #include <random>
 #include <thread>
-#include <vector>
 
 #include "lock/interpreter_lock.h"
 
@@ -35,9 +35,10 @@ constexpr unsigned kPatience = 120;  // seconds without any hand-over
 }
 
 struct World {
-  explicit World(uint64_t wanted) : wanted(wanted) {}
+  World(uint64_t wanted, unsigned long seed) : wanted(wanted), seed(seed) {}
 
   const uint64_t wanted;
+  const unsigned long seed;
   std::atomic<uint32_t> requests[2] = {};  // of two interpreters
   InterpreterLock lock{kDrop};
   std::atomic<bool> stop = false;
@@ -54,7 +55,7 @@ struct World {
 // A thread at the lock.
 class Visitor {
  public:
-  Visitor(World& world, unsigned long id) : world_(world), id_(id), random_(id) {}
+  Visitor(World& world, unsigned long id) : world_(world), id_(id), random_(world.seed * 10'000 + id) {}
 
   void enter(Arrival arrival) {
     world_.lock.acquire({id_, &world_.requests[interpreter_]}, arrival);
@@ -300,8 +301,8 @@ struct Counted {
   }
 };
 
-int run(uint64_t wanted) {
-  World world(wanted);
+int run(uint64_t wanted, unsigned long seed) {
+  World world(wanted, seed);
   Game games[2];
   const Counted before;
   Crowd crowd(world);
@@ -329,4 +330,7 @@ int run(uint64_t wanted) {
 }  // namespace
 }  // namespace gill
 
-int main(int count, char** arguments) { return gill::run(count > 1 ? std::strtoull(arguments[1], nullptr, 10) : gill::kOfADay); }
+int main(int count, char** arguments) {
+  const uint64_t wanted = count > 1 ? std::strtoull(arguments[1], nullptr, 10) : gill::kOfADay;
+  return gill::run(wanted, count > 2 ? std::strtoul(arguments[2], nullptr, 10) : 1);
+}
