@@ -195,7 +195,12 @@ void PyEval_ReleaseThread(PyThreadState* thread) {
   detach_thread(static_cast<ThreadState*>(thread));
 }
 void PyEval_AcquireLock(void) { attach_thread(static_cast<ThreadState*>(PyThreadState_Get()), false); }
-void PyEval_ReleaseLock(void) { current_interpreter()->lock->release(); }
+// The thread state stays the current one, also of a thread that has let the lock go.
+void PyEval_ReleaseLock(void) {
+  InterpreterLock* lock = g_runtime.lock;
+  if (!lock || lock->holder() != PyThread_get_thread_ident()) _Py_FatalErrorFunc("drop_gil", "drop_gil: GIL is not locked");
+  lock->release();
+}
 void PyEval_InitThreads(void) {}
 int PyEval_ThreadsInitialized(void) { return 1; }
 

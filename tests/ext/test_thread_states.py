@@ -128,6 +128,10 @@ class Mistakes(unittest.TestCase):
         self.end("release_other", "PyEval_ReleaseThread: wrong thread state")
         self.end("release_outside", "PyEval_ReleaseThread: wrong thread state")
 
+    def test_the_lock_alone(self):
+        thread_states.lock_and_release()
+        self.end("release_lock_twice", "drop_gil: drop_gil: GIL is not locked")
+
     def test_asking_without_having(self):
         self.end("get_outside", f"PyThreadState_Get: {NO_THREAD_STATE}")
         self.end("interpreter_outside", f"PyInterpreterState_Get: {NO_THREAD_STATE}")

@@ -1,4 +1,5 @@
 /* Thread states, the lock and PyGILState_*: used as they may be, from native threads too, and mistakes that end the process. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #include <Python.h>
 
 #include <pthread.h>
@@ -197,6 +198,17 @@ static PyObject* release_outside(PyObject* self, PyObject* none) {
   PyEval_ReleaseThread(thread);
   Py_RETURN_NONE;
 }
+/* The deprecated pair: the thread state stays current in between. */
+static PyObject* lock_and_release(PyObject* self, PyObject* none) {
+  PyEval_ReleaseLock();
+  PyEval_AcquireLock();
+  Py_RETURN_NONE;
+}
+static PyObject* release_lock_twice(PyObject* self, PyObject* none) {
+  PyEval_ReleaseLock();
+  PyEval_ReleaseLock();
+  Py_RETURN_NONE;
+}
 static PyObject* get_outside(PyObject* self, PyObject* none) {
   PyEval_SaveThread();
   PyThreadState_Get();
@@ -285,6 +297,8 @@ static PyMethodDef methods[] = {
     PLAIN(release_null),
     PLAIN(release_other),
     PLAIN(release_outside),
+    PLAIN(lock_and_release),
+    PLAIN(release_lock_twice),
     PLAIN(get_outside),
     PLAIN(interpreter_outside),
     PLAIN(delete_current),

@@ -1,4 +1,5 @@
 """Forks while other threads allocate, wait, import and write."""
+import ctypes
 import itertools
 import os
 import signal
@@ -8,6 +9,7 @@ import textwrap
 import threading
 import time
 import unittest
+import zlib
 
 
 def run_program(source, *, options=(), timeout=60):
@@ -120,6 +122,80 @@ class Forks(unittest.TestCase):
             thread.start()
             thread.join()
         self.assertEqual(codes, [0] * 10)
+
+    def test_what_others_hold_stays_held(self):
+        lock, rlock, taken, end = threading.Lock(), threading.RLock(), threading.Event(), threading.Event()
+
+        def hold():
+            with lock, rlock:
+                taken.set()
+                end.wait()
+
+        def in_child():
+            assert lock.locked() and not lock.acquire(timeout=0.001)
+            assert not rlock.acquire(timeout=0.001)
+            # What others wait for is free for new threads.
+            end.set()
+            self.in_child()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        taken.wait()
+        for _ in range(5):
+            self.fork(in_child)
+        end.set()
+        thread.join()
+
+    def test_while_others_are_in_native_code(self):
+        data = os.urandom(500_000)
+        self.busy(lambda: zlib.compress(data), 3)
+        self.busy(lambda: sum(range(100)), 2)
+
+        def in_child():
+            self.in_child()
+            assert zlib.decompress(zlib.compress(data)) == data
+
+        for _ in range(10):
+            self.fork(in_child)
+
+    def test_from_a_native_thread(self):
+        library, codes = ctypes.CDLL(None), []
+        library.pthread_join.argtypes = [ctypes.c_ulong, ctypes.c_void_p]
+
+        @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+        def work(argument):
+            pid = os.fork()
+            if pid == 0:
+                status = 1
+                try:
+                    self.in_child()
+                    status = 0
+                finally:
+                    os._exit(status)
+            codes.append(os.waitpid(pid, 0)[1])
+
+        self.busy(lambda: [{"a": [i]} for i in range(100)], 2)
+        for _ in range(5):
+            handle = ctypes.c_ulong()
+            self.assertEqual(library.pthread_create(ctypes.byref(handle), None, work, None), 0)
+            library.pthread_join(handle, None)
+        self.assertEqual(codes, [0] * 5)
+
+    @unittest.skipUnless(hasattr(sys.implementation, "gill_version"), "a module of Gill")
+    def test_what_the_child_says_about_the_lock(self):
+        import gill
+
+        def in_child():
+            thread, = gill.lock.threads()
+            assert thread.name == "MainThread" and thread.state == "holding" and thread.native_id == os.getpid(), thread
+            before = gill.lock.stats()
+            self.in_child()
+            after = gill.lock.stats()
+            assert after.acquisitions > before.acquisitions and after.held > before.held
+
+        self.busy(lambda: sum(range(100)), 2)
+        for _ in range(5):
+            self.fork(in_child)
 
     def test_child_shuts_down_in_order(self):
         code, out, error = run_program("""
