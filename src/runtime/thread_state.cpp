@@ -427,6 +427,8 @@ void PyGILState_Release(PyGILState_STATE old) {
   if (!thread) Py_FatalError("auto-releasing thread-state, but no thread-state for this thread");
   if (current_thread() != thread) _Py_FatalErrorFormat(__func__, "thread state %p must be current when releasing", static_cast<void*>(thread));
   if (--thread->gilstate_counter == 0) {
+    // Whoever runs there would go on without thread state.
+    if (thread->cframe->current_frame) Py_FatalError("thread state is released more often than it was ensured");
     PyThreadState_Clear(thread);
     _PyThreadState_DeleteCurrent(thread);
   } else if (old == PyGILState_UNLOCKED) {

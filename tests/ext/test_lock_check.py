@@ -34,6 +34,18 @@ class LockCheck(unittest.TestCase):
     def test_taking_what_one_has(self):
         self.assertIn("gill: PyEval_RestoreThread() was called by a thread that holds the interpreter lock already", self.told("take_twice"))
 
+    def test_two_orders_of_taking_the_lock_and_a_mutex(self):
+        told = self.told("take_lock_first")
+        self.assertIn("This is a deadlock: the holder waits for a native mutex whose owner waits for the interpreter lock.", told)
+        self.assertIn("take_mutex_first (lockless", told)
+
+    def test_a_release_of_what_was_not_ensured(self):
+        for options in (), ("-X", "lock-check"):
+            done = run("import lockless\ndef mistake():\n    lockless.release_unensured()\nmistake()", *options)
+            self.assertEqual(done.returncode, -signal.SIGABRT, done.stderr)
+            self.assertIn("Fatal Python error: PyGILState_Release: thread state is released more often than it was ensured", done.stderr)
+            self.assertIn("line 3 in mistake", done.stderr)
+
     def test_what_is_right_goes_on(self):
         done = run("import lockless; print(lockless.no_mistake())", "-X", "lock-check")
         self.assertEqual((done.stdout, done.stderr, done.returncode), ("42\n", "", 0))
