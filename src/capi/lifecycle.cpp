@@ -247,7 +247,9 @@ PyStatus Py_InitializeFromConfig(const PyConfig* given) {
   if (config.configure_c_stdio) configure_c_streams(&config);
   g_runtime.main_thread = PyThread_get_thread_ident();
   g_runtime.finalizing = nullptr;
-  if (!initialize_hash_secret(config.use_hash_seed, config.hash_seed)) {
+  // Names and other objects that outlive interpreters keep their hashes: the first start has chosen the secret.
+  const bool is_first = !g_runtime.main_heap;
+  if (is_first && !initialize_hash_secret(config.use_hash_seed, config.hash_seed)) {
     return PyStatus_Error("failed to get random numbers to initialize Python");
   }
   Interpreter* interpreter = new_interpreter();

@@ -111,7 +111,7 @@ ThreadState* new_native_thread_state() {
   if (is_open) return thread;
   PyMem_RawFree(thread);
   if (was_initialized) hang_thread();
-  Py_FatalError("Python is not initialized");
+  _Py_FatalErrorFunc("PyGILState_Ensure", "Python is not initialized");
 }
 
 void unlink_thread_state(ThreadState* thread) {
