@@ -38,6 +38,7 @@
 extern "C" {
 PyObject* _PyNamespace_New(PyObject* fields);
 void gill_run_atexit(gill::Interpreter* interpreter) __attribute__((weak));
+extern const bool gill_is_program __attribute__((weak));  // cli/main.cpp
 }
 
 namespace gill {
@@ -217,6 +218,13 @@ void finish_floors(Interpreter* interpreter) {
   vm::finish_evaluation(interpreter);
 }
 
+// Those of Py_AtExit().
+void call_exit_functions() {
+  while (g_runtime.exit_function_count > 0) g_runtime.exit_functions[--g_runtime.exit_function_count]();
+  std::fflush(stdout);
+  std::fflush(stderr);
+}
+
 // The end of an interpreter and its last thread state, whose lock this thread holds and lets go.
 void discard_interpreter(ThreadState* thread) {
   Interpreter* interpreter = thread->interpreter();
@@ -317,6 +325,11 @@ int Py_FinalizeEx(void) {
   g_runtime.initialized = false;
   g_runtime.core_initialized = false;
   finish_signals();
+  if (&gill_is_program && end_is_unseen(thread)) {
+    finish_faulthandler();
+    call_exit_functions();
+    return result;
+  }
   // Finalizers are better called while the modules still stand.
   PyGC_Collect();
   finish_modules(interpreter);
@@ -325,9 +338,7 @@ int Py_FinalizeEx(void) {
   finish_faulthandler();
   finish_interpreter(interpreter);
   PyThreadState_Clear(thread);
-  while (g_runtime.exit_function_count > 0) g_runtime.exit_functions[--g_runtime.exit_function_count]();
-  std::fflush(stdout);
-  std::fflush(stderr);
+  call_exit_functions();
   if (thread->prev || thread->next || g_runtime.interpreters->next) {
     // Daemon threads still want the lock, or may. They never get it, and what they would look at meanwhile stays.
     make_current(nullptr);

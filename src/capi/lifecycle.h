@@ -17,6 +17,9 @@ bool stdin_is_directory();
 void wait_for_threads();
 void finish_modules(Interpreter* interpreter);
 
+// lifecycle_unseen.cpp: whether the process may end without taking the objects down, as nothing would tell.
+bool end_is_unseen(ThreadState* thread);
+
 // Buffering of C's own streams, for what writes past Python's.
 void configure_c_streams(const PyConfig* config);
 

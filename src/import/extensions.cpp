@@ -1,7 +1,9 @@
 // Compiled extension modules: dlopen, their init function, single- and multi-phase initialization.
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "base/binding.h"
 #include "base/names.h"
@@ -64,6 +66,14 @@ Ref<> module_again(PyObject* key, PyObject* module_name) {
   return made;
 }
 
+// Extensions of the standard library whose objects only give memory back at the end. The others may write to files then.
+bool is_inert(PyObject* module_name, std::string_view file) {
+  constexpr const char* kInert[] = {"_asyncio", "_bz2",   "_contextvars", "_decimal", "_hashlib", "_json",    "_lzma",   "_multibytecodec",
+                                    "_queue",   "_ssl",   "_typing",      "_uuid",    "_zoneinfo", "resource", "termios"};
+  if (file.find("/lib-dynload/") == file.npos) return false;
+  return std::ranges::any_of(kInert, [&](const char* inert) { return PyUnicode_CompareWithASCIIString(module_name, inert) == 0; });
+}
+
 }  // namespace
 
 Ref<> load_extension(PyObject* spec, PyObject*) {
@@ -78,6 +88,7 @@ Ref<> load_extension(PyObject* spec, PyObject*) {
   EncodedName encoded;
   TRY(encode_name(module_name.get(), encoded));
   Ref<> file = TRY(steal(PyUnicode_EncodeFSDefault(path.get())));
+  if (!is_inert(module_name.get(), PyBytes_AS_STRING(file.get()))) current_interpreter()->imports->foreign_code = true;
   void* library = request_memory([&] { return dlopen(PyBytes_AS_STRING(file.get()), current_interpreter()->imports->dlopen_flags); });
   if (!library) {
     const char* reason = dlerror();

@@ -14,6 +14,7 @@ struct ImportState {
   int lock_depth = 0;
   PyThread_type_lock lock = nullptr;
   int dlopen_flags = 0;
+  bool foreign_code = false;       // an extension was loaded whose types may do anything
   int frozen_override = 0;         // by tests: above zero, frozen modules are used; below, they are not
   PyObject* find_and_load = nullptr;  // importlib._bootstrap._find_and_load
   // -X importtime: how deep the imports are nested, and the time that was spent below the one that runs.

@@ -2,7 +2,7 @@
 //
 // Each abstract base class has an `_abc_impl` object with weak sets: classes registered as virtual subclasses, classes known to be subclasses,
 // and classes known not to be. The last set is valid for one value of a counter that every registration anywhere raises.
-#include <Python.h>
+#include "modules/abc_module.h"
 
 #include "base/binding.h"
 #include "base/names.h"
@@ -297,6 +297,9 @@ PyModuleDef definition = {
 };
 
 }  // namespace
+
+bool is_registry_callback(PyObject* callable) { return PyCFunction_CheckExact(callable) && PyCFunction_GET_FUNCTION(callable) == forget; }
+
 }  // namespace gill
 
 PyMODINIT_FUNC PyInit__abc() { return PyModuleDef_Init(&gill::definition); }
