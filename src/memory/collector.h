@@ -17,6 +17,9 @@ struct PauseLog;
 
 inline constexpr int kGenerations = 3;
 
+// What start-up and a program's first imports make stays: looking for garbage among so many net allocations would be in vain.
+inline constexpr int kFirstAlarm = 10'000;
+
 struct GenerationStatistics {
   Py_ssize_t collections = 0;
   Py_ssize_t collected = 0;
@@ -32,7 +35,7 @@ struct Collector {
   int debug = 0;                                  // gc.DEBUG_* bits
   int thresholds[kGenerations] = {700, 10, 10};
   int counts[kGenerations] = {};                  // net allocations; collections of the generation below
-  int alarm = 700;                                // the net allocations above which there is something to do: the first threshold, or the next slice
+  int alarm = kFirstAlarm;                        // the net allocations above which there is something to do: the first threshold, or the next slice
   Py_ssize_t old_total = 0;                       // objects that survived the last full collection
   Py_ssize_t old_pending = 0;                     // that reached the oldest generation since
   GenerationStatistics statistics[kGenerations];
