@@ -73,6 +73,7 @@ fuzz-programs: setup build/dev/build.ninja
 
 # Memory and the collector against the reference; PROGRAMS="collector_full" for some of them.
 bench-memory: release
+	@tools/setup.sh time
 	@$(REFERENCE) bench/memory/run.py --gill $(GILL) --json build/bench-memory.json $(PROGRAMS)
 
 # Our benchmark programs, interleaved with the reference's; PROGRAMS="calls floats" for some of them.

@@ -1,5 +1,5 @@
 # The order of files within a floor. What a start executes stands together, so that the pages of everything else stay out of memory:
-# the kernel maps 64 KiB around each page that is touched (bench/memory.py prints what a start needs).
+# the kernel maps 64 KiB around each page that is touched (bench/memory/startup.py measures what a start needs).
 
 # Modules that a start imports; the other modules come behind them.
 set(EARLY_modules "abc_module|builtins.*|codecs_module|errno_module|faulthandler_.*|gc_module|imp|io/.*|marshal|posix/(arguments|configuration|constants|\
@@ -30,4 +30,15 @@ function(order_for_start floor list_name)
     set(behind "")
   endif()
   set(${list_name} ${sources} ${behind} PARENT_SCOPE)
+endfunction()
+
+# A linker script that puts the functions of start_order.txt, which tools/start_order.py writes, in front of all others. An ordering file
+# would not find those to whose names the link-time optimizer appends a hash.
+function(write_start_script script)
+  set(order ${CMAKE_CURRENT_SOURCE_DIR}/start_order.txt)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${order})
+  file(STRINGS ${order} names)
+  list(TRANSFORM names REPLACE "(.+)" "*(.text.\\1 .text.\\1.llvm.* .text.hot.\\1 .text.hot.\\1.llvm.*)")
+  list(JOIN names "\n" sections)
+  file(CONFIGURE OUTPUT ${script} CONTENT "SECTIONS {\n.text.start : {\n@sections@\n}\n}\nINSERT BEFORE .text;\n" @ONLY)
 endfunction()

@@ -2,7 +2,7 @@
 
 Each program here but this one has a table MEASURES, name -> (unit, what it should be), and prints a JSON object with a value for each
 name. Where it has RUNS, a list of argument lists, it is started once with each. The best of --rounds runs counts: the
-least, or the most of what should be `at least`.
+least, or the most of what should be `at least`; of a program that has ROUNDS, the median of so many.
 
 Usage: run.py [--gill PATH] [--rounds N] [--json FILE] [PROGRAM ...]
 """
@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -50,12 +51,12 @@ def main():
     for path in paths:
         program = load(path)
         taken = {name: [] for name in interpreters}
-        for _ in range(options.rounds):
+        for _ in range(getattr(program, "ROUNDS", options.rounds)):
             for name, interpreter in interpreters.items():
                 taken[name].append(measure(interpreter, path, getattr(program, "RUNS", [[]])))
         for measured, (unit, wanted) in program.MEASURES.items():
             samples[measured] = {name: [values[measured] for values in each] for name, each in taken.items()}
-            best = max if wanted.startswith("at least") else min
+            best = statistics.median if hasattr(program, "ROUNDS") else max if wanted.startswith("at least") else min
             ours, theirs = (best(samples[measured][name]) for name in interpreters)
             ratio = ours / theirs if theirs else float("nan")
             label = f"{measured}, {unit}" if unit else measured
