@@ -40,7 +40,7 @@ struct StackReader {
     PyCodeObject* code;  // alive, since it runs
     int instruction;
   };
-  // The stack of this thread, the innermost first; how many were written. The thread may be without the interpreter's lock.
+  // The stack of this thread, the innermost first; how many were written, 0 without the interpreter's lock.
   int (*read)(Position* out, int most);
   void (*describe)(PyCodeObject* code, int instruction, Place& place);
 };

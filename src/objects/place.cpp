@@ -49,10 +49,9 @@ void find_place(ThreadState* thread, Place& place) {
 
 namespace {
 
-// A thread without the lock may look at its own frames, which nobody else changes.
+// Not of a thread without the lock: its state goes, when the interpreter ends, while native code of it runs.
 int read_stack(StackReader::Position* out, int most) {
   const ThreadState* thread = current_thread();
-  if (!thread) thread = static_cast<const ThreadState*>(PyGILState_GetThisThreadState());
   int count = 0;
   for (const Frame* frame = thread && thread->cframe ? thread->cframe->current_frame : nullptr; frame && count < most; frame = frame->previous) {
     if (!is_incomplete(frame)) out[count++] = {frame->f_code, last_instruction(frame)};
