@@ -15,29 +15,26 @@ thread_local constinit Heap* t_heap = nullptr;
 
 namespace {
 
-constexpr size_t align_up(size_t value, size_t to) { return (value + to - 1) / to * to; }
-
-size_t bitmap_count(Kind kind) { return kind == Kind::plain ? 1 : static_cast<size_t>(kBitmaps); }
-
-// The header for `count` slots; what remains of the page is for them. Behind its prefix the first object is aligned for any use.
-size_t header_size(Kind kind, size_t count) {
-  size_t bytes = sizeof(Page) + bitmap_count(kind) * ((count + 63) / 64) * sizeof(uint64_t);
-  return align_up(bytes + prefix_of(kind), kWideAlignment) - prefix_of(kind);
-}
-
-void lay_out(Page* page, Heap* heap, Kind kind, size_t slot_size, size_t count) {
+// A run of pages that holds `count` slots, with its description. Null when memory is exhausted.
+Page* take_described(Heap* heap, Kind kind, size_t slot_size, size_t count, size_t pages) {
   size_t words = (count + 63) / 64;
-  std::memset(page, 0, header_size(kind, count));
+  size_t bytes = description_size(kind, count);
+  auto* page = static_cast<Page*>(request_memory([=] { return std::calloc(1, bytes); }));
+  if (!page) return nullptr;
   page->heap = heap;
   page->slot_size = static_cast<uint32_t>(slot_size);
   page->reciprocal = slot_size < kPageSize ? static_cast<uint32_t>((uint64_t{1} << 32) / slot_size + 1) : 0;
   page->slot_count = static_cast<uint16_t>(count);
-  page->first_slot = static_cast<uint16_t>(header_size(kind, count));
   page->words = static_cast<uint16_t>(words);
-  page->bitmaps = static_cast<uint16_t>(bitmap_count(kind));
+  page->bitmaps = kind == Kind::plain ? 1 : uint16_t{kBitmaps};
   page->kind = kind;
   page->bucket = kNoBucket;
-  page->run_pages = 1;
+  page->run_pages = static_cast<uint32_t>(pages);
+  if (!take_pages(page, pages)) {
+    std::free(page);
+    return nullptr;
+  }
+  return page;
 }
 
 int bucket_for(const Page* page) { return static_cast<int>(static_cast<size_t>(page->free_count) * kBuckets / (static_cast<size_t>(page->slot_count) + 1)); }
@@ -46,7 +43,8 @@ int bucket_for(const Page* page) { return static_cast<int>(static_cast<size_t>(p
 
 Heap* new_heap() {
   auto* heap = static_cast<Heap*>(std::calloc(1, sizeof(Heap)));
-  if (heap) heap->debug = heap_debug_from_environment();
+  if (!heap) return nullptr;
+  heap->debug = heap_debug_from_environment();
   return heap;
 }
 
@@ -72,11 +70,13 @@ void Heap::close() {
 // The page of a heap that ends.
 void Heap::adopt(Page* page) {
   page->heap = this;
+  use_magazine(page, !page->first_sample);
   page->bucket = kNoBucket;
   if (page->kind != Kind::plain) link_collectable(page);
   counters_.pages += page->run_pages;
   if (page->size_class == kRunClass) counters_.run_bytes += page->object_bytes;
-  else if (page->free_count) enter_bucket(page);
+  free_bytes_ += size_t{page->free_count} * page->slot_size;
+  if (page->size_class != kRunClass && page->free_count) enter_bucket(page);
 }
 
 void delete_heap(Heap* heap, Heap* heir) {
@@ -85,11 +85,9 @@ void delete_heap(Heap* heap, Heap* heir) {
     Heap *from, *to;
   } inheritance = {heap, heir};
   for_each_taken_run(
-      [](void* run, void* context) {
-        auto* page = static_cast<Page*>(run);
+      [](Page* page, void* context) {
         auto* of = static_cast<Inheritance*>(context);
         if (page->heap == of->from) of->to->adopt(page);
-        return size_t{page->run_pages};
       },
       &inheritance);
   if (t_heap == heap) t_heap = nullptr;
@@ -139,7 +137,9 @@ bool Heap::check_out(Cursor& cursor, Page* page, uint32_t from_word) {
     cursor.page = page;
     cursor.word = w;
     page->current = 1;
+    free_bytes_ -= static_cast<size_t>(std::popcount(cursor.free)) * page->slot_size;
     page->idle = page->returned = 0;
+    page->seen_free = 0;
     return true;
   }
   return false;
@@ -149,6 +149,7 @@ void Heap::put_back(Cursor& cursor) {
   if (!cursor.page) return;
   cursor.page->word(kFree, cursor.word) |= cursor.free;
   cursor.page->free_count = static_cast<uint16_t>(cursor.page->free_count + std::popcount(cursor.free));
+  free_bytes_ += static_cast<size_t>(std::popcount(cursor.free)) * cursor.page->slot_size;
   cursor.page->current = 0;
   cursor = Cursor();
 }
@@ -198,15 +199,15 @@ void Heap::count_pages(size_t added) {
 }
 
 Page* Heap::new_page(Kind kind, int index) {
-  auto* page = static_cast<Page*>(take_pages(1));
-  if (!page) return nullptr;
   size_t slot_size = class_size(index);
-  size_t count = (kPageSize - sizeof(Page)) / slot_size;
-  while (header_size(kind, count) + count * slot_size > kPageSize) --count;
-  lay_out(page, this, kind, slot_size, count);
-  page->size_class = page->recycle_class = static_cast<uint8_t>(index);
+  size_t count = (kPageSize - prefix_gap(kind)) / slot_size;
+  Page* page = take_described(this, kind, slot_size, count, 1);
+  if (!page) return nullptr;
+  page->size_class = static_cast<uint8_t>(index);
+  use_magazine(page, true);
   for (size_t i = 0; i < count; i += 64) page->word(kFree, i / 64) = count - i < 64 ? (uint64_t{1} << (count - i)) - 1 : ~uint64_t{0};
   page->free_count = static_cast<uint16_t>(count);
+  free_bytes_ += count * slot_size;
   forbid_access(page->slot(0), count * slot_size);
   if (kind != Kind::plain) link_collectable(page);
   count_pages(1);
@@ -269,6 +270,7 @@ void Heap::count_fresh(Cursor& cursor, Kind kind, int index, void* slot) {
   cursor.free ^= beyond;
   cursor.page->word(kFree, cursor.word) |= beyond;
   cursor.page->free_count = static_cast<uint16_t>(cursor.page->free_count + std::popcount(beyond));
+  free_bytes_ += static_cast<size_t>(std::popcount(beyond)) * cursor.page->slot_size;
 }
 
 // From a magazine that has slots, when as many were handed out as it was told.
@@ -306,14 +308,12 @@ void* Heap::allocate_checked(Kind kind, size_t size) {
 
 void* Heap::allocate_large(Kind kind, size_t size) {
   if (kind == Kind::plain) return native_malloc(size);
-  size_t bytes = header_size(kind, 1) + size;
+  size_t bytes = prefix_gap(kind) + size;
   if (bytes < size) return nullptr;
   size_t pages = (bytes + kPageSize - 1) / kPageSize;
-  auto* page = static_cast<Page*>(take_pages(pages));
+  Page* page = take_described(this, kind, kPageSize, 1, pages);
   if (!page) return nullptr;
-  lay_out(page, this, kind, kPageSize, 1);
-  page->size_class = page->recycle_class = kRunClass;
-  page->run_pages = static_cast<uint32_t>(pages);
+  page->size_class = kRunClass;
   page->object_bytes = size;
   forbid_access(page->slot(0) + size, pages * kPageSize - bytes);
   link_collectable(page);
@@ -328,11 +328,9 @@ size_t Heap::count_blocks() const {
     const Heap* heap;
     size_t used;
   } count = {this, 0};
-  auto visit = [](void* at, void* context) -> size_t {
+  auto visit = [](Page* page, void* context) {
     auto* sum = static_cast<Count*>(context);
-    auto* page = static_cast<const Page*>(at);
     if (page->heap == sum->heap) sum->used += static_cast<size_t>(page->slot_count - page->free_count);
-    return page->run_pages;
   };
   for_each_taken_run(visit, &count);
   // What cursors, magazines and the quarantine hold counts as taken from its page.
@@ -357,7 +355,9 @@ void Heap::release_page(Page* page) {
     if (page_cursor_ == page) page_cursor_ = page->gc_next;
   }
   counters_.pages -= page->run_pages;
-  give_pages(page, page->run_pages);
+  free_bytes_ -= size_t{page->free_count} * page->slot_size;
+  give_pages(page);
+  std::free(page);
 }
 
 void Heap::freed_one(Page* page) {
@@ -410,6 +410,7 @@ void Heap::give_back(Page* page, void* slot) {
   ++page->free_count;
   Heap* heap = page->heap;
   size_t size = page->slot_size;
+  heap->free_bytes_ += size;
   heap->freed_one(page);
   if (heap->until_trim_ <= size) [[unlikely]] return heap->trim_some();
   heap->until_trim_ -= size;

@@ -1,15 +1,16 @@
 // The object heap of one interpreter.
 //
-//   address range (reserved once for the process)
-//     └ pages of 16 KiB: one size class and one kind each
-//         ┌ header ┬ bitmaps ┬ slot 0 ┬ slot 1 ┬ ... ┐
+//   address range (reserved once for the process)         map: a Page for each number of a page
+//     └ pages of 16 KiB: one size class and one kind each     └ Page ┬ bitmaps
+//         ┌ slot 0 ┬ slot 1 ┬ ... ┐
 //
-// A page's bookkeeping stands in its header: which slots are free, and for collectable objects which are
+// What is known of a page stands beside it: which slots are free, and for collectable objects which are
 // tracked, their generation and whether their finalizer ran. Nothing stands in front of an object and
-// nothing is threaded through freed memory, so an empty page, or a stretch of one, can go back to the
-// operating system. The page of an object is its address with the low bits cleared.
+// nothing is threaded through freed memory, so an empty page, or any stretch of one, can go back to the
+// operating system. Nor do the descriptions of many pages compete for the same few lines of the
+// processor's cache, as they would at the pages' starts.
 //
-// An object larger than the largest class has a run of pages of its own, with a header like any other.
+// An object larger than the largest class has a run of pages of its own, with one description.
 // Blocks that are not collectable and larger than that come from malloc.
 //
 // All functions but those that say otherwise need the interpreter's lock.
@@ -17,24 +18,28 @@
 
 #include <Python.h>
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 
 #include "memory/address_sanitizer.h"
 #include "memory/heap_debug.h"
 
 namespace gill {
 
-inline constexpr size_t kPageSize = 16 * 1024;
+inline constexpr int kPageShift = 14;
+inline constexpr size_t kPageSize = size_t{1} << kPageShift;
+inline constexpr size_t kStretch = 4096;  // what the operating system gives and takes
 inline constexpr size_t kGranule = 8;
 inline constexpr size_t kSmallStepLimit = 512;  // classes are kGranule apart up to here
 // What memory of unknown use is aligned to, like malloc's. An object can do with kGranule unless its layout has wider members,
 // which shows in a size that is a multiple of this.
 inline constexpr size_t kWideAlignment = 16;
 constexpr size_t widened(size_t size) { return (size + kWideAlignment - 1) & ~(kWideAlignment - 1); }
-inline constexpr size_t kLargestClass = 2048;
+inline constexpr size_t kLargestClass = 4096;
 
 enum class Kind : uint8_t {
   plain,                // PyMem_*, PyObject_Malloc: raw memory and objects without GC flag
@@ -46,22 +51,48 @@ inline constexpr size_t kPrefixSize = sizeof(void*);
 
 // What stands in front of the object in its slot.
 constexpr size_t prefix_of(Kind kind) { return kind == Kind::collectable_prefixed ? kPrefixSize : 0; }
+// What stands in front of a page's first slot, so that behind its prefix the first object is aligned for any use.
+constexpr size_t prefix_gap(Kind kind) { return (kWideAlignment - prefix_of(kind)) % kWideAlignment; }
 
-inline constexpr int kSizeClasses = static_cast<int>(kSmallStepLimit / kGranule) + 7;
+// Above, what a page can be divided into with little left over.
+inline constexpr uint16_t kUpperClasses[] = {544, 576, 624, 672, 736, 816, 896, 1024, 1088, 1168, 1248, 1360, 1488, 1632, 1808, 2048, 2336, 2720, 3264, 4096};
+inline constexpr int kSmallClasses = static_cast<int>(kSmallStepLimit / kGranule);
+inline constexpr int kSizeClasses = kSmallClasses + static_cast<int>(std::size(kUpperClasses));
+static_assert(std::end(kUpperClasses)[-1] == kLargestClass);
 
 constexpr size_t class_size(int index) {
-  constexpr size_t kUpper[] = {640, 768, 896, 1024, 1280, 1536, 2048};
-  constexpr int kSteps = static_cast<int>(kSmallStepLimit / kGranule);
-  return index < kSteps ? (static_cast<size_t>(index) + 1) * kGranule : kUpper[index - kSteps];
+  return index < kSmallClasses ? (static_cast<size_t>(index) + 1) * kGranule : kUpperClasses[index - kSmallClasses];
 }
+// By multiples of kWideAlignment above kSmallStepLimit.
+inline constexpr auto kUpperClassOf = [] {
+  std::array<uint8_t, (kLargestClass - kSmallStepLimit) / kWideAlignment> table = {};
+  uint8_t upper = 0;
+  for (size_t i = 0; i < table.size(); ++i) {
+    if (kUpperClasses[upper] < kSmallStepLimit + (i + 1) * kWideAlignment) ++upper;
+    table[i] = upper;
+  }
+  return table;
+}();
 constexpr int class_of(size_t size) {
   if (size <= kSmallStepLimit) return size == 0 ? 0 : static_cast<int>((size - 1) / kGranule);
-  int index = static_cast<int>(kSmallStepLimit / kGranule);
-  while (class_size(index) < size) ++index;
-  return index;
+  return kSmallClasses + kUpperClassOf[(size - kSmallStepLimit - 1) / kWideAlignment];
 }
 
 class Heap;
+class Magazine;
+struct Page;
+
+// The process's reserved range: an address inside is in a page, any other came from malloc.
+struct HeapRange {
+  uintptr_t base = 0;
+  size_t size = 0;
+  uintptr_t map = 0;  // where the Page* of address 0 would stand, if it had one; then that of address kPageSize, and so on
+  bool contains(const void* p) const { return reinterpret_cast<uintptr_t>(p) - base < size; }
+  Page*& page_of(const void* p) const {
+    return *reinterpret_cast<Page**>(map + (reinterpret_cast<uintptr_t>(p) >> kPageShift) * sizeof(Page*));
+  }
+};
+extern constinit HeapRange g_heap_range;
 
 // The bits of a slot that the collector keeps, in its page's bitmaps. The last two are the incremental collector's, a guess at most: the
 // object was found to be alive, and is to be looked at.
@@ -69,19 +100,19 @@ enum PageBitmap { kFree, kTracked, kGenerationLow, kGenerationHigh, kFinalized, 
 
 struct Page {
   Heap* heap;
-  Page* next;  // in the bucket of partly filled pages
+  char* slots;  // the first
+  Magazine* magazine;  // where freed slots go; null where they are freed the slow way: large ones, and a page with samples (memory/sampler.h)
+  Page* next;   // in the bucket of partly filled pages
   Page* previous;
   uint32_t slot_size;
   uint32_t reciprocal;  // (offset * reciprocal) >> 32 is the slot's index
   uint16_t slot_count;
   uint16_t free_count;  // without those of a word that the allocator has checked out
-  uint16_t first_slot;  // bytes from the page's start
   uint16_t words;       // of one bitmap
   uint16_t bitmaps;     // kBitmaps for collectable kinds, one otherwise
   uint16_t bucket_end;  // the free count at which the page belongs into another bucket or back
   Kind kind;
   uint8_t size_class;   // or kRunClass
-  uint8_t recycle_class;  // the same; kNotRecycled in a page with samples (memory/sampler.h), whose slots are freed the slow way
   uint8_t current;      // the allocator takes from it now
   uint32_t run_pages;   // pages of a run, 1 otherwise
   uint32_t first_sample;  // the sampler's number, or 0
@@ -96,32 +127,48 @@ struct Page {
   uint32_t* tally;      // the incremental collector's counts of references, or null
   uint8_t young_list;   // YoungList
   uint8_t queued;       // in the queue of grey pages
-  uint8_t idle;         // a bit for each 4 KiB stretch: seen empty by trim() since the allocator last took from the page
+  uint8_t idle;         // a bit for each stretch: seen empty by trim() since the allocator last took from the page
   uint8_t returned;     // the same: given back to the operating system since
   uint8_t bucket;       // which list of partly filled pages, or kNoBucket
+  uint16_t seen_free;   // the free count when trim() last looked
   uint16_t sampled;     // a bit for each slot that is a sample, of 16 by their index; other slots may have the same
   uint64_t bits[];      // the first word of each bitmap, then the second of each, and so on
 
-  static Page* of(const void* p) { return reinterpret_cast<Page*>(reinterpret_cast<uintptr_t>(p) & ~(kPageSize - 1)); }
+  // Of an address in a page in use, any page of a run included.
+  static Page* of(const void* p) { return g_heap_range.page_of(p); }
+  char* start() const { return slots - prefix_gap(kind); }
   uint64_t& word(PageBitmap which, size_t i) { return bits[i * bitmaps + static_cast<size_t>(which)]; }
   size_t index_of(const void* slot) const {
-    auto offset = static_cast<size_t>(static_cast<const char*>(slot) - reinterpret_cast<const char*>(this) - first_slot);
+    auto offset = static_cast<size_t>(static_cast<const char*>(slot) - slots);
     return static_cast<size_t>((static_cast<uint64_t>(offset) * reciprocal) >> 32);
   }
-  char* slot(size_t index) { return reinterpret_cast<char*>(this) + first_slot + index * slot_size; }
+  char* slot(size_t index) { return slots + index * slot_size; }
   bool get(PageBitmap which, size_t index) { return word(which, index / 64) >> (index % 64) & 1; }
   void set(PageBitmap which, size_t index) { word(which, index / 64) |= uint64_t{1} << (index % 64); }
   void clear(PageBitmap which, size_t index) { word(which, index / 64) &= ~(uint64_t{1} << (index % 64)); }
-  // Takes away what the collector knows of a slot of a collectable kind.
-  void forget(size_t index) {
+  // Takes away what the collector knows of a slot of a collectable kind. Most have the first bit alone, if that; a store that is
+  // wider than those that set the bits would have to wait for them.
+  [[gnu::always_inline]] void forget(size_t index) {
     uint64_t* words_of_slot = bits + index / 64 * kBitmaps;
-    uint64_t others = ~(uint64_t{1} << (index % 64));
-    for (int which = kTracked; which < kBitmaps; ++which) words_of_slot[which] &= others;
+    uint64_t bit = uint64_t{1} << (index % 64);
+    words_of_slot[kTracked] &= ~bit;
+    uint64_t others = 0;
+#pragma clang loop unroll(full) vectorize(disable)
+    for (int which = kTracked + 1; which < kBitmaps; ++which) others |= words_of_slot[which];
+    if (others & bit) [[unlikely]] forget_others(words_of_slot, bit);
+  }
+  static void forget_others(uint64_t* words_of_slot, uint64_t bit) {
+    for (int which = kTracked + 1; which < kBitmaps; ++which) words_of_slot[which] &= ~bit;
   }
 };
 
+// Bytes of a page's description.
+constexpr size_t description_size(Kind kind, size_t slots) {
+  size_t bitmaps = kind == Kind::plain ? 1 : size_t{kBitmaps};
+  return sizeof(Page) + bitmaps * ((slots + 63) / 64) * sizeof(uint64_t);
+}
+
 inline constexpr uint8_t kRunClass = 0xff;
-inline constexpr uint8_t kNotRecycled = 0xff;
 inline constexpr uint8_t kNoBucket = 0xff;
 inline constexpr int kBuckets = 4;
 
@@ -129,21 +176,13 @@ inline constexpr int kBuckets = 4;
 // with an object of generation 1 in the second, so that young collections need not look at the rest.
 enum YoungList : uint8_t { kNotYoung, kYoungest, kMiddle, kYoungLists };
 
-// The process's reserved range: an address inside is in a page, any other came from malloc.
-struct HeapRange {
-  uintptr_t base = 0;
-  size_t size = 0;
-  bool contains(const void* p) const { return reinterpret_cast<uintptr_t>(p) - base < size; }
-};
-extern constinit HeapRange g_heap_range;
-
 // What the pages of one kind and class are used for.
 struct ClassUse {
   size_t pages;
   size_t used;      // slots
   size_t free;      // slots
   size_t returned;  // bytes of the free slots that the operating system has back
-  size_t overhead;  // bytes of headers, and of what is left behind the last slot
+  size_t overhead;  // bytes left over around the slots; descriptions are malloc's
 };
 struct HeapUse {
   ClassUse classes[kKinds][kSizeClasses];
@@ -159,6 +198,45 @@ struct HeapCounters {
   size_t returned_stretches;  // of 4 KiB, given back from partly filled pages; ever
 };
 
+// The slots of a small class that were freed last, handed out first because they are still in the processor's cache.
+// In their page they count as taken. How many may be handed out until the sampler is to be asked stands beside their count, so that
+// one subtraction and one test tell both.
+class Magazine {
+ public:
+  static constexpr uint32_t kCapacity = 31;
+  static constexpr uint32_t kMostUncounted = 0x7fff;
+
+  uint32_t count() const { return state_ & 0xffff; }
+  bool full() const { return count() == kCapacity; }
+  // Null when it is empty, or the sampler is to be asked.
+  [[gnu::always_inline]] void* pop() {
+    const uint32_t left = state_ - 0x10001;
+    if (left & 0x80008000) [[unlikely]] return nullptr;
+    state_ = left;
+    return slots_[left & 0xffff];
+  }
+  // Not of an empty one.
+  void* pop_uncounted() { return slots_[--state_ & 0xffff]; }
+  [[gnu::always_inline]] bool push(void* slot) {
+    const uint32_t place = count();
+    if (place == kCapacity) [[unlikely]] return false;
+    slots_[place] = slot;
+    ++state_;
+    return true;
+  }
+  void set_uncounted(uint32_t most) { state_ = most << 16 | count(); }
+  // Takes `dropped` slots from the bottom.
+  void drop_oldest(uint32_t dropped) {
+    state_ -= dropped;
+    std::memmove(slots_, slots_ + dropped, count() * sizeof(void*));
+  }
+  void* operator[](uint32_t place) const { return slots_[place]; }
+
+ private:
+  uint32_t state_;
+  void* slots_[kCapacity];
+};
+
 // Zeroed memory is an empty heap, most of which is never touched.
 class Heap {
  public:
@@ -170,45 +248,7 @@ class Heap {
     uint32_t word;
   };
 
-  // The slots of a small class that were freed last, handed out first because they are still in the processor's cache.
-  // In their page they count as taken. How many may be handed out until the sampler is to be asked stands beside their count, so that
-  // one subtraction and one test tell both.
-  class Magazine {
-   public:
-    static constexpr uint32_t kCapacity = 31;
-    static constexpr uint32_t kMostUncounted = 0x7fff;
-
-    uint32_t count() const { return state_ & 0xffff; }
-    bool full() const { return count() == kCapacity; }
-    // Null when it is empty, or the sampler is to be asked.
-    [[gnu::always_inline]] void* pop() {
-      const uint32_t left = state_ - 0x10001;
-      if (left & 0x80008000) [[unlikely]] return nullptr;
-      state_ = left;
-      return slots_[left & 0xffff];
-    }
-    // Not of an empty one.
-    void* pop_uncounted() { return slots_[--state_ & 0xffff]; }
-    [[gnu::always_inline]] bool push(void* slot) {
-      const uint32_t place = count();
-      if (place == kCapacity) [[unlikely]] return false;
-      slots_[place] = slot;
-      ++state_;
-      return true;
-    }
-    void set_uncounted(uint32_t most) { state_ = most << 16 | count(); }
-    // Takes `dropped` slots from the bottom.
-    void drop_oldest(uint32_t dropped) {
-      state_ -= dropped;
-      std::memmove(slots_, slots_ + dropped, count() * sizeof(void*));
-    }
-    void* operator[](uint32_t place) const { return slots_[place]; }
-
-   private:
-    uint32_t state_;
-    void* slots_[kCapacity];
-  };
-  static constexpr int kMagazineClasses = static_cast<int>(kSmallStepLimit / kGranule);
+  static constexpr int kMagazineClasses = kSmallClasses;
 
   // Null without an exception when memory is exhausted.
   // What follows the prefix is aligned to kGranule, and to kWideAlignment when the size is a multiple of that.
@@ -241,13 +281,12 @@ class Heap {
 #endif
   }
   // Puts a slot of kind plain among those; false where free() has more to do.
-  [[gnu::always_inline]] bool put_recent(void* slot) {
+  [[gnu::always_inline]] static bool put_recent(void* slot) {
 #ifdef GILL_DEBUG_CHECKS
     return false;
 #else
-    Page* page = Page::of(slot);
-    if (page->heap != this || page->recycle_class >= kMagazineClasses || page->kind != Kind::plain) return false;
-    return magazines_[static_cast<int>(Kind::plain)][page->recycle_class].push(slot);
+    Magazine* magazine = Page::of(slot)->magazine;
+    return magazine && magazine->push(slot);
 #endif
   }
   // `slot` is the start of the slot, prefix included.
@@ -255,9 +294,9 @@ class Heap {
   // The same for a slot of this page.
   [[gnu::always_inline]] static void free_in(Page* page, void* slot) {
 #ifndef GILL_DEBUG_CHECKS
-    if (page->recycle_class < kMagazineClasses) [[likely]] {
+    if (Magazine* magazine = page->magazine) [[likely]] {
       if (page->kind != Kind::plain) page->forget(page->index_of(slot));
-      if (page->heap->magazines_[static_cast<int>(page->kind)][page->recycle_class].push(slot)) [[likely]] return;
+      if (magazine->push(slot)) [[likely]] return;
     }
 #endif
     free_slowly(page, slot);
@@ -265,6 +304,11 @@ class Heap {
 
   // Takes all objects from the collector, because the interpreter that could run their finalizers ends, and lets pages go that are empty.
   void close();
+
+  // Whether freed slots of the page go to a magazine, where its class has one.
+  void use_magazine(Page* page, bool on) {
+    page->magazine = on && page->size_class < kMagazineClasses ? &magazines_[static_cast<int>(page->kind)][page->size_class] : nullptr;
+  }
 
   // Gives the slots in magazines back to their pages, so that pages can run empty.
   void flush();
@@ -353,9 +397,11 @@ class Heap {
   Countdown countdowns_[kKinds][kSizeClasses];
   bool is_drawn_[kKinds][kSizeClasses];  // the countdown is
   uint32_t sample_epoch_;                // what all were drawn in
+  size_t free_bytes_;  // in slots that are free in their pages
   size_t until_trim_;  // bytes to be freed until the next trim_some()
   Page* trim_cursor_;  // where that goes on, in the list before trim_list_
   size_t trim_list_;
+  size_t trim_steps_;  // since the first list
   [[no_unique_address]] Quarantine quarantine_;
 };
 

@@ -80,12 +80,9 @@ void for_each_object(Page* page, Visit visit) {
 }
 
 // Every static type is in an MRO, which its heap holds: all are met.
-size_t mark_from_page(void* first, void* heap) {
-  auto* page = static_cast<Page*>(first);
-  if (page->heap == heap) {
-    for_each_object(page, [&](PyObject* object, size_t) { Py_TYPE(object)->tp_traverse(object, mark_if_static_type, heap); });
-  }
-  return page->run_pages;
+void mark_from_page(Page* page, void* heap) {
+  if (page->heap != heap) return;
+  for_each_object(page, [&](PyObject* object, size_t) { Py_TYPE(object)->tp_traverse(object, mark_if_static_type, heap); });
 }
 
 struct Leaks {
@@ -93,10 +90,9 @@ struct Leaks {
   size_t held_by_types, blocks, block_bytes;
 };
 
-size_t report_page(void* first, void* context) {
-  auto* page = static_cast<Page*>(first);
+void report_page(Page* page, void* context) {
   auto* leaks = static_cast<Leaks*>(context);
-  if (page->heap != leaks->heap) return page->run_pages;
+  if (page->heap != leaks->heap) return;
   if (page->kind == Kind::plain) {
     size_t taken = size_t{page->slot_count} - page->free_count;
     leaks->blocks += taken;
@@ -111,7 +107,6 @@ size_t report_page(void* first, void* context) {
     const char* own_name = PyType_Check(object) ? reinterpret_cast<PyTypeObject*>(object)->tp_name : "";
     std::fprintf(stderr, "heap: object left: %s %s %p, %zd references\n", Py_TYPE(object)->tp_name, own_name, static_cast<void*>(object), Py_REFCNT(object));
   });
-  return page->run_pages;
 }
 
 }  // namespace

@@ -6,8 +6,6 @@ namespace gill {
 
 namespace {
 
-inline constexpr size_t kStretch = 4096;
-
 struct Survey {
   Heap* heap;
   HeapUse* use;
@@ -27,18 +25,17 @@ void Heap::survey(HeapUse& use, void (*visit)(Page*, void*, void*), void* contex
   // Slots in magazines would count as used.
   flush();
   Survey survey = {this, &use, visit, context};
-  auto look = [](void* at, void* raw) -> size_t {
+  auto look = [](Page* page, void* raw) {
     auto* self = static_cast<Survey*>(raw);
-    auto* page = static_cast<Page*>(at);
     size_t pages = page->run_pages;
-    if (page->heap != self->heap) return pages;
+    if (page->heap != self->heap) return;
     if (page->size_class == kRunClass) {
       self->use->runs.pages += pages;
       ++self->use->runs.used;
       self->use->run_bytes += page->object_bytes;
       self->use->runs.overhead += pages * kPageSize - page->object_bytes;
       self->visit(page, page->slot(0), self->context);
-      return pages;
+      return;
     }
     ClassUse& of_class = self->use->classes[static_cast<int>(page->kind)][page->size_class];
     ++of_class.pages;
@@ -54,7 +51,6 @@ void Heap::survey(HeapUse& use, void (*visit)(Page*, void*, void*), void* contex
         self->visit(page, page->slot(word * 64 + static_cast<size_t>(std::countr_zero(used))), self->context);
       }
     }
-    return pages;
   };
   for_each_taken_run(look, &survey);
 }

@@ -1,4 +1,4 @@
-// The range is reserved once and made accessible in steps of a segment. A bitmap says which pages are
+// The range is reserved once and made accessible in steps of a segment. A map says what describes a page; a bitmap which pages are
 // taken; a second which free pages still hold memory ("dirty"). Dirty pages are kept for quick reuse and
 // handed to the operating system when they become many.
 #include "memory/page_range.h"
@@ -61,10 +61,13 @@ bool open_range() {
     size_t map_bytes = (g_pages.pages / 64 + 1) * sizeof(uint64_t);
     g_pages.taken = static_cast<uint64_t*>(reserve(map_bytes, PROT_READ | PROT_WRITE));
     g_pages.dirty = static_cast<uint64_t*>(reserve(map_bytes, PROT_READ | PROT_WRITE));
-    if (!g_pages.taken || !g_pages.dirty) return false;
+    void* map = reserve(g_pages.pages * sizeof(Page*), PROT_READ | PROT_WRITE);
+    if (!g_pages.taken || !g_pages.dirty || !map) return false;
     // Some of the reservation stays inaccessible in front, so that the kernel counts our pages apart from what lies before.
     g_heap_range.base = (reinterpret_cast<uintptr_t>(p) + kPageSize) & ~(kPageSize - 1);
     g_heap_range.size = g_pages.pages * kPageSize;
+    g_heap_range.map = reinterpret_cast<uintptr_t>(map) - (g_heap_range.base >> kPageShift) * sizeof(Page*);
+    look_for_references_in(map, g_pages.pages * sizeof(Page*));
     look_for_references_in(address(0), g_heap_range.size);
     return true;
   }
@@ -128,12 +131,13 @@ class Guard {
 
 }  // namespace
 
-void* take_pages(size_t count) {
+bool take_pages(Page* page, size_t count) {
   Guard guard;
-  if (!g_pages.pages && !open_range()) return nullptr;
+  if (!g_pages.pages && !open_range()) return false;
   size_t first = find_run(count);
-  if (first + count > g_pages.pages || !make_accessible(first + count)) return nullptr;
+  if (first + count > g_pages.pages || !make_accessible(first + count)) return false;
   for (size_t i = first; i < first + count; ++i) {
+    g_heap_range.page_of(address(i)) = page;
     set(g_pages.taken, i);
     if (is_set(g_pages.dirty, i)) {
       clear(g_pages.dirty, i);
@@ -142,14 +146,17 @@ void* take_pages(size_t count) {
   }
   if (first == g_pages.lowest_free) g_pages.lowest_free = first + count;
   allow_access(address(first), count * kPageSize);
-  return address(first);
+  page->slots = address(first) + prefix_gap(page->kind);
+  return true;
 }
 
-void give_pages(void* p, size_t count) {
-  forbid_access(p, count * kPageSize);
+void give_pages(Page* page) {
+  size_t count = page->run_pages;
+  forbid_access(page->start(), count * kPageSize);
   Guard guard;
-  size_t first = (reinterpret_cast<uintptr_t>(p) - g_heap_range.base) / kPageSize;
+  size_t first = (reinterpret_cast<uintptr_t>(page->start()) - g_heap_range.base) / kPageSize;
   for (size_t i = first; i < first + count; ++i) {
+    g_heap_range.page_of(address(i)) = nullptr;
     clear(g_pages.taken, i);
     set(g_pages.dirty, i);
   }
@@ -158,11 +165,18 @@ void give_pages(void* p, size_t count) {
   if (g_pages.dirty_count > kDirtyLimit) trim_locked();
 }
 
-void for_each_taken_run(size_t (*visit)(void* first, void* context), void* context) {
+void for_each_taken_run(void (*visit)(Page* page, void* context), void* context) {
   Guard guard;
   for (size_t i = 0; i < g_pages.accessible;) {
-    if (g_pages.taken[i / 64] == 0) i = (i / 64 + 1) * 64;
-    else i += is_set(g_pages.taken, i) ? visit(address(i), context) : 1;
+    if (g_pages.taken[i / 64] == 0) {
+      i = (i / 64 + 1) * 64;
+    } else if (!is_set(g_pages.taken, i)) {
+      ++i;
+    } else {
+      Page* page = g_heap_range.page_of(address(i));
+      visit(page, context);
+      i += page->run_pages;
+    }
   }
 }
 
@@ -181,8 +195,12 @@ bool fit_range_to_limit() {
   size_t keep = std::max(desired_range_size() / kPageSize, g_pages.accessible);
   if (keep >= g_pages.pages) return false;
   size_t surplus = (g_pages.pages - keep) * kPageSize;
+  // Of the map what lies in whole pages of the system's.
+  auto map_end = [](size_t pages) { return (reinterpret_cast<uintptr_t>(&g_heap_range.page_of(address(pages))) + kStretch - 1) & ~(kStretch - 1); };
+  uintptr_t map_keep = map_end(keep), map_surplus = map_end(g_pages.pages) - map_keep;
   g_pages.pages = keep;
   g_heap_range.size = keep * kPageSize;
+  if (map_surplus) ::munmap(reinterpret_cast<void*>(map_keep), map_surplus);
   return ::munmap(address(keep), surplus) == 0;
 }
 

@@ -6,11 +6,14 @@
 
 namespace gill {
 
-// `count` pages in a row, zeroed or not; null when there are none.
-void* take_pages(size_t count);
-void give_pages(void* first, size_t count);
-// Calls `visit` for the first page of every run that is taken. It returns how many pages the run has, and takes and gives none.
-void for_each_taken_run(size_t (*visit)(void* first, void* context), void* context);
+struct Page;
+
+// Finds `count` pages in a row for what `page` describes, and says there where its first slot is; false when there are none.
+// The memory is zeroed or not.
+bool take_pages(Page* page, size_t count);
+void give_pages(Page* page);
+// Calls `visit` for every run that is taken. It takes and gives none.
+void for_each_taken_run(void (*visit)(Page* page, void* context), void* context);
 
 // How many given-back pages still hold memory, for quick reuse.
 size_t retained_pages();

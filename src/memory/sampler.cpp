@@ -292,7 +292,7 @@ void clear_samples() {
     if (g_heap_range.contains(sample.block)) {
       Page* page = Page::of(sample.block);
       page->first_sample = page->sampled = 0;
-      page->recycle_class = page->size_class;
+      page->heap->use_magazine(page, true);
     } else {
       take_native_sample(sample.block);
     }
@@ -339,7 +339,7 @@ void sample_slot(Page* page, void* slot, size_t size) {
   g_samples.pool[number].next = page->first_sample;
   page->first_sample = number;
   page->sampled |= sampled_bit(page, slot);
-  page->recycle_class = kNotRecycled;
+  page->heap->use_magazine(page, false);
 }
 
 void drop_slot_sample(Page* page, void* slot) {
@@ -356,7 +356,7 @@ void drop_slot_sample(Page* page, void* slot) {
   (previous ? self.pool[previous].next : page->first_sample) = next;
   page->sampled = 0;
   for (uint32_t other = page->first_sample; other; other = self.pool[other].next) page->sampled |= sampled_bit(page, self.pool[other].block);
-  if (!page->first_sample) page->recycle_class = page->size_class;
+  if (!page->first_sample) page->heap->use_magazine(page, true);
   end_sample(number);
 }
 

@@ -30,7 +30,7 @@ TEST(Heap, ClassesCoverAllSizesWithoutGaps) {
 TEST(Heap, SlotsAreAlignedAndDoNotOverlap) {
   OwnHeap own;
   for (Kind kind : {Kind::plain, Kind::collectable, Kind::collectable_prefixed}) {
-    for (size_t size : {1u, 16u, 24u, 48u, 100u, 512u, 513u, 1000u, 2048u}) {
+    for (size_t size : {1u, 16u, 24u, 48u, 100u, 512u, 513u, 1000u, 2048u, 4000u}) {
       std::vector<char*> slots;
       for (int i = 0; i < 1000; ++i) slots.push_back(static_cast<char*>(own.heap->allocate(kind, size)));
       std::sort(slots.begin(), slots.end());
@@ -121,6 +121,7 @@ TEST(Heap, LargeCollectableObjectsHavePagesOfTheirOwn) {
   EXPECT_TRUE(g_heap_range.contains(object));
   EXPECT_EQ(Page::of(object)->index_of(object), 0u);
   EXPECT_GE(Heap::usable_size(object), 100000u);
+  EXPECT_EQ(Page::of(static_cast<char*>(object) + 99999), Page::of(object));
   std::memset(object, 1, 100000);
   size_t pages = own.heap->counters().pages;
   Heap::free(object);
@@ -128,8 +129,8 @@ TEST(Heap, LargeCollectableObjectsHavePagesOfTheirOwn) {
 }
 
 size_t resident_stretches(Page* page) {
-  unsigned char resident[kPageSize / 4096];
-  EXPECT_EQ(::mincore(page, kPageSize, resident), 0);
+  unsigned char resident[kPageSize / kStretch];
+  EXPECT_EQ(::mincore(page->start(), kPageSize, resident), 0);
   return static_cast<size_t>(std::count_if(std::begin(resident), std::end(resident), [](unsigned char one) { return one & 1; }));
 }
 
@@ -172,9 +173,32 @@ TEST(HeapTrim, GivesEmptyStretchesBackAndKeepsTheRest) {
   }
 }
 
+TEST(HeapTrim, GivesAnyStretchOfAPageBack) {
+  if (kWatchedHeap) GTEST_SKIP() << "plain blocks are malloc's, and freed slots wait in quarantine";
+  OwnHeap own;
+  for (Kind kind : {Kind::plain, Kind::collectable_prefixed}) {
+    std::vector<char*> all;
+    for (int i = 0; i < 64; ++i) all.push_back(static_cast<char*>(own.heap->allocate(kind, 1024)));
+    for (char* slot : all) std::memset(slot, 1, 1024);
+    for (char* slot : all) {
+      if (Page::of(slot)->index_of(slot) != Page::of(slot)->slot_count - 1u) Heap::free(slot);
+    }
+    own.heap->trim(true);
+    for (char* slot : all) {
+      Page* page = Page::of(slot);
+      if (page->index_of(slot) != page->slot_count - 1u) continue;
+      if (!page->current) EXPECT_EQ(resident_stretches(page), 1u);
+      EXPECT_EQ(slot[1023], 1);
+      Heap::free(slot);
+    }
+  }
+}
+
 TEST(HeapTrim, WaitsUntilAStretchWasSeenEmptyTwice) {
   if (kWatchedHeap) GTEST_SKIP() << "plain blocks are malloc's, and freed slots wait in quarantine";
   OwnHeap own;
+  std::vector<char*> used;
+  for (int i = 0; i < 30000; ++i) used.push_back(static_cast<char*>(own.heap->allocate(Kind::plain, 256)));
   std::vector<char*> left = sparse_slots(own.heap, 64, 1);
   // Some were seen while others were freed.
   size_t all = 3 * (left.size() - 1);
@@ -183,6 +207,37 @@ TEST(HeapTrim, WaitsUntilAStretchWasSeenEmptyTwice) {
   own.heap->trim(false);
   EXPECT_GE(own.heap->counters().returned_stretches, all);
   for (char* slot : left) Heap::free(slot);
+  for (char* slot : used) Heap::free(slot);
+}
+
+// What is freed and allocated again while most of the heap is in use stays resident.
+TEST(HeapTrim, KeepsWhatIsUsedAgain) {
+  if (kWatchedHeap) GTEST_SKIP() << "plain blocks are malloc's, and freed slots wait in quarantine";
+  OwnHeap own;
+  std::vector<char*> used, changing(40000);
+  for (int i = 0; i < 100000; ++i) used.push_back(static_cast<char*>(own.heap->allocate(Kind::plain, 256)));
+  for (int round = 0; round < 50; ++round) {
+    for (char*& slot : changing) slot = static_cast<char*>(own.heap->allocate(Kind::collectable, 96));
+    for (size_t i = 0; i < changing.size(); ++i) {
+      if (i % 170) Heap::free(changing[i]);
+    }
+    for (size_t i = 0; i < changing.size(); i += 170) Heap::free(changing[i]);
+  }
+  EXPECT_LT(own.heap->counters().returned_stretches, 50u);
+  for (char* slot : used) Heap::free(slot);
+}
+
+TEST(HeapTrim, LooksOnceWhereMostOfTheHeapIsFree) {
+  if (kWatchedHeap) GTEST_SKIP() << "plain blocks are malloc's, and freed slots wait in quarantine";
+  OwnHeap own;
+  std::vector<char*> all;
+  for (int i = 0; i < 1000000; ++i) all.push_back(static_cast<char*>(own.heap->allocate(Kind::plain, 64)));
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i % 256) Heap::free(all[i]);
+  }
+  // All but what was freed last.
+  EXPECT_GE(own.heap->counters().returned_stretches, own.heap->counters().pages * 3 * 7 / 8);
+  for (size_t i = 0; i < all.size(); i += 256) Heap::free(all[i]);
 }
 
 TEST(HeapTrim, HappensByItselfInTheCourseOfFreeing) {
