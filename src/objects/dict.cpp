@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "memory/collectable.h"
 #include "objects/dict_table.h"
+#include "objects/quiet.h"
 
 namespace gill {
 
@@ -52,6 +53,20 @@ bool next_entry(PyDictObject* dict, Py_ssize_t* position, PyObject** key, PyObje
     if (hash) *hash = entries[i].hash;
   }
   *position = i + 1;
+  return true;
+}
+
+bool dict_release_quietly(PyDictObject* dict) {
+  DictKeys* keys = dict->ma_keys;
+  if (!keys->unicode) return false;
+  UnicodeEntry* entries = unicode_entries(keys);
+  for (Py_ssize_t i = 0; i < keys->entries; ++i) {
+    if (!entries[i].value) continue;
+    if (!release_quietly(entries[i].value)) return false;
+    gill::release(entries[i].key);
+    entries[i] = {};
+  }
+  free_keys(keys);
   return true;
 }
 

@@ -12,6 +12,11 @@ Py_hash_t key_hash(PyObject* key);
 Ref<PyDictObject> new_dict(PyTypeObject* type);
 Ref<> copy_dict(PyDictObject* source);
 void dict_clear(PyDictObject* dict);
+// For a dict that dies: releases its entries and its table as long as that runs no code. False: the rest is left to dict_clear().
+bool dict_release_quietly(PyDictObject* dict);
+// A dict of n names, and their values, which it takes over. Null without an exception, the values left, when the names are not interned strings that
+// differ from each other; null with MemoryError.
+Ref<> dict_from_names(PyObject* const* names, PyObject** values, Py_ssize_t n);
 // Walks the live entries; *position starts at 0. Everything is borrowed. `hash` may be null.
 bool next_entry(PyDictObject* dict, Py_ssize_t* position, PyObject** key, PyObject** value, Py_hash_t* hash);
 Status merge_dict(PyDictObject* target, PyDictObject* source, Merge how);

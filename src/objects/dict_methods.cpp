@@ -1,7 +1,7 @@
 // dict as Python sees it: its methods and type.
 #include "base/binding.h"
 #include "base/names.h"
-#include "memory/objects.h"
+#include "memory/collectable.h"
 #include "objects/dict.h"
 #include "objects/dict_table.h"
 
@@ -239,9 +239,11 @@ int dict_tp_clear(PyObject* self) {
   return 0;
 }
 void dict_dealloc(PyObject* self) {
+  auto* dict = reinterpret_cast<PyDictObject*>(self);
+  if (PyDict_CheckExact(self) && dict_release_quietly(dict)) return free_collectable(self);
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, dict_dealloc);
-  dict_clear(reinterpret_cast<PyDictObject*>(self));
+  dict_clear(dict);
   Py_TYPE(self)->tp_free(self);
   Py_TRASHCAN_END;
 }

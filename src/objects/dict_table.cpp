@@ -5,6 +5,8 @@
 #include <new>
 
 #include "base/result.h"
+#include "memory/small_blocks.h"
+#include "objects/dict.h"
 #include "runtime/runtime.h"
 
 namespace gill {
@@ -118,17 +120,14 @@ static const EmptyKeys kEmptyKeys = {3, 1, true, 0, 0, 0, {-1, -1, -1, -1, -1, -
 
 DictKeys* empty_keys() { return reinterpret_cast<DictKeys*>(const_cast<EmptyKeys*>(&kEmptyKeys)); }
 
-DictKeys* new_keys(Py_ssize_t capacity, bool unicode) {
-  if (capacity > (PY_SSIZE_T_MAX >> 6)) {
-    PyErr_NoMemory();
-    return nullptr;
-  }
-  uint8_t log2_size = log2_for(capacity);
-  uint8_t width = log2_size < 8 ? 1 : log2_size < 16 ? 2 : log2_size < 32 ? 4 : 8;
+namespace {
+
+[[gnu::always_inline]] inline DictKeys* make_keys(uint8_t log2_size, uint8_t width, bool unicode) {
   Py_ssize_t usable = usable_of(log2_size);
   size_t index = static_cast<size_t>(width) << log2_size;
   size_t entry = unicode ? sizeof(UnicodeEntry) : sizeof(GeneralEntry);
-  auto* keys = static_cast<DictKeys*>(PyObject_Malloc(sizeof(DictKeys) + index + static_cast<size_t>(usable) * entry));
+  size_t bytes = sizeof(DictKeys) + index + static_cast<size_t>(usable) * entry;
+  auto* keys = static_cast<DictKeys*>(bytes <= kSmallStepLimit ? allocate_small_plain(widened(bytes)) : PyObject_Malloc(bytes));
   if (!keys) {
     PyErr_NoMemory();
     return nullptr;
@@ -143,8 +142,22 @@ DictKeys* new_keys(Py_ssize_t capacity, bool unicode) {
   return keys;
 }
 
+}  // namespace
+
+DictKeys* new_keys(Py_ssize_t capacity, bool unicode) {
+  // By far the most frequent, with nothing to compute.
+  if (capacity <= usable_of(kSmallestLog2) && unicode) return make_keys(kSmallestLog2, 1, true);
+  if (capacity > (PY_SSIZE_T_MAX >> 6)) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  uint8_t log2_size = log2_for(capacity);
+  uint8_t width = log2_size < 8 ? 1 : log2_size < 16 ? 2 : log2_size < 32 ? 4 : 8;
+  return make_keys(log2_size, width, unicode);
+}
+
 void free_keys(DictKeys* keys) {
-  if (keys != empty_keys()) PyObject_Free(keys);
+  if (keys != empty_keys()) free_plain(keys);
 }
 
 bool keys_append_name(DictKeys* keys, PyObject* name, Py_hash_t hash) {
@@ -330,6 +343,50 @@ int dict_insert_absent(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObje
   ++dict->ma_used;
   dict->ma_version_tag = dict_state().next_dict_version++;
   return 0;
+}
+
+namespace {
+
+// A table of n interned strings that differ from each other, and their values, which it takes over. Null without an exception when the
+// names are something else; null with MemoryError.
+DictKeys* keys_of_names(PyObject* const* names, PyObject** values, Py_ssize_t n) {
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    if (!PyUnicode_CheckExact(names[i]) || !PyUnicode_CHECK_INTERNED(names[i])) return nullptr;
+  }
+  DictKeys* keys = new_keys(n, true);
+  if (!keys) return nullptr;
+  UnicodeEntry* entries = unicode_entries(keys);
+  bool all_differ = with_index(keys, [=](auto* index) {
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      Probe probe(keys, str_hash(names[i]));
+      // Interned: equal names are one object.
+      for (; index[probe.place] >= 0; probe.next()) {
+        if (entries[index[probe.place]].key == names[i]) return false;
+      }
+      index[probe.place] = static_cast<std::remove_reference_t<decltype(*index)>>(i);
+      entries[i] = {names[i], values[i]};
+    }
+    return true;
+  });
+  if (!all_differ) {
+    free_keys(keys);
+    return nullptr;
+  }
+  for (Py_ssize_t i = 0; i < n; ++i) retain(names[i]);
+  keys->entries = n;
+  keys->usable -= n;
+  return keys;
+}
+
+}  // namespace
+
+Ref<> dict_from_names(PyObject* const* names, PyObject** values, Py_ssize_t n) {
+  Ref<PyDictObject> dict = TRY(new_dict(&PyDict_Type));
+  DictKeys* keys = TRY(keys_of_names(names, values, n));
+  dict->ma_keys = keys;
+  dict->ma_used = n;
+  for (Py_ssize_t i = 0; i < n; ++i) track_for(dict.get(), names[i], values[i]);
+  return dict;
 }
 
 // Takes entry i, whose hash is given, out. The caller releases what it gets.

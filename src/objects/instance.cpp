@@ -2,6 +2,7 @@
 
 #include "objects/dict.h"
 #include "objects/instance_values.h"
+#include "objects/quiet.h"
 
 namespace gill {
 namespace {
@@ -150,6 +151,21 @@ Status instance_store(PyObject* self, PyObject* name, PyObject* value) {
   int present = PyDict_Contains(prefix->dict(), name);
   if (present <= 0) return Status::error;
   return status_of(PyDict_DelItem(prefix->dict(), name));
+}
+
+bool instance_release_quietly(PyObject* self) {
+  InstancePrefix* prefix = prefix_of(self);
+  InstanceValues* values = prefix->values();
+  if (!values) return !prefix->dict();
+  PyObject** slots = values->slots();
+  for (int i = 0; i < values->size; ++i) {
+    PyObject*& slot = slots[values->order[i]];
+    if (!slot) continue;
+    if (!release_quietly(slot)) return false;
+    slot = nullptr;
+  }
+  free_values(self, values);
+  return true;
 }
 
 void instance_clear(PyObject* self) {

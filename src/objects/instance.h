@@ -24,6 +24,8 @@ Status instance_store(PyObject* self, PyObject* name, PyObject* value);
 
 // For tp_clear and tp_dealloc: drops all attributes and the dict.
 void instance_clear(PyObject* self);
+// For an instance that dies: releases its attributes as long as that runs no code. False: the rest is left to instance_clear().
+bool instance_release_quietly(PyObject* self);
 int instance_traverse(PyObject* self, visitproc visit, void* arg);
 
 // Bytes that the values array wants behind an instance of the type.

@@ -58,14 +58,26 @@ void reverse_items(PyObject** items, Py_ssize_t n) { std::reverse(items, items +
 
 namespace {
 
+// PyMem_Malloc() and PyMem_Free() in line where nobody replaced them.
+PyObject** allocate_items(Py_ssize_t count) {
+  size_t bytes = static_cast<size_t>(count) * sizeof(PyObject*);
+  if (void* recent = bytes <= kSmallStepLimit ? recent_plain(widened(bytes)) : nullptr) return static_cast<PyObject**>(recent);
+  return PyMem_New(PyObject*, count);
+}
+void free_items(PyObject** items) {
+  if (!items) return;
+  if (g_allocators_replaced) PyMem_Free(items);
+  else free_plain(items);
+}
+
 // A list whose `size` places are not initialized; start_tracking() when they are.
-Ref<PyListObject> untracked_list(Py_ssize_t size) {
+[[gnu::always_inline]] inline Ref<PyListObject> untracked_list(Py_ssize_t size) {
   PyObject* object = allocate_collectable(&PyList_Type, sizeof(PyListObject));
   if (!object) return failure;
   auto* list = as_list(object);
   object->ob_type = &PyList_Type;
   object->ob_refcnt = 1;
-  list->ob_item = size > 0 ? PyMem_New(PyObject*, size) : nullptr;
+  list->ob_item = size > 0 ? allocate_items(size) : nullptr;
   if (size > 0 && !list->ob_item) [[unlikely]] {
     free_object(object);
     PyErr_NoMemory();
@@ -116,7 +128,7 @@ Ref<> list_steal_items(PyObject** items, Py_ssize_t count) {
     for (Py_ssize_t i = 0; i < count; ++i) gill::release(items[i]);
     return failure;
   }
-  for (Py_ssize_t i = 0; i < count; ++i) list->ob_item[i] = items[i];
+  copy_few(list->ob_item, items, count);
   start_tracking(list.get());
   return list;
 }
@@ -496,9 +508,9 @@ PyObject* list_vectorcall(PyObject* type, PyObject* const* args, size_t nargsf, 
 
 void list_dealloc(PyObject* self) {
   PyListObject* list = as_list(self);
-  list->ob_base.ob_size = release_survivors(list->ob_item, list->ob_base.ob_size);
+  list->ob_base.ob_size = release_quiet_items(list->ob_item, list->ob_base.ob_size);
   if (list->ob_base.ob_size == 0 && PyList_CheckExact(self)) {
-    PyMem_Free(list->ob_item);
+    free_items(list->ob_item);
     return free_collectable(self);
   }
   PyObject_GC_UnTrack(self);

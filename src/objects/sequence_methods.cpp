@@ -41,7 +41,7 @@ Ref<> new_sequence_iterator(PyTypeObject* type, PyObject* sequence, Py_ssize_t i
 }
 
 void sequence_iterator_dealloc(SequenceIterator* self) {
-  if (release_survivors(&self->sequence, 1) > 0) {
+  if (release_quiet_items(&self->sequence, 1) > 0) {
     PyObject_GC_UnTrack(as_object(self));
     SequenceIterator::Fields::clear_all(self);
   }

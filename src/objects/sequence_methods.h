@@ -4,6 +4,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "objects/int.h"
+#include "objects/quiet.h"
 
 namespace gill {
 
@@ -42,15 +43,21 @@ inline Maybe<bool> item_equals(PyObject* item, PyObject* value) {
   return truth_of(PyObject_RichCompareBool(item, value, Py_EQ));
 }
 
-// Releases the items from the last to the first until one would die, which can run code, and says how many are left then.
-inline Py_ssize_t release_survivors(PyObject* const* items, Py_ssize_t n) {
+// Releases the items from the last to the first until that could run code, and says how many are left then.
+inline Py_ssize_t release_quiet_items(PyObject* const* items, Py_ssize_t n) {
   for (; n > 0; --n) {
     PyObject* item = items[n - 1];
-    if (!item || is_immortal(item)) continue;
-    if (item->ob_refcnt == 1) break;
-    --item->ob_refcnt;
+    if (item && !release_quietly(item)) break;
   }
   return n;
+}
+
+// Copies pointers, mostly so few that wide instructions would be the larger part.
+inline void copy_few(PyObject** to, PyObject* const* from, Py_ssize_t n) {
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    to[i] = from[i];
+    asm("" : "+r"(i));
+  }
 }
 
 // "(a, b, c" and the closing text. `owner` may change while the items' __repr__ run: its size is read again.

@@ -49,7 +49,7 @@ Ref<> slice_compare(PyObject* a, PyObject* b, int op) {
 }
 void slice_dealloc(PySliceObject* self) {
   PyObject** bounds = &self->start;
-  Py_ssize_t left = release_survivors(bounds, 3);
+  Py_ssize_t left = release_quiet_items(bounds, 3);
   if (left == 0) return free_collectable(self);
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, slot<slice_dealloc>);

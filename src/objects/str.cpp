@@ -3,6 +3,7 @@
 #include "objects/str.h"
 
 #include "base/binding.h"
+#include "memory/small_blocks.h"
 #include "objects/search.h"
 #include "objects/str_methods.h"
 
@@ -41,7 +42,8 @@ void str_dealloc(PyObject* s) {
     if (c->utf8 && static_cast<void*>(c->utf8) != data) PyObject_Free(c->utf8);
     if (!head->state.compact && data) PyObject_Free(data);
   }
-  Py_TYPE(s)->tp_free(s);
+  if (Py_IS_TYPE(s, &PyUnicode_Type)) [[likely]] free_plain(s);
+  else Py_TYPE(s)->tp_free(s);
 }
 
 // ---- comparison -------------------------------------------------------------------------------------
@@ -427,6 +429,10 @@ PyObject* PyUnicode_Concat(PyObject* left, PyObject* right) {
     return raise(PyExc_TypeError, "can only concatenate str (not \"%.200s\") to str", Py_TYPE(right)->tp_name);
   }
   if (ensure_ready(left) != Status::ok || ensure_ready(right) != Status::ok) return nullptr;
+  if (PyUnicode_IS_COMPACT_ASCII(left) && PyUnicode_IS_COMPACT_ASCII(right)) {
+    PyObject* result = concat_ascii(left, right);
+    if (result || PyErr_Occurred()) return result;
+  }
   StrView a(left), b(right);
   if (a.length == 0) return PyUnicode_FromObject(right);
   if (b.length == 0) return PyUnicode_FromObject(left);

@@ -107,6 +107,8 @@ extern template Ref<> str_from<U2>(const U2*, Py_ssize_t);
 extern template Ref<> str_from<U4>(const U4*, Py_ssize_t);
 // The same when the text is known to be ASCII.
 Ref<> str_from_ascii(const char* text, Py_ssize_t n);
+// Both compact ASCII. Null without an exception when one is empty or both are too long; null with MemoryError.
+PyObject* concat_ascii(PyObject* left, PyObject* right);
 inline Ref<> str_from_ascii(std::string_view text) { return str_from_ascii(text.data(), static_cast<Py_ssize_t>(text.size())); }
 Ref<> str_from_character(U4 c);
 // Uninitialized characters; the caller fills them in. `max` is any character of the largest class.

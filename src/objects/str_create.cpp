@@ -3,7 +3,7 @@
 #include <bit>
 #include <cwchar>
 
-#include "memory/objects.h"
+#include "memory/small_blocks.h"
 #include "objects/str.h"
 
 namespace gill {
@@ -39,38 +39,47 @@ constinit StaticLatin1 latin1_characters[128] = {GILL_ROW64(static_latin1, 128),
 
 namespace {
 
-PyObject* allocate_compact(Py_ssize_t n, U4 max) {
-  int kind = kind_of_class(max);
-  Py_ssize_t head = max < 0x80 ? kAsciiHead : kCompactHead;
-  if (n > (PY_SSIZE_T_MAX - head) / kind - 1) return PyErr_NoMemory();
-  void* memory = allocate_plain_object(static_cast<size_t>(head + (n + 1) * kind));
+// What all compact strings have, but for what follows from other than ASCII.
+PyASCIIObject* write_head(void* memory, Py_ssize_t n, int kind, bool ascii) {
+  auto* head = static_cast<PyASCIIObject*>(memory);
+  head->ob_base = {1, &PyUnicode_Type};
+  head->length = n;
+  head->hash = -1;
+  decltype(head->state) state = {};
+  state.kind = static_cast<unsigned>(kind) & 7;
+  state.compact = 1;
+  state.ascii = ascii;
+  state.ready = 1;
+  head->state = state;
+  head->wstr = nullptr;
+  return head;
+}
+
+PyObject* allocate_ascii(Py_ssize_t n) {
+  if (n > PY_SSIZE_T_MAX - kAsciiHead - 1) return PyErr_NoMemory();
+  void* memory = allocate_small_plain(static_cast<size_t>(kAsciiHead + n + 1));
   if (!memory) return PyErr_NoMemory();
-  auto* s = static_cast<PyObject*>(memory);
-  s->ob_refcnt = 1;
-  s->ob_type = &PyUnicode_Type;
-  PyASCIIObject* a = str_head(s);
-  a->length = n;
-  a->hash = -1;
-  std::memset(&a->state, 0, sizeof a->state);
-  a->state.kind = static_cast<unsigned>(kind);
-  a->state.compact = 1;
-  a->state.ready = 1;
-  a->wstr = nullptr;
-  char* data;
-  if (max < 0x80) {
-    a->state.ascii = 1;
-    data = reinterpret_cast<char*>(a + 1);
-  } else {
-    PyCompactUnicodeObject* c = str_compact(s);
-    c->utf8 = nullptr;
-    c->utf8_length = 0;
-    c->wstr_length = 0;
-    data = reinterpret_cast<char*>(c + 1);
-    if (kind == 4) {
-      // wchar_t is as wide: the characters serve as the wide form.
-      a->wstr = reinterpret_cast<wchar_t*>(data);
-      c->wstr_length = n;
-    }
+  PyASCIIObject* head = write_head(memory, n, 1, true);
+  reinterpret_cast<char*>(head + 1)[n] = 0;
+  return as_object(head);
+}
+
+PyObject* allocate_compact(Py_ssize_t n, U4 max) {
+  if (max < 0x80) return allocate_ascii(n);
+  int kind = kind_of_class(max);
+  if (n > (PY_SSIZE_T_MAX - kCompactHead) / kind - 1) return PyErr_NoMemory();
+  void* memory = allocate_small_plain(static_cast<size_t>(kCompactHead + (n + 1) * kind));
+  if (!memory) return PyErr_NoMemory();
+  PyObject* s = as_object(write_head(memory, n, kind, false));
+  PyCompactUnicodeObject* c = str_compact(s);
+  c->utf8 = nullptr;
+  c->utf8_length = 0;
+  c->wstr_length = 0;
+  char* data = reinterpret_cast<char*>(c + 1);
+  if (kind == 4) {
+    // wchar_t is as wide: the characters serve as the wide form.
+    str_head(s)->wstr = reinterpret_cast<wchar_t*>(data);
+    c->wstr_length = n;
   }
   std::memset(data + n * kind, 0, static_cast<size_t>(kind));
   return s;
@@ -131,7 +140,7 @@ void copy_characters(int to_kind, void* to, Py_ssize_t to_start, const StrView& 
   });
 }
 
-// For at least two bytes, mostly few: with two loads that may overlap rather than a call.
+// For at least one byte, mostly few: with two loads that may overlap rather than a call.
 static inline void copy_mostly_short(char* to, const char* from, size_t n) {
   auto both_ends = [&]<class Word>(Word) {
     Word first, last;
@@ -143,14 +152,26 @@ static inline void copy_mostly_short(char* to, const char* from, size_t n) {
   if (n > 16) std::memcpy(to, from, n);
   else if (n >= 8) both_ends(uint64_t{});
   else if (n >= 4) both_ends(uint32_t{});
-  else both_ends(uint16_t{});
+  else if (n >= 2) both_ends(uint16_t{});
+  else *to = *from;
 }
 
 Ref<> str_from_ascii(const char* text, Py_ssize_t n) {
   if (n <= 1) return n == 0 ? empty_str() : borrow(latin1_character(static_cast<unsigned char>(*text)));
-  PyObject* s = allocate_compact(n, 127);
+  PyObject* s = allocate_ascii(n);
   if (s) copy_mostly_short(reinterpret_cast<char*>(str_head(s) + 1), text, static_cast<size_t>(n));
   return steal(s);
+}
+
+PyObject* concat_ascii(PyObject* left, PyObject* right) {
+  Py_ssize_t n = str_head(left)->length, m = str_head(right)->length;
+  if (n == 0 || m == 0 || n > PY_SSIZE_T_MAX - m) return nullptr;
+  PyObject* s = allocate_ascii(n + m);
+  if (!s) return nullptr;
+  auto* to = reinterpret_cast<char*>(str_head(s) + 1);
+  copy_mostly_short(to, reinterpret_cast<char*>(str_head(left) + 1), static_cast<size_t>(n));
+  copy_mostly_short(to + n, reinterpret_cast<char*>(str_head(right) + 1), static_cast<size_t>(m));
+  return s;
 }
 
 template <class C>

@@ -23,7 +23,7 @@ PyObject** items_of(PyObject* tuple) { return reinterpret_cast<PyTupleObject*>(t
 namespace {
 
 // A tuple whose items are not initialized.
-Ref<PyTupleObject> raw_tuple(Py_ssize_t n) {
+[[gnu::always_inline]] inline Ref<PyTupleObject> raw_tuple(Py_ssize_t n) {
   if (static_cast<size_t>(n) > (static_cast<size_t>(PY_SSIZE_T_MAX) - sizeof(PyTupleObject)) / sizeof(PyObject*)) {
     PyErr_NoMemory();
     return failure;
@@ -56,7 +56,7 @@ Ref<> tuple_steal_items(PyObject** items, Py_ssize_t count) {
     for (Py_ssize_t i = 0; i < count; ++i) gill::release(items[i]);
     return failure;
   }
-  for (Py_ssize_t i = 0; i < count; ++i) tuple->ob_item[i] = items[i];
+  copy_few(tuple->ob_item, items, count);
   start_tracking(tuple.get());
   return tuple;
 }
@@ -85,7 +85,7 @@ namespace {
 void tuple_dealloc(PyObject* self) {
   if (self == as_object(&g_empty_tuple)) return;
   PyObject** items = items_of(self);
-  Py_ssize_t left = release_survivors(items, Py_SIZE(self));
+  Py_ssize_t left = release_quiet_items(items, Py_SIZE(self));
   if (left == 0 && PyTuple_CheckExact(self)) return free_collectable(self);
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, tuple_dealloc);

@@ -91,6 +91,12 @@ int subtype_clear(PyObject* self) {
   return 0;
 }
 
+// Whether the class adds nothing to `object` but attributes, and has no finalizer.
+static bool is_plain_class(PyTypeObject* type) {
+  return type->tp_base == &PyBaseObject_Type && has_managed_dict(type) && !type->tp_finalize && !type->tp_del && Py_SIZE(type) == 0 &&
+         type->tp_free == PyObject_GC_Del;
+}
+
 void subtype_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   if (!PyType_IS_GC(type)) {
@@ -108,6 +114,10 @@ void subtype_dealloc(PyObject* self) {
     return;
   }
 
+  if (is_plain_class(type) && !(type->tp_weaklistoffset && *weak_list_slot(self)) && instance_release_quietly(self)) {
+    free_object(self);
+    return release(as_object(type));
+  }
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, subtype_dealloc);
   PyTypeObject* base = foreign_base(type, &PyTypeObject::tp_dealloc, &subtype_dealloc);
@@ -226,6 +236,20 @@ PyGetSetDef* subtype_getsets(bool dict, bool weakref) {
 
 using namespace gill;
 
+// An instance is mostly so few words that calling memset would be the larger part.
+static inline void zero_words(PyObject* self, size_t bytes) {
+  if (bytes > 256) {
+    std::memset(static_cast<void*>(self), 0, bytes);
+    return;
+  }
+  auto* word = reinterpret_cast<uint64_t*>(self);
+  for (uint64_t* end = word + bytes / sizeof(uint64_t); word < end; ++word) {
+    *word = 0;
+    asm("" : "+r"(word));
+  }
+  if (bytes % sizeof(uint64_t)) [[unlikely]] std::memset(word, 0, bytes % sizeof(uint64_t));
+}
+
 extern "C" {
 
 PyObject* PyType_GenericAlloc(PyTypeObject* type, Py_ssize_t items) {
@@ -235,7 +259,7 @@ PyObject* PyType_GenericAlloc(PyTypeObject* type, Py_ssize_t items) {
   size_t tail = managed ? instance_tail_size(type) : 0;
   PyObject* self = allocate_instance(type, size + tail);
   if (!self) return nullptr;
-  std::memset(static_cast<void*>(self), 0, size + tail);
+  zero_words(self, size + tail);
   if (type->tp_itemsize) PyObject_InitVar(reinterpret_cast<PyVarObject*>(self), type, items);
   else PyObject_Init(self, type);
   if (managed) instance_initialize(self);

@@ -111,10 +111,37 @@ VM_STEP operate_on_floats(VM_PARAMETERS) {
   }
 }
 
+inline double real_value(PyObject* number) {
+  return PyFloat_CheckExact(number) ? PyFloat_AS_DOUBLE(number) : static_cast<double>(word_value(number));
+}
+
+// One operand is a float, the other an int of at most two digits.
+VM_STEP operate_on_float_and_int(VM_PARAMETERS) {
+  PyObject *right = sp[-1], *left = sp[-2];
+  double a = real_value(left), b = real_value(right), value;
+  switch (static_cast<BinaryOp>(oparg)) {
+    case BinaryOp::add: case BinaryOp::inplace_add: value = a + b; break;
+    case BinaryOp::subtract: case BinaryOp::inplace_subtract: value = a - b; break;
+    case BinaryOp::multiply: case BinaryOp::inplace_multiply: value = a * b; break;
+    case BinaryOp::true_divide: case BinaryOp::inplace_true_divide:
+      if (b == 0) TAIL(operate);
+      value = a / b;
+      break;
+    default: TAIL(operate);
+  }
+  ctx->real = value;
+  void* memory = recent_plain(kFloatSize);
+  if (!memory) [[unlikely]] TAIL(finish_with_new_float);
+  sp[-2] = new_float(memory, value);
+  --sp;
+  next += kBinaryOpCaches;
+  END_DROP_BOTH(left, right);
+}
+
 }  // namespace
 
 VM_CALL PyObject* drop_number(VM_PARAMETERS) {
-  free_number(ctx->dying);
+  free_plain(ctx->dying);
   END_DISPATCH();
 }
 
@@ -147,6 +174,9 @@ HANDLER(BINARY_OP) {
   if (table == &kPlainTable) [[likely]] {
     if (both_int(left, right)) TAIL(operate_on_ints);
     if (both_float(left, right)) TAIL(operate_on_floats);
+    if (PyFloat_CheckExact(left) ? PyLong_CheckExact(right) && is_word(right) : PyFloat_CheckExact(right) && PyLong_CheckExact(left) && is_word(left)) {
+      TAIL(operate_on_float_and_int);
+    }
   }
   auto op = static_cast<BinaryOp>(oparg);
   if ((op == BinaryOp::add || op == BinaryOp::inplace_add) && both_str(left, right)) TAIL(concatenate);

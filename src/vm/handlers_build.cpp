@@ -1,8 +1,10 @@
 // Building and unpacking containers, and pattern matching.
 #include <algorithm>
 
+#include "objects/dict.h"
 #include "objects/int.h"
 #include "objects/list.h"
+#include "objects/tuple.h"
 #include "vm/handlers.h"
 
 namespace gill::vm {
@@ -181,20 +183,18 @@ PyObject* match_class(PyObject* subject, PyObject* type, Py_ssize_t positional, 
 
 HANDLER(BUILD_TUPLE) {
   SAVE_PLACE();
-  PyObject* tuple = PyTuple_New(oparg);
-  if (!tuple) END_ERROR();
   sp -= oparg;
-  for (uint32_t i = 0; i < oparg; ++i) PyTuple_SET_ITEM(tuple, i, sp[i]);
+  PyObject* tuple = tuple_steal_items(sp, oparg).release();
+  if (!tuple) END_ERROR();
   *sp++ = tuple;
   END_DISPATCH();
 }
 
 HANDLER(BUILD_LIST) {
   SAVE_PLACE();
-  PyObject* list = PyList_New(oparg);
-  if (!list) END_ERROR();
   sp -= oparg;
-  for (uint32_t i = 0; i < oparg; ++i) PyList_SET_ITEM(list, i, sp[i]);
+  PyObject* list = list_steal_items(sp, oparg).release();
+  if (!list) END_ERROR();
   *sp++ = list;
   END_DISPATCH();
 }
@@ -247,9 +247,14 @@ HANDLER(BUILD_CONST_KEY_MAP) {
     PyErr_SetString(PyExc_SystemError, "bad BUILD_CONST_KEY_MAP keys argument");
     END_ERROR();
   }
-  PyObject* map = PyDict_New();
-  if (!map) END_ERROR();
   PyObject** values = sp - 1 - oparg;
+  if (PyObject* map = dict_from_names(&PyTuple_GET_ITEM(keys, 0), values, oparg).release()) [[likely]] {
+    sp = values;
+    *sp++ = map;
+    END_DROP(keys);
+  }
+  PyObject* map = PyErr_Occurred() ? nullptr : PyDict_New();
+  if (!map) END_ERROR();
   for (uint32_t i = 0; i < oparg; ++i) {
     if (PyDict_SetItem(map, PyTuple_GET_ITEM(keys, i), values[i]) < 0) {
       Py_DECREF(map);

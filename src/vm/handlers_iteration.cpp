@@ -72,7 +72,7 @@ VM_CALL PyObject* next_of_range(VM_PARAMETERS) {
     ++next;
     END_DISPATCH();
   }
-  if (void* memory = fits_word(value) ? recent_number_memory<kWordIntSize>() : nullptr) END_ITEM(new_word(memory, value));
+  if (void* memory = fits_word(value) ? recent_plain(kWordIntSize) : nullptr) END_ITEM(new_word(memory, value));
   ctx->integer = value;
   TAIL(new_item);
 }

@@ -123,7 +123,7 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
       next += kBinaryOpCaches;                              \
       END_DROP_NUMBER(left);                                \
     }                                                       \
-    void* memory_ = recent_number_memory<SIZE>();           \
+    void* memory_ = recent_plain(SIZE);           \
     if (!memory_) [[unlikely]] TAIL(NEW);                   \
     sp[-2] = INIT(memory_);                                 \
     --sp;                                                   \
