@@ -53,8 +53,8 @@ void forget_signals() {
 // In the child the forking thread owns what it held, too.
 void let_go(bool in_child) {
   g_runtime.lock->let_go_after_fork(in_child);
-  let_samples_go_after_fork(in_child);
   let_pages_go_after_fork();
+  let_samples_go_after_fork(in_child);
   pthread_mutex_unlock(&g_runtime.tracemalloc_mutex);
   pthread_mutex_unlock(&g_runtime.pending.mutex);
   pthread_mutex_unlock(&g_runtime.list_mutex);
@@ -82,8 +82,9 @@ void PyOS_BeforeFork(void) {
   pthread_mutex_lock(&g_runtime.list_mutex);
   pthread_mutex_lock(&g_runtime.pending.mutex);
   pthread_mutex_lock(&g_runtime.tracemalloc_mutex);
-  hold_pages_for_fork();
+  // Who holds the samples may ask for pages.
   hold_samples_for_fork();
+  hold_pages_for_fork();
   g_runtime.lock->hold_for_fork();
 }
 
