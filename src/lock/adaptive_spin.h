@@ -30,7 +30,9 @@ class AdaptiveSpin {
     for (uint16_t turn = 0; turn < limit; ++turn) {
       __builtin_ia32_pause();
       if (!done()) continue;
-      limit_.store(std::clamp<uint16_t>(static_cast<uint16_t>(2 * turn), kLeast, kMost), std::memory_order_relaxed);
+      // Short waits among longer ones make it forget those little by little only.
+      const uint16_t remembered = full_try ? 0 : limit - limit / 8;
+      limit_.store(std::clamp<uint16_t>(std::max<uint16_t>(2 * turn, remembered), kLeast, kMost), std::memory_order_relaxed);
       failures_.store(0, std::memory_order_relaxed);
       return true;
     }

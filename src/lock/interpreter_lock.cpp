@@ -16,9 +16,9 @@ namespace {
 inline constexpr uint32_t kHeld = 1;
 inline constexpr uint32_t kOneWaiter = 2;
 inline constexpr unsigned kReturningBeforeComputing = 2;
-// Of the switch interval: how long a computing thread may go on when one in haste comes; the credit that can be saved up, in intervals.
+// Of the switch interval: how long a computing thread may go on when one in haste comes, and how late the first in line may be.
 inline constexpr uint64_t kShortestTurn = 100;
-inline constexpr uint64_t kMostCredit = 4;
+inline constexpr uint64_t kLateness = 8;
 
 // Keeps errno, which belongs to the blocking call that the lock was given up for.
 void futex(std::atomic<uint32_t>* word, int operation, uint32_t value, const timespec* deadline, uint32_t bits) {
@@ -35,30 +35,55 @@ void sleep_on(std::atomic<uint32_t>& word, uint64_t deadline_ns) {
 // grouping wake-ups.
 void sleep_precisely() { prctl(PR_SET_TIMERSLACK, 1000); }
 // Wakes who sleeps on the word, which may be gone meanwhile: the kernel looks at the address only.
-void wake(std::atomic<uint32_t>* word) { futex(word, FUTEX_WAKE_PRIVATE, 1, nullptr, 0); }
+void wake_up(std::atomic<uint32_t>* word) { futex(word, FUTEX_WAKE_PRIVATE, 1, nullptr, 0); }
 
 }  // namespace
 
+// What is not constant or atomic is guarded by the mutex.
 struct InterpreterLock::Waiter {
   LockUser user;
   ThreadRecord& record;
-  Obstacle obstacle = {};                 // written by holders under the mutex
+  const Arrival arrival;
+  const uint64_t used_ns = 0;             // of its turn, before it begins
+  const uint64_t began_ns;
+  uint64_t deadline_ns = 0;               // when it looks whether to ask
+  uint64_t patience_ns = 0;               // how long it waited for an answer the last time that it asked
+  bool passed_over = false;               // it was woken for a free lock, and another thread was faster
+  Obstacle obstacle = {};                 // written by holders
   std::atomic<uint32_t> state = kAsleep;  // changes under the mutex; what the thread sleeps on
+  int64_t place = 0;
   Waiter* next = nullptr;
-  static constexpr uint32_t kAsleep = 0, kWoken = 1, kOwner = 2;
+  // Woken to take the lock if it is free; to look at the time again; and handed the lock.
+  static constexpr uint32_t kAsleep = 0, kWoken = 1, kReminded = 2, kOwner = 3;
 };
 
 void InterpreterLock::Queue::push(Waiter* waiter) {
+  waiter->place = end++;
   (last ? last->next : first) = waiter;
   last = waiter;
 }
 
+void InterpreterLock::Queue::push_front(Waiter* waiter) {
+  waiter->place = --begin;
+  waiter->next = first;
+  first = waiter;
+  if (!last) last = waiter;
+}
+
+bool InterpreterLock::Queue::first_is_woken() const { return first && first->state.load(std::memory_order_relaxed) == Waiter::kWoken; }
+
 InterpreterLock::Waiter* InterpreterLock::Queue::pop() {
   Waiter* waiter = first;
+  ++begin;
   first = waiter->next;
   if (!first) last = nullptr;
   waiter->next = nullptr;
   return waiter;
+}
+
+void InterpreterLock::ToWake::wake() {
+  if (owner) wake_up(owner);
+  if (timekeeper) wake_up(timekeeper);
 }
 
 InterpreterLock::InterpreterLock(uint32_t drop_bit) : drop_bit_(drop_bit) { pthread_mutex_init(&mutex_, nullptr); }
@@ -74,24 +99,27 @@ bool InterpreterLock::take_alone() {
   return word_.compare_exchange_strong(free, kHeld, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
-void InterpreterLock::begin_turn(Arrival arrival, uint64_t now) {
+void InterpreterLock::begin_turn(Arrival arrival, uint64_t now, uint64_t used) {
   turn_arrival_ = arrival;
+  turn_used_ns_.store(used, std::memory_order_relaxed);
   turn_began_ns_.store(now, std::memory_order_relaxed);
 }
 
-// With the mutex held by the owner of the lock, while somebody waits.
-void InterpreterLock::end_turn() {
+// With the mutex held by the owner of the lock, while somebody waits. How long the turn was, interruptions left out.
+uint64_t InterpreterLock::end_turn(uint64_t now) {
   const uint64_t began = turn_began_ns_.load(std::memory_order_relaxed);
   turn_began_ns_.store(0, std::memory_order_relaxed);
-  if (!began) return;
-  const auto length = static_cast<int64_t>(monotonic_ns() - began);
-  const auto most = static_cast<int64_t>(kMostCredit * switch_interval_us() * 1000);
+  if (!began) return 0;
+  const auto length = static_cast<int64_t>(now - began);
+  const auto most = static_cast<int64_t>(kMostCredit * interval_ns());
   credit_ns_ = std::clamp(credit_ns_ + (turn_arrival_ == Arrival::computing ? length : -length), -most, most);
+  return turn_used_ns_.load(std::memory_order_relaxed) + (now - began);
 }
 
 void InterpreterLock::acquire(LockUser user, Arrival arrival) {
   ThreadRecord& record = thread_record();
   if (take_alone()) {
+    turn_arrival_ = arrival;
     note_holder(user);
     return record.enter();
   }
@@ -99,17 +127,25 @@ void InterpreterLock::acquire(LockUser user, Arrival arrival) {
   const int kept_errno = errno;
   record.arrive();
   // Whoever finds others waiting gets in line.
-  if (!(word_.load(std::memory_order_relaxed) <= kHeld && spin_for_release_.until([this] { return take_alone(); }))) {
+  if (word_.load(std::memory_order_relaxed) <= kHeld && spin_for_release_.until([this] { return take_alone(); })) {
+    turn_arrival_ = arrival;
+  } else {
     pthread_mutex_lock(&mutex_);
     // From here on the holder must come through the mutex to let go.
     uint32_t before = word_.fetch_add(kOneWaiter, std::memory_order_acquire);
     if (before & kHeld) {
-      Waiter waiter{user, record};
-      wait_in_queue(waiter, arrival, nullptr);
+      Waiter waiter{.user = user, .record = record, .arrival = arrival, .began_ns = monotonic_ns()};
+      // The turn of a thread that took the lock alone begins when somebody waits.
+      if (!turn_began_ns_.load(std::memory_order_relaxed)) {
+        turn_used_ns_.store(0, std::memory_order_relaxed);
+        turn_began_ns_.store(waiter.began_ns, std::memory_order_relaxed);
+      }
+      queue_of(arrival).push(&waiter);
+      wait_in_queue(waiter, {});
     } else {
       // It was let go in between, or whoever was woken for it does not run yet.
       word_.store(before | kHeld, std::memory_order_relaxed);
-      begin_turn(arrival, monotonic_ns());
+      begin_turn(arrival, monotonic_ns(), 0);
       pthread_mutex_unlock(&mutex_);
     }
   }
@@ -131,36 +167,51 @@ bool InterpreterLock::withdraw_request() {
   return requests_.load(std::memory_order_relaxed)->fetch_and(~drop_bit_, std::memory_order_relaxed) & drop_bit_;
 }
 
-// Called with the mutex held, which it gives back, and counted as a waiter in `word_`. `woken` is what hand_over() gave.
-void InterpreterLock::wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic<uint32_t>* woken) {
-  Queue& queue = arrival == Arrival::returning ? returning_ : computing_;
+// With the mutex held: when a waiter is to ask the holder to yield.
+uint64_t InterpreterLock::time_to_ask(const Waiter& waiter) const {
+  const uint64_t interval = interval_ns(), turn_began = turn_began_ns_.load(std::memory_order_relaxed);
+  // It is 0 where the holder was about to release the lock as the first waiter came.
+  const uint64_t begin = turn_began ? turn_began : waiter.began_ns;
+  if (waiter.arrival == Arrival::returning && credit_ns_ > 0) return begin + interval / kShortestTurn;
+  const uint64_t used = turn_began ? std::min(turn_used_ns_.load(std::memory_order_relaxed), interval) : 0;
+  uint64_t end = begin + interval - used;
+  // Threads that are always faster are no turn of which the end could be waited for.
+  if (waiter.passed_over) end = std::min(end, waiter.began_ns + interval);
+  const Queue& queue = waiter.arrival == Arrival::returning ? returning_ : computing_;
+  return end + static_cast<uint64_t>(waiter.place - queue.begin) * interval;
+}
+
+// With the mutex held, by a waiter that is counted in `word_`: asks the holder when it is time to, and says when to look again. Whether it asked.
+bool InterpreterLock::keep_time(Waiter& waiter, uint64_t now) {
+  const uint64_t time = time_to_ask(waiter);
+  if (now < time) {
+    waiter.deadline_ns = time;
+    return false;
+  }
+  ask_to_yield();
+  // Whom it asked may be followed by another thread.
+  const uint64_t interval = interval_ns();
+  waiter.patience_ns = std::clamp(2 * waiter.patience_ns, 2 * (interval / kShortestTurn), interval);
+  waiter.deadline_ns = now + waiter.patience_ns;
+  return true;
+}
+
+// With the mutex held, which it gives back, in a queue, and counted as a waiter in `word_`. `before` is what hand_over() gave.
+void InterpreterLock::wait_in_queue(Waiter& waiter, ToWake before) {
   waiter.obstacle.waiter = waiter.record.thread_id.load(std::memory_order_relaxed);
   waiter.obstacle.began = waiter.record.since.load(std::memory_order_relaxed);
-  queue.push(&waiter);
-  unsigned long holder = holder_.load(std::memory_order_relaxed);
-  const uint64_t interval = switch_interval_us() * 1000;
-  const bool in_haste = arrival == Arrival::returning && credit_ns_ > 0;
-  const uint64_t turn_began = turn_began_ns_.load(std::memory_order_relaxed);
-  const uint64_t begin = monotonic_ns();
-  const uint64_t shortest_turn = interval / kShortestTurn;
-  uint64_t now = begin, patience = in_haste ? shortest_turn : interval, deadline = begin + patience;
-  if (in_haste && turn_began) {
-    deadline = turn_began + shortest_turn;
-    if (now >= deadline) {
-      ask_to_yield();
-      patience *= 2;
-      deadline = now + patience;
-    }
-  }
+  uint64_t now = waiter.began_ns;
+  bool asked = keep_time(waiter, now);
+  uint64_t deadline = waiter.deadline_ns;
   pthread_mutex_unlock(&mutex_);
-  if (woken) wake(woken);
-  bool passed_over = false;
+  before.wake();
+  ToWake next;
   auto is_up = [&] { return waiter.state.load(std::memory_order_acquire) != Waiter::kAsleep; };
   for (;;) {
-    if (in_haste && !is_up()) {
+    if (!is_up()) {
       // A holder that was asked yields at once, as a rule.
-      const bool came = patience > shortest_turn && spin_for_yield_.until(is_up);
-      if (!came) sleep_precisely();
+      const bool came = asked && spin_for_yield_.until(is_up);
+      if (!came && waiter.arrival == Arrival::returning) sleep_precisely();
     }
     while (!is_up() && now < deadline) {
       sleep_on(waiter.state, deadline);
@@ -171,23 +222,18 @@ void InterpreterLock::wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic
     const uint32_t state = waiter.state.load(std::memory_order_relaxed);
     if (state == Waiter::kWoken) {
       waking_ = false;
-      if (take_if_free(queue)) break;
-      // Another thread was faster.
-      waiter.state.store(Waiter::kAsleep, std::memory_order_relaxed);
-      passed_over = true;
+      if (take_if_free(waiter, next)) break;
+      waiter.passed_over = true;
     }
-    if (now >= deadline && state != Waiter::kOwner) {
-      // A new holder since gets its time, unless it was this thread's turn or this one is in haste; the same one is asked.
-      const unsigned long current = holder_.load(std::memory_order_relaxed);
-      if (passed_over || in_haste || current == holder) ask_to_yield();
-      holder = current;
-      // Whom it asked may be followed by a computing thread whose turn it is.
-      patience = std::min(patience * 2, interval);
-      deadline = now + patience;
+    if (state != Waiter::kOwner) {
+      waiter.state.store(Waiter::kAsleep, std::memory_order_relaxed);
+      asked = keep_time(waiter, now);
+      deadline = waiter.deadline_ns;
     }
     pthread_mutex_unlock(&mutex_);
   }
-  begin_turn(arrival, monotonic_ns());
+  begin_turn(waiter.arrival, monotonic_ns(), waiter.used_ns);
+  next.wake();
   note_wait(waiter);
 }
 
@@ -218,60 +264,77 @@ void InterpreterLock::tell_waiters(bool for_native_code) {
   }
 }
 
-// With the mutex held, which it gives back when it takes the lock for the first of the queue.
-bool InterpreterLock::take_if_free(Queue& queue) {
+InterpreterLock::Queue& InterpreterLock::next_queue() {
+  const unsigned most = credit_ns_ > 0 ? kReturningBeforeComputing : 1;
+  return returning_.first && (!computing_.first || returning_streak_ < most) ? returning_ : computing_;
+}
+
+// With the mutex held: the first of the queue is to own the lock. Its turn begins; it says so again when it runs.
+InterpreterLock::Waiter* InterpreterLock::serve(Queue& queue, uint64_t now) {
+  Waiter* waiter = queue.pop();
+  returning_streak_ = &queue == &returning_ ? returning_streak_ + 1 : 0;
+  begin_turn(waiter->arrival, now, waiter->used_ns);
+  return waiter;
+}
+
+// With the mutex held, after a turn began: the computing thread that is first in line now ends it. It may have reckoned with longer turns of those
+// who were before it.
+std::atomic<uint32_t>* InterpreterLock::remind_next() {
+  Waiter* next = computing_.first;
+  if (!next || next->state.load(std::memory_order_relaxed) != Waiter::kAsleep) return nullptr;
+  if (next->deadline_ns <= time_to_ask(*next) + interval_ns() / kLateness) return nullptr;
+  next->state.store(Waiter::kReminded, std::memory_order_release);
+  return &next->state;
+}
+
+// With the mutex held, which it gives back when the waiter, who was woken, takes the lock.
+bool InterpreterLock::take_if_free(Waiter& waiter, ToWake& next) {
   const uint32_t word = word_.load(std::memory_order_acquire);
   if (word & kHeld) return false;
   word_.store((word - kOneWaiter) | kHeld, std::memory_order_relaxed);
-  queue.pop();
+  serve(queue_of(waiter.arrival), monotonic_ns());
+  next.timekeeper = remind_next();
   pthread_mutex_unlock(&mutex_);
   return true;
 }
 
-InterpreterLock::Queue& InterpreterLock::next_queue() {
-  if (returning_.first && (!computing_.first || returning_streak_ < (credit_ns_ > 0 ? kReturningBeforeComputing : 1))) {
-    ++returning_streak_;
-    return returning_;
-  }
-  returning_streak_ = 0;
-  return computing_;
-}
-
-// Called with the mutex held by the owner of the lock, while somebody waits. What it returns is to be woken once the mutex is free.
-std::atomic<uint32_t>* InterpreterLock::hand_over() {
-  Waiter* next = next_queue().pop();
+// With the mutex held by the owner of the lock, while somebody waits. What it returns is to be woken once the mutex is free.
+InterpreterLock::ToWake InterpreterLock::hand_over(uint64_t now) {
+  Waiter* next = serve(next_queue(), now);
   withdraw_request();
   word_.fetch_sub(kOneWaiter, std::memory_order_release);
   note_holder(next->user);
   std::atomic<uint32_t>* state = &next->state;
   if (state->load(std::memory_order_relaxed) == Waiter::kWoken) waking_ = false;
+  ToWake woken{state, remind_next()};
   // From the store on the waiter may be gone.
   state->store(Waiter::kOwner, std::memory_order_release);
-  return state;
+  return woken;
 }
 
 // By the owner, while somebody waits.
 void InterpreterLock::release_to_next() {
   pthread_mutex_lock(&mutex_);
-  end_turn();
+  const uint64_t now = monotonic_ns();
+  end_turn(now);
   ThreadRecord& record = thread_record();
   tell_waiters(true);
   ThreadRecord::add(record.voluntary, 1);
   record.leave();
-  std::atomic<uint32_t>* woken = nullptr;
+  ToWake woken;
   if (withdraw_request()) {
-    woken = hand_over();
+    woken = hand_over(now);
   } else {
     note_holder({0, &nobody_});
     word_.fetch_sub(kHeld, std::memory_order_release);
     if (!waking_) {
       waking_ = true;
-      woken = &next_queue().first->state;
-      woken->store(Waiter::kWoken, std::memory_order_release);
+      woken.owner = &next_queue().first->state;
+      woken.owner->store(Waiter::kWoken, std::memory_order_release);
     }
   }
   pthread_mutex_unlock(&mutex_);
-  if (woken) wake(woken);
+  woken.wake();
 }
 
 void InterpreterLock::release() {
@@ -287,7 +350,7 @@ void InterpreterLock::release() {
   // Somebody came in between.
   record.state.store(LockState::holding, std::memory_order_relaxed);
   requests_.store(requests, std::memory_order_relaxed);
-  turn_began_ns_.store(turn_began, std::memory_order_relaxed);
+  if (turn_began) turn_began_ns_.store(turn_began, std::memory_order_relaxed);
   release_to_next();
 }
 
@@ -299,14 +362,21 @@ void InterpreterLock::yield(LockUser user) {
     pthread_mutex_unlock(&mutex_);
     return;
   }
-  end_turn();
+  const uint64_t now = monotonic_ns(), length = end_turn(now);
   ThreadRecord& record = thread_record();
   tell_waiters(false);
   ThreadRecord::add(record.forced, 1);
   record.leave_and_arrive();
   word_.fetch_add(kOneWaiter, std::memory_order_relaxed);
-  Waiter waiter{user, record};
-  wait_in_queue(waiter, Arrival::computing, hand_over());
+  const uint64_t interval = interval_ns();
+  // A turn that a returning thread interrupts goes on after it. But who was woken to take the lock stays the first.
+  const bool interrupted = &next_queue() == &returning_ && length + interval / kShortestTurn < interval && !computing_.first_is_woken();
+  // The system lets whoever asks run late, now and then: what a turn was too long is taken from the next.
+  const uint64_t used = interrupted ? length : std::min(length > interval ? length - interval : 0, interval / 4 * 3);
+  Waiter waiter{.user = user, .record = record, .arrival = Arrival::computing, .used_ns = used, .began_ns = now};
+  ToWake woken = hand_over(now);
+  interrupted ? computing_.push_front(&waiter) : computing_.push(&waiter);
+  wait_in_queue(waiter, woken);
   note_holder(user);
   record.enter_after_wait();
 }

@@ -60,6 +60,7 @@ class InterpreterLock {
   // The holder goes on in another interpreter, or in none (null).
   void move_holder(std::atomic<uint32_t>* requests);
 
+  uint32_t waiters() const { return word_.load(std::memory_order_relaxed) >> 1; }
   bool contended() const { return word_.load(std::memory_order_relaxed) > 1; }
   unsigned long holder() const { return holder_.load(std::memory_order_relaxed); }
   // How often a waiter asked the holder to yield.
@@ -80,20 +81,38 @@ class InterpreterLock {
   struct Queue {
     Waiter* first = nullptr;
     Waiter* last = nullptr;
+    // The places of the first and of the next to come: how many are before a waiter is a subtraction.
+    int64_t begin = 0, end = 0;
     void push(Waiter* waiter);
+    void push_front(Waiter* waiter);
+    bool first_is_woken() const;
     Waiter* pop();
   };
 
+  // Whom to wake once the mutex is free: who may have the lock, and who is to look at the time.
+  struct ToWake {
+    std::atomic<uint32_t>* owner = nullptr;
+    std::atomic<uint32_t>* timekeeper = nullptr;
+    void wake();
+  };
+  static constexpr uint64_t kMostCredit = 4;  // in intervals
+
+  uint64_t interval_ns() const { return switch_interval_us() * 1000; }
+  Queue& queue_of(Arrival arrival) { return arrival == Arrival::returning ? returning_ : computing_; }
   bool take_alone();
   void note_holder(LockUser user);
-  void begin_turn(Arrival arrival, uint64_t now);
-  void end_turn();
+  void begin_turn(Arrival arrival, uint64_t now, uint64_t used);
+  uint64_t end_turn(uint64_t now);
   bool withdraw_request();
   void ask_to_yield();
-  void wait_in_queue(Waiter& waiter, Arrival arrival, std::atomic<uint32_t>* woken);
-  bool take_if_free(Queue& queue);
+  uint64_t time_to_ask(const Waiter& waiter) const;
+  bool keep_time(Waiter& waiter, uint64_t now);
+  void wait_in_queue(Waiter& waiter, ToWake before);
+  bool take_if_free(Waiter& waiter, ToWake& next);
   Queue& next_queue();
-  std::atomic<uint32_t>* hand_over();
+  Waiter* serve(Queue& queue, uint64_t now);
+  std::atomic<uint32_t>* remind_next();
+  ToWake hand_over(uint64_t now);
   void release_to_next();
   static void note_wait(Waiter& waiter);
   void tell_waiters(bool for_native_code);
@@ -108,10 +127,12 @@ class InterpreterLock {
   Queue returning_;
   Queue computing_;
   unsigned returning_streak_ = 0;
-  // When the holder's turn began and how it had arrived, if it waited for it; 0 otherwise. Written by the holder.
+  // When the holder's turn began, if it waited for it, 0 otherwise; what it had used of it before; how it had arrived.
+  // Written by the holder.
   std::atomic<uint64_t> turn_began_ns_ = 0;
+  std::atomic<uint64_t> turn_used_ns_ = 0;
   Arrival turn_arrival_ = Arrival::computing;
-  int64_t credit_ns_ = 0;  // for the haste of returning threads
+  int64_t credit_ns_ = kMostCredit * 5'000'000;  // for the haste of returning threads
   AdaptiveSpin spin_for_release_;
   AdaptiveSpin spin_for_yield_;
   bool waking_ = false;  // the first of a queue was woken to take the lock, and has not looked yet

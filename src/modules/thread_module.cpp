@@ -41,7 +41,8 @@ void release_start(Start* start) {
 void run_thread(void* raw) {
   auto* start = static_cast<Start*>(raw);
   ThreadState* thread = start->thread;
-  attach_thread(thread, false);
+  // Who started it often waits until it runs, and it has used no time yet: it does not queue behind threads that compute.
+  attach_thread(thread, true);
   bind_thread_state(thread);  // under the lock: others look at the number of the thread
   ++start->interpreter->running_threads;
   Ref<> result = steal(PyObject_Call(start->function, start->args, start->kwargs));

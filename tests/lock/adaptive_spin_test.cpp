@@ -32,7 +32,16 @@ TEST(AdaptiveSpin, LooksAboutTwiceAsLongAsItTookTheLastTime) {
   AdaptiveSpin spin;
   ASSERT_TRUE(succeeds_at(spin, 100));
   EXPECT_TRUE(succeeds_at(spin, 150));
+  EXPECT_FALSE(succeeds_at(spin, 400));
+}
+
+TEST(AdaptiveSpin, ForgetsLongWaitsAmongShortOnesLittleByLittle) {
+  if (!runs_in_parallel()) GTEST_SKIP() << "needs two processors";
+  AdaptiveSpin spin;
+  ASSERT_TRUE(succeeds_at(spin, 100));
   EXPECT_TRUE(succeeds_at(spin, 2));
+  EXPECT_TRUE(succeeds_at(spin, 100));
+  for (int i = 0; i < 40; ++i) EXPECT_TRUE(succeeds_at(spin, 2));
   EXPECT_FALSE(succeeds_at(spin, 100));
 }
 

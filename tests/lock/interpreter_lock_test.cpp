@@ -156,6 +156,135 @@ TEST(InterpreterLock, BothComputingAndReturningThreadsMakeProgress) {
   for (auto& thread : threads) thread.join();
 }
 
+// Waits until the holder of the lock is asked.
+void wait_for_request(const Fixture& f) {
+  while (!(f.requests.load() & kDrop)) usleep(100);
+}
+
+TEST(InterpreterLock, AnInterruptedTurnGoesOnBeforeTheOthers) {
+  Fixture f;
+  f.lock.set_switch_interval_us(20'000'000);
+  std::vector<int> order;
+  f.lock.acquire(f.user(1), Arrival::computing);
+  auto take = [&](unsigned long id, Arrival arrival) {
+    f.lock.acquire(f.user(id), arrival);
+    order.push_back(static_cast<int>(id));
+    f.lock.release();
+  };
+  std::thread computing([&] { take(2, Arrival::computing); });
+  while (!f.lock.contended()) usleep(100);
+  std::thread returning([&] { take(3, Arrival::returning); });
+  wait_for_request(f);
+  f.lock.yield(f.user(1));
+  order.push_back(1);
+  f.lock.release();
+  computing.join();
+  returning.join();
+  EXPECT_EQ(order, (std::vector<int>{3, 1, 2}));
+}
+
+// A clock to compare with: its holder is asked when its interval is over.
+struct Clock : Fixture {
+  std::thread waiter;
+
+  explicit Clock(uint64_t interval_us) {
+    lock.set_switch_interval_us(interval_us);
+    lock.acquire(user(1), Arrival::computing);
+    waiter = std::thread([this] {
+      lock.acquire(user(2), Arrival::computing);
+      lock.release();
+    });
+  }
+  bool rang() const { return requests.load() & kDrop; }
+  ~Clock() {
+    lock.release();
+    waiter.join();
+  }
+};
+
+TEST(InterpreterLock, WhatATurnWasTooLongIsTakenFromTheNext) {
+  constexpr uint64_t kInterval = 400'000;
+  Fixture f;
+  f.lock.set_switch_interval_us(kInterval);
+  f.lock.acquire(f.user(1), Arrival::computing);
+  std::thread second([&] {
+    f.lock.acquire(f.user(2), Arrival::computing);
+    wait_for_request(f);
+    f.lock.yield(f.user(2));
+    f.lock.release();
+  });
+  wait_for_request(f);
+  usleep(kInterval);
+  f.lock.yield(f.user(1));
+  {
+    Clock shorter(kInterval / 4 * 3);
+    wait_for_request(f);
+    EXPECT_FALSE(shorter.rang());
+  }
+  f.lock.release();
+  second.join();
+}
+
+// Waiters reckon with whole turns of those before them.
+TEST(InterpreterLock, WhoseTurnComesEarlyEndsTheHoldersTurnInTime) {
+  constexpr unsigned long kOthers = 40;
+  Fixture f;
+  f.lock.set_switch_interval_us(50'000);
+  f.lock.acquire(f.user(1), Arrival::computing);
+  std::vector<std::thread> threads;
+  std::atomic<bool> computes = false;
+  auto wait_for_waiters = [&](unsigned long count) {
+    while (f.lock.waiters() < count) usleep(100);
+  };
+  for (unsigned long id = 0; id < kOthers; ++id) {
+    threads.emplace_back([&, id] {
+      f.lock.acquire(f.user(10 + id), Arrival::computing);
+      if (id + 2 == kOthers) {
+        Clock late(1'000'000);
+        wait_for_request(f);
+        EXPECT_FALSE(late.rang());
+        computes = true;
+      }
+      f.lock.release();
+    });
+    wait_for_waiters(id + 1);
+  }
+  f.lock.release();
+  for (auto& thread : threads) thread.join();
+  EXPECT_TRUE(computes);
+}
+
+// Turns end by requests, by releases and by interruptions, while threads that were woken have not looked yet.
+TEST(InterpreterLock, NobodyIsForgottenWhereTurnsEndInAllWays) {
+  constexpr int kTurns = 3000;
+  Fixture f;
+  f.lock.set_switch_interval_us(100);
+  long counter = 0, expected = 0;  // not atomic: the lock is what protects them
+  std::vector<std::thread> threads;
+  for (unsigned long id = 1; id <= 5; ++id) {
+    threads.emplace_back([&, id] {
+      f.lock.acquire(f.user(id), Arrival::computing);
+      for (int turn = 0; turn < kTurns; ++turn) {
+        ++counter;
+        if (id > 3 || turn % 64 == 0) {
+          f.lock.release();
+          if (turn % 4 == 0) usleep(20);
+          f.lock.acquire(f.user(id), Arrival::returning);
+        }
+        for (int i = 0; i < 2000; ++i) {
+          if (f.requests.load(std::memory_order_relaxed) & kDrop) f.lock.yield(f.user(id));
+        }
+      }
+      expected += kTurns;
+      f.lock.release();
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(counter, expected);
+  EXPECT_EQ(counter, 5 * kTurns);
+  EXPECT_FALSE(f.lock.contended());
+}
+
 TEST(InterpreterLock, TheRequestFollowsTheHolderIntoAnotherInterpreter) {
   Fixture f;
   f.lock.set_switch_interval_us(1000);

@@ -22,8 +22,15 @@ def compute(seconds, done):
 
 
 def main():
-    alone, _ = compute(0.5, lambda: False)
     data = b"".join(b"%d " % (i * 7919 % 1_000_003) for i in range(4_000_000))
+    gate = threading.Lock()
+    gate.acquire()
+    # Beside a thread that sleeps first: to ask whether it lives costs as much as the computing.
+    asleep = threading.Thread(target=gate.acquire)
+    asleep.start()
+    alone, _ = compute(0.5, lambda: not asleep.is_alive())
+    gate.release()
+    asleep.join()
     native = threading.Thread(target=zlib.compress, args=(data, 9))
     native.start()
     beside, longest = compute(60, lambda: not native.is_alive())
