@@ -5,10 +5,11 @@
 //   * Nobody waits: acquire and release are one atomic operation each.
 //   * Somebody waits: a release frees the lock and wakes a waiter to take it. Whoever runs already may be faster, so that the lock
 //     is not idle while a thread wakes up, and threads that pass work to each other do not stop at each of its releases.
-//   * A waiter that has waited for the switch interval asks the holder to yield at its next safe point
+//   * When a turn has lasted for the switch interval, the first in line asks the holder to yield at its next safe point
 //     (`kRequestDropLock` in the interpreter's request word). Then the lock is handed over to a waiter directly: the thread that
 //     let go cannot take it straight back, so a request to yield is never in vain.
-//   * A thread that returns from a blocking call does not queue behind threads that compute: it stands in
+//   * Computing threads get whole turns: one that was interrupted goes on before the others, and what was too much is taken from the next.
+//   * A thread that returns from a blocking call, or is new, does not queue behind threads that compute: it stands in
 //     a queue of its own, is served first, and asks the holder once that has had its turn for a hundredth of the interval. This haste
 //     has a budget (`credit_`): the turns of computing threads earn it and the turns of returning threads, while others wait,
 //     spend it. When it is used up returning threads ask after the interval like all others and take turns
