@@ -40,6 +40,11 @@ thread_local constinit Collector* t_collector = nullptr;
 
 namespace {
 
+constexpr size_t kVainShare = 64;            // of what a collection looks at: less garbage means in vain
+constexpr int kVainInRow = 4;
+constexpr Py_ssize_t kUnseenShare = 16;      // of the old generation may grow old without a look, or
+constexpr Py_ssize_t kMostUnseen = 60'000;
+
 enum DebugFlag { kDebugStats = 1, kDebugCollectable = 2, kDebugUncollectable = 4, kDebugSaveAll = 32 };
 
 // The pages that may hold objects up to the generation.
@@ -395,6 +400,58 @@ void print_generations(Heap* heap) {
   PySys_WriteStderr("gc: objects in permanent generation: %zd\n", objects[kPermanent]);
 }
 
+// Ends a young collection, or a full one, which looked at what is young too.
+void note_outcome(YoungHistory& young, size_t examined, const Outcome& outcome) {
+  bool in_vain = outcome.collected + outcome.uncollectable <= static_cast<Py_ssize_t>(examined / kVainShare);
+  young.in_vain = in_vain ? std::min(young.in_vain + 1, kVainInRow) : 0;
+  young.waiting = young.unseen = 0;
+}
+
+// Whether the last young collections found so little that so many objects may go by without a look: garbage among them floats, so
+// their share of the old generation is small.
+bool may_go_by(Collector* collector, Py_ssize_t objects) {
+  const HeapDebug& debug = collector->heap->debug;
+  if (collector->young.in_vain < kVainInRow || collector->debug || debug.collect_every || debug.slices) return false;
+  return objects <= std::min(collector->old_total / kUnseenShare, kMostUnseen);
+}
+
+// The youngest objects wait for the collection of the middle generation.
+bool put_off_youngest(Collector* collector) {
+  YoungHistory& young = collector->young;
+  if (!may_go_by(collector, young.waiting + collector->counts[0])) return false;
+  young.waiting += std::exchange(collector->counts[0], 0);
+  collector->cycle.charged = 0;
+  ++collector->counts[1];
+  return true;
+}
+
+// All that is young grows old without a look.
+bool promote_unseen(Collector* collector) {
+  YoungHistory& young = collector->young;
+  const Py_ssize_t coming = Py_ssize_t{collector->thresholds[0]} * (collector->thresholds[1] + 1);
+  if (!may_go_by(collector, young.unseen + coming)) return false;
+  Heap* heap = collector->heap;
+  Py_ssize_t promoted = 0;
+  for (YoungList list : {kYoungest, kMiddle}) {
+    while (Page* page = heap->young_pages(list)) {
+      for (size_t word = 0; word < page->words; ++word) {
+        uint64_t slots = members(page, word, kGenerations - 2);
+        set_generations(page, word, slots, kGenerations - 1);
+        note_promotion(collector, page, word, slots);
+        promoted += std::popcount(slots);
+      }
+      heap->list_as(page, kNotYoung);
+    }
+  }
+  young.waiting = 0;
+  young.unseen += promoted;
+  collector->old_pending += promoted;
+  collector->cycle.charged = 0;
+  collector->counts[0] = collector->counts[1] = 0;
+  ++collector->counts[2];
+  return true;
+}
+
 }  // namespace
 
 Py_ssize_t collect(Collector* collector, int generation) {
@@ -422,6 +479,7 @@ Py_ssize_t collect(Collector* collector, int generation) {
   Outcome outcome;
   if (find_unreachable(collector, generation, unreachable)) outcome = dispose_of(collector, unreachable);
   collector->pauses->add(pause_began, generation, collector->examined, static_cast<uint64_t>(outcome.collected));
+  note_outcome(collector->young, collector->examined, outcome);
   if (collector->debug & kDebugStats) {
     PySys_WriteStderr("gc: done, %zd unreachable, %zd uncollectable, %.4fs elapsed\n", outcome.collected + outcome.uncollectable, outcome.uncollectable,
                       _PyTime_AsSecondsDouble(_PyTime_GetMonotonicClock() - begin));
@@ -440,17 +498,29 @@ Py_ssize_t collect(Collector* collector, int generation) {
 
 namespace {
 
+// Of the oldest generation, before it is collected again: that costs as much as there is, so it waits until as large a share has come.
+Py_ssize_t least_growth(const Collector* collector) {
+  if (!worth_slices(collector)) return collector->old_total / kGrowthShare;
+  if (collector->growth_share == kGrowthShareInVain && collector->probes.find_none()) return collector->old_total * kGrowthUnlessFound;
+  return collector->old_total / collector->growth_share;
+}
+
+// While objects grow old and no cycle runs.
+void look_for_old_garbage(Collector* collector) {
+  if (collector->cycle.phase != Phase::idle || !worth_slices(collector)) return;
+  probe_old(collector);
+  if (collector->probes.find_garbage()) collector->growth_share = kGrowthShareInSlices;
+}
+
 // The oldest generation whose threshold was passed, or -1.
 int due_generation(Collector* collector) {
   if (!collector->thresholds[0]) return -1;
   for (int g = kGenerations - 1; g >= 0; --g) {
     if (collector->counts[g] <= collector->thresholds[g]) continue;
-    // A full collection costs as much as there is, so it waits until as large a share has come.
     if (g == kGenerations - 1) {
       if (collector->cycle.phase != Phase::idle) continue;
       if (collector->heap->debug.slices) return g;
-      Py_ssize_t share = worth_slices(collector) ? collector->growth_share : kGrowthShare;
-      if (collector->old_pending < collector->old_total / share) continue;
+      if (collector->old_pending < least_growth(collector)) continue;
     }
     return g;
   }
@@ -511,7 +581,9 @@ void collect_if_due(Collector* collector) {
     collector->counts[kGenerations - 1] = 0;
     begin_cycle(collector);
   } else if (generation >= 0) {
-    collect(collector, generation);
+    const bool passed = generation == 0 ? put_off_youngest(collector) : generation == 1 && promote_unseen(collector);
+    if (!passed) collect(collector, generation);
+    if (generation == 1) look_for_old_garbage(collector);
   }
   Cycle& cycle = collector->cycle;
   if (cycle.phase != Phase::idle && cycle.debt > 0) {

@@ -8,6 +8,7 @@
 
 #include "memory/incremental.h"
 #include "memory/notes.h"
+#include "memory/probe.h"
 
 namespace gill {
 
@@ -26,6 +27,13 @@ struct GenerationStatistics {
   Py_ssize_t uncollectable = 0;
 };
 
+// What young collections found of late: where that is nothing, they are put off, or objects grow old without a look.
+struct YoungHistory {
+  uint8_t in_vain = 0;    // collections in a row
+  Py_ssize_t waiting = 0; // net allocations since collections are put off
+  Py_ssize_t unseen = 0;  // objects that grew old without a look since the last collection
+};
+
 struct Collector {
   Heap* heap = nullptr;
   std::atomic<uint32_t>* requests = nullptr;      // a word that the interpreter's threads look at where any code may run: safe points
@@ -38,12 +46,14 @@ struct Collector {
   int alarm = kFirstAlarm;                        // the net allocations above which there is something to do: the first threshold, or the next slice
   Py_ssize_t old_total = 0;                       // objects that survived the last full collection
   Py_ssize_t old_pending = 0;                     // that reached the oldest generation since
+  YoungHistory young;
   GenerationStatistics statistics[kGenerations];
   size_t examined = 0;                            // objects, by the last collection
   PauseLog* pauses = nullptr;                     // memory/pauses.h
   bool incremental = true;                        // automatic collections of the oldest generation run in slices
   Py_ssize_t growth_share = kGrowthShareInSlices;  // one in so many that came calls for the next cycle
   Cycle cycle;                                    // of these slices
+  Probes probes;                                  // whether it would find anything
   NoteArena notes;                                // of the trial deletion that is under way
   PyObject* garbage = nullptr;                    // gc.garbage
   PyObject* callbacks = nullptr;                  // gc.callbacks

@@ -96,38 +96,47 @@ class Slice {
   }
 
   // Visits what the object refers to, of a large container a part. False when there is more.
-  bool visit_references(PyObject* object, visitproc visit) {
+  template <visitproc visit>
+  [[gnu::always_inline]] bool visit_references(PyObject* object) {
     PyTypeObject* type = Py_TYPE(object);
-    Py_ssize_t size = type == &PyList_Type || type == &PyTuple_Type ? Py_SIZE(object) : type == &PyDict_Type ? PyDict_GET_SIZE(object) : type == &PySet_Type || type == &PyFrozenSet_Type ? PySet_GET_SIZE(object) : 0;
+    if (type == &PyList_Type) return visit_items<visit>(object, reinterpret_cast<PyListObject*>(object)->ob_item);
+    if (type == &PyTuple_Type) return visit_items<visit>(object, reinterpret_cast<PyTupleObject*>(object)->ob_item);
+    Py_ssize_t size = type == &PyDict_Type ? PyDict_GET_SIZE(object) : type == &PySet_Type || type == &PyFrozenSet_Type ? PySet_GET_SIZE(object) : 0;
     if (size <= kPart) [[likely]] {
       type->tp_traverse(object, visit, this);
       return true;
     }
-    Py_ssize_t at = object == cycle_.partial ? cycle_.partial_at : 0;
-    cycle_.partial = nullptr;
-    for (Py_ssize_t part = 0; part < kPart; ++part) {
-      if (!visit_item(object, &at, visit)) return true;
+    return visit_entries<visit>(object);
+  }
+  template <visitproc visit>
+  [[gnu::always_inline]] bool visit_items(PyObject* object, PyObject** items) {
+    const Py_ssize_t size = Py_SIZE(object);
+    Py_ssize_t at = size > kPart ? take_place_in(object) : 0;
+    const Py_ssize_t end = std::min(at + kPart, size);
+    for (; at < end; ++at) {
+      if (items[at]) visit(items[at], this);
     }
+    return at >= size || stop_in(object, at);
+  }
+  template <visitproc visit>
+  bool visit_entries(PyObject* table) {
+    const bool is_dict = PyDict_CheckExact(table);
+    Py_ssize_t at = take_place_in(table);
+    for (Py_ssize_t part = 0; part < kPart; ++part) {
+      PyObject *key, *value = nullptr;
+      Py_hash_t hash;
+      if (!(is_dict ? PyDict_Next(table, &at, &key, &value) : _PySet_NextEntry(table, &at, &key, &hash))) return true;
+      visit(key, this);
+      if (value) visit(value, this);
+    }
+    return stop_in(table, at);
+  }
+  // Where the visit to a large container goes on.
+  Py_ssize_t take_place_in(PyObject* object) { return std::exchange(cycle_.partial, nullptr) == object ? cycle_.partial_at : 0; }
+  bool stop_in(PyObject* object, Py_ssize_t at) {
     cycle_.partial = object;
     cycle_.partial_at = at;
     return false;
-  }
-  bool visit_item(PyObject* object, Py_ssize_t* at, visitproc visit) {
-    PyObject *key = nullptr, *value = nullptr;
-    PyTypeObject* type = Py_TYPE(object);
-    if (type == &PyDict_Type) {
-      if (!PyDict_Next(object, at, &key, &value)) return false;
-    } else if (type == &PySet_Type || type == &PyFrozenSet_Type) {
-      Py_hash_t hash;
-      if (!_PySet_NextEntry(object, at, &key, &hash)) return false;
-    } else {
-      if (*at >= Py_SIZE(object)) return false;
-      value = type == &PyList_Type ? PyList_GET_ITEM(object, *at) : PyTuple_GET_ITEM(object, *at);
-      ++*at;
-    }
-    if (key) visit(key, this);
-    if (value) visit(value, this);
-    return true;
   }
 
   // ---- census
@@ -177,13 +186,19 @@ class Slice {
   bool drain() {
     while (Page* page = heap_->first_grey()) {
       bool again = false;
+      prefetch_headers(page, 0, page->word(kGrey, 0));
       for (size_t word = 0; word < page->words; ++word) {
         uint64_t& grey = page->bits[word * kBitmaps + kGrey];
         if (grey) prefetch_objects(page, word, grey);
+        if (word + 1 < page->words) prefetch_headers(page, word + 1, page->word(kGrey, word + 1));
         while (grey) {
           ++cycle_.work;
           auto bit = static_cast<size_t>(std::countr_zero(grey));
-          if (visit_references(object_at(page, word * 64 + bit), visit_to_mark)) grey &= ~(uint64_t{1} << bit);
+          PyObject* object = object_at(page, word * 64 + bit);
+          if (visit_references<visit_to_mark>(object)) {
+            grey &= ~(uint64_t{1} << bit);
+            if (PyTuple_CheckExact(object)) _PyTuple_MaybeUntrack(object);
+          }
           if (is_spent()) return false;
           again = true;
         }
@@ -239,7 +254,7 @@ class Slice {
         ++cycle_.work;
         cycle_.slot = word * 64 + static_cast<size_t>(std::countr_zero(white));
         if (is_spent()) return;
-        if (!visit_references(object_at(page, cycle_.slot), visit_to_count)) return;
+        if (!visit_references<visit_to_count>(object_at(page, cycle_.slot))) return;
       }
     }
     cycle_.work += page->words;
@@ -360,6 +375,7 @@ bool worth_slices(const Collector* collector) {
 
 void begin_cycle(Collector* collector) {
   collector->cycle = Cycle();
+  collector->probes = Probes();
   collector->cycle.phase = Phase::census;
   collector->cycle.pending_at_start = collector->old_pending;
   collector->heap->set_page_cursor(collector->heap->collectable_pages());

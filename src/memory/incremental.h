@@ -12,10 +12,11 @@ struct Collector;
 struct Page;
 
 // A collection of the oldest generation is due when that has grown by one in so many. In slices it begins sooner, to end when a full one would
-// be due, and after cycles that found next to nothing later, up to the last share.
+// be due, and after cycles that found next to nothing later, up to the last share, or more where no probe finds garbage.
 inline constexpr Py_ssize_t kGrowthShare = 4;
 inline constexpr Py_ssize_t kGrowthShareInSlices = 8;
 inline constexpr Py_ssize_t kGrowthShareInVain = 1;
+inline constexpr Py_ssize_t kGrowthUnlessFound = 3;  // times its size, where probes find no garbage either
 // Visits for each object that comes: so many end a cycle before the old generation has grown by a further eighth.
 inline constexpr Py_ssize_t kWorkPerAllocation = 64;
 inline constexpr Py_ssize_t kSliceWork = 10'000;

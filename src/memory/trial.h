@@ -96,17 +96,18 @@ void for_each_counted(Page* page, size_t word, uint64_t bits, Call call) {
   }
 }
 
-// Has the processor fetch the objects of these bits and where they keep their items, so that a walk over them waits once for all.
+// Has the processor fetch the objects of these bits, so that a walk over them waits once for all.
+inline void prefetch_headers(Page* page, size_t word, uint64_t bits) {
+  for_each_object(page, word, bits, [](PyObject* object) { __builtin_prefetch(object); });
+}
+// The same with where they keep their items.
 inline void prefetch_objects(Page* page, size_t word, uint64_t bits) {
-  char* first = reinterpret_cast<char*>(object_at(page, word * 64));
-  const size_t slot_size = page->slot_size;
-  for (uint64_t rest = bits; rest; rest &= rest - 1) __builtin_prefetch(first + static_cast<size_t>(std::countr_zero(rest)) * slot_size);
-  for (uint64_t rest = bits; rest; rest &= rest - 1) {
-    auto* object = reinterpret_cast<PyObject*>(first + static_cast<size_t>(std::countr_zero(rest)) * slot_size);
+  prefetch_headers(page, word, bits);
+  for_each_object(page, word, bits, [page](PyObject* object) {
     if (PyList_CheckExact(object)) __builtin_prefetch(reinterpret_cast<PyListObject*>(object)->ob_item);
     else if (PyDict_CheckExact(object)) __builtin_prefetch(reinterpret_cast<PyDictObject*>(object)->ma_keys);
     else if (page->kind == Kind::collectable_prefixed) __builtin_prefetch(reinterpret_cast<void**>(object)[-1]);
-  }
+  });
 }
 
 // A growing array of borrowed pointers, from malloc: the heap must not change under the collector.
@@ -167,13 +168,17 @@ class Trial {
   // These objects take part; `held` of the references to each are ours.
   bool begin_list(ObjectList& list, uint64_t held) {
     for (PyObject* object : list) {
-      Page* page = Page::of(object);
-      if (!enter(page) || !make_counts(page)) return false;
-      size_t index = page->index_of(object);
-      part_of(page, index / 64) |= bit_of(index);
-      left_of(page, index / 64) |= bit_of(index);
-      counts_of(page)[index] = count_of(object) - held;
+      if (!add(object, held)) return false;
     }
+    return true;
+  }
+  bool add(PyObject* object, uint64_t held) {
+    Page* page = Page::of(object);
+    if (!enter(page) || !make_counts(page)) return false;
+    size_t index = page->index_of(object);
+    part_of(page, index / 64) |= bit_of(index);
+    left_of(page, index / 64) |= bit_of(index);
+    counts_of(page)[index] = count_of(object) - held;
     return true;
   }
 
