@@ -382,9 +382,7 @@ Ref<> bytes_join(PyObject* self, PyObject* iterable) {
       view.len = PyBytes_GET_SIZE(item);
       view.internal = nullptr;
     } else if (PyObject_GetBuffer(item, &view, PyBUF_SIMPLE) < 0) {
-      if (PyErr_ExceptionMatches(PyExc_TypeError) || !PyErr_ExceptionMatches(PyExc_BufferError)) {
-        PyErr_Format(PyExc_TypeError, "sequence item %zd: expected a bytes-like object, %.80s found", i, Py_TYPE(item)->tp_name);
-      }
+      PyErr_Format(PyExc_TypeError, "sequence item %zd: expected a bytes-like object, %.80s found", i, Py_TYPE(item)->tp_name);
       return finish(nullptr);
     }
     ++taken;

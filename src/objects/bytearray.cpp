@@ -409,7 +409,10 @@ Status bytearray_extend(PyByteArrayObject* self, PyObject* iterable) {
       return replace_range(self, n, n, contents(copy.get()));
     }
     ByteArgument more;
-    TRY(more.read(iterable));
+    if (more.read(iterable) != Status::ok) {
+      // What exports a buffer, but not one in one piece.
+      return raise(PyExc_TypeError, "can't set bytearray slice from %.100s", Py_TYPE(iterable)->tp_name);
+    }
     return replace_range(self, n, n, more.text());
   }
   Ref<> iterator = steal(PyObject_GetIter(iterable));
@@ -595,7 +598,6 @@ PyTypeObject PyByteArray_Type = {
     .tp_as_number = &bytearray_as_number,
     .tp_as_sequence = &bytearray_as_sequence,
     .tp_as_mapping = &bytearray_as_mapping,
-    .tp_hash = PyObject_HashNotImplemented,
     .tp_str = slot<bytearray_str>,
     .tp_getattro = PyObject_GenericGetAttr,
     .tp_as_buffer = &bytearray_as_buffer,

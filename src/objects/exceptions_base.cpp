@@ -233,8 +233,7 @@ PyObject* _PyErr_TrySetFromCause(const char* format, ...) {
   PyObject *new_type, *new_value, *new_traceback;
   PyErr_Fetch(&new_type, &new_value, &new_traceback);
   PyErr_NormalizeException(&new_type, &new_value, &new_traceback);
-  PyException_SetCause(new_value, own_value.new_ref().release());
-  PyException_SetContext(new_value, own_value.release());
+  PyException_SetCause(new_value, own_value.release());
   PyErr_Restore(new_type, new_value, new_traceback);
   return new_value;
 }

@@ -128,11 +128,14 @@ Ref<> intersection(Set* self, PyObject* other) {
   TRY(for_each_key(walked, [&](PyObject* key, Py_hash_t hash) -> Maybe<bool> {
     setentry* entry = set_find(asked, key, hash);
     if (!entry) return failure;
-    if (entry->key) TRY(set_add(result.get(), key, hash));
-    return true;
+    if (!entry->key) return true;
+    TRY(set_add(result.get(), key, hash));
+    // An iterator is asked for no more once it has brought every key.
+    return PyAnySet_Check(walked) || result->used < self->used;
   }));
   return result;
 }
+
 Ref<> set_intersection(Set* self, Args others) {
   if (others.count == 0) return copy_of(self);
   Ref<> result = borrow(as_object(self));

@@ -5,8 +5,10 @@ import datetime
 import functools
 import io
 import itertools
+import operator
 import sys
 import unittest
+import zlib
 from test import support
 
 
@@ -358,6 +360,20 @@ class Calls(unittest.TestCase):
         ):
             self.assertEqual(message(function), text + " takes no keyword arguments")
 
+    def test_method_caller_names_the_class_of_its_object(self):
+        class Text(str):
+            pass
+
+        self.assertTrue(message(lambda: operator.methodcaller("upper", x=1)(Text())).endswith(".Text.upper() takes no keyword arguments"))
+
+    def test_methods_that_are_given_their_class(self):
+        self.assertEqual(message(lambda: iter(array.array("i")).__reduce__(1)), "__reduce__() takes no arguments")
+        self.assertEqual(message(lambda: array.array("i").extend()), "extend() takes exactly 1 positional argument (0 given)")
+        self.assertEqual(message(lambda: zlib.compressobj().flush(1, 2)), "flush() takes at most 1 argument (2 given)")
+        self.assertEqual(message(lambda: zlib.compressobj().flush(x=1)), "'x' is an invalid keyword argument for flush()")
+        cached = functools.lru_cache(len)
+        self.assertIs(cached.__copy__(1, 2), cached)
+
     def test_constructor_that_ordered_dict_has_of_dict(self):
         self.assertNotIn("__new__", vars(collections.OrderedDict))
         self.assertEqual(message(lambda: collections.OrderedDict.__new__()), "dict.__new__(): not enough arguments")
@@ -401,6 +417,33 @@ class Printing(unittest.TestCase):
             with support.captured_stderr() as printed:
                 sys.__excepthook__(type(error), error, None)
             self.assertTrue(printed.getvalue().endswith("SyntaxError: bad\n" + notes), printed.getvalue())
+
+
+class Codecs(unittest.TestCase):
+    def test_wrapped_error_has_a_cause_and_no_context(self):
+        try:
+            b"a".decode("punycode", "nope")
+        except UnicodeError as error:
+            self.assertIsNotNone(error.__cause__)
+            self.assertIsNone(error.__context__)
+
+
+class Sets(unittest.TestCase):
+    def test_intersection_stops_when_nothing_can_be_added(self):
+        rest = iter([2, 1, 3])
+        self.assertEqual({1}.intersection(rest), {1})
+        self.assertEqual(list(rest), [3])
+        self.assertEqual({1, 2}.intersection({1: 0}, [1, {}]), {1})
+
+
+class Buffers(unittest.TestCase):
+    def test_buffers_in_several_pieces(self):
+        pieces = memoryview(b"abcd")[::2]
+        self.assertEqual(message(lambda: bytearray().extend(pieces)), "can't set bytearray slice from memoryview")
+        self.assertEqual(message(lambda: b"".join([pieces])), "sequence item 0: expected a bytes-like object, memoryview found")
+
+    def test_place_of_hash_among_the_attributes_of_bytearray(self):
+        self.assertEqual(list(vars(bytearray))[-2:], ["__doc__", "__hash__"])
 
 
 class Groups(unittest.TestCase):

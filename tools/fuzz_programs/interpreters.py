@@ -87,8 +87,8 @@ class Interpreter:
         self.send(text)
         return self.receive()
 
-    def command(self, text, options=()):
-        """Runs `interpreter [options] program.py`."""
+    def command(self, text, options=(), allocator="pymalloc"):
+        """Runs `interpreter [options] program.py`; `allocator` as PYTHONMALLOC names it."""
         with open(os.path.join(self.directory, "program.py"), "w", encoding="utf-8", errors="surrogatepass") as file:
             file.write(text)
         try:
@@ -97,7 +97,7 @@ class Interpreter:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 cwd=self.directory,
-                env=self.environment,
+                env={**self.environment, "PYTHONMALLOC": allocator},
                 timeout=COMMAND_SECONDS,
                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (COMMAND_MEMORY, COMMAND_MEMORY)),
             )

@@ -58,7 +58,7 @@ atexit.register(lambda: sys.modules["__main__"].__dict__.clear())
 
 
 def text_of(value):
-    text = repr(value)
+    text = re.sub(r"\b0x[0-9a-f]{6,16}\b", "0xADDRESS", repr(value))  # of any length
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... {len(text)}"
 
 
@@ -156,6 +156,11 @@ def traced(function, *args, **kwargs):
         sys.settrace(None)
     for event in events:
         print(*event)
+
+
+def position_of(trace):
+    """Where in its file the innermost call of `trace` stands; the instruction's number itself depends on how warm the code is."""
+    return list(trace.tb_frame.f_code.co_positions())[trace.tb_lasti // 2]
 
 
 def compiled(source, mode="exec"):

@@ -1,6 +1,7 @@
 // The methods and attributes of arrays.
 #include <cstring>
 
+#include "base/defining_class_method.h"
 #include "modules/array/array.h"
 
 namespace gill::array {
@@ -176,18 +177,18 @@ const PyMethodDef kArrayMethods[] = {
     METHOD("__copy__($self, /)", copy, "Return a copy of the array."),
     METHOD("count($self, v, /)", count, "Return number of occurrences of v in the array."),
     METHOD("__deepcopy__($self, unused, /)", deep_copy, "Return a copy of the array."),
-    METHOD("extend($self, bb, /)", extend, "Append items to the end of the array."),
-    METHOD("fromfile($self, f, n, /)", fromfile, "Read n objects from the file object f and append them to the end of the array."),
+    METHOD_OF_DEFINING_CLASS("extend($self, bb, /)", extend, "Append items to the end of the array."),
+    METHOD_OF_DEFINING_CLASS("fromfile($self, f, n, /)", fromfile, "Read n objects from the file object f and append them to the end of the array."),
     METHOD("fromlist($self, list, /)", fromlist, "Append items to array from list."),
     METHOD("frombytes($self, buffer, /)", frombytes, "Append the items that bytes hold as machine values."),
     METHOD("fromunicode($self, ustr, /)", fromunicode, "Append the characters of ustr.\n\nThe array must be of typecode 'u'."),
     METHOD("index($self, v, start=0, stop=sys.maxsize, /)", index, "Return index of first occurrence of v in the array.\n\nRaise ValueError if the value is not present."),
     METHOD("insert($self, i, v, /)", insert, "Insert a new item v into the array before position i."),
     METHOD("pop($self, i=-1, /)", pop, "Return the i-th element and delete it from the array.\n\ni defaults to -1."),
-    METHOD("__reduce_ex__($self, value, /)", reduce_ex, "Return state information for pickling."),
+    METHOD_OF_DEFINING_CLASS("__reduce_ex__($self, value, /)", reduce_ex, "Return state information for pickling."),
     METHOD("remove($self, v, /)", remove, "Remove the first occurrence of v in the array."),
     METHOD("reverse($self, /)", reverse, "Reverse the order of the items in the array."),
-    METHOD("tofile($self, f, /)", tofile, "Write all items (as machine values) to the file object f."),
+    METHOD_OF_DEFINING_CLASS("tofile($self, f, /)", tofile, "Write all items (as machine values) to the file object f."),
     METHOD("tolist($self, /)", tolist, "Convert array to an ordinary list with the same items."),
     METHOD("tobytes($self, /)", tobytes, "Return the items as bytes, as they are in memory."),
     METHOD("tounicode($self, /)", tounicode, "Convert an array of typecode 'u' to a str."),

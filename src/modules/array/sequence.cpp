@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "base/defining_class_method.h"
 #include "modules/array/array.h"
 
 namespace gill::array {
@@ -318,7 +319,7 @@ void iterator_dealloc(PyObject* self) {
 }
 
 const PyMethodDef kIteratorMethods[] = {
-    METHOD("__reduce__($self, /)", iterator_reduce, "Return state information for pickling."),
+    METHOD_OF_DEFINING_CLASS("__reduce__($self, /)", iterator_reduce, "Return state information for pickling."),
     METHOD("__setstate__($self, state, /)", iterator_setstate, "Set state information for unpickling."),
     kEndOfMethods,
 };

@@ -287,8 +287,8 @@ Ref<> cache_clear(Cache* self) {
 }
 
 Ref<> cache_reduce(Cache* self) { return steal(PyObject_GetAttr(as_object(self), name<"__qualname__">)); }
-Ref<> cache_copy(Cache* self) { return borrow(as_object(self)); }
-Ref<> cache_deepcopy(Cache* self, PyObject*) { return borrow(as_object(self)); }
+// compat: any number of arguments will do.
+Ref<> cache_copy(Cache* self, Args) { return borrow(as_object(self)); }
 
 PyObject* cache_get(PyObject* self, PyObject* instance, PyObject*) {
   if (!instance || instance == Py_None) return borrow(self).release();
@@ -299,8 +299,8 @@ const PyMethodDef kMethods[] = {
     METHOD_UNSIGNED("cache_info($self, /)", cache_info, nullptr),
     METHOD_UNSIGNED("cache_clear($self, /)", cache_clear, nullptr),
     METHOD_UNSIGNED("__reduce__($self, /)", cache_reduce, nullptr),
-    METHOD_UNSIGNED("__copy__($self, /)", cache_copy, nullptr),
-    METHOD_UNSIGNED("__deepcopy__($self, memo, /)", cache_deepcopy, nullptr),
+    METHOD_PARSED("__copy__($self, *args)", cache_copy, nullptr),
+    METHOD_PARSED("__deepcopy__($self, *args)", cache_copy, nullptr),
     kEndOfMethods,
 };
 

@@ -26,14 +26,15 @@ PyObject* methodcaller_vectorcall(PyObject* callable, PyObject* const* args, siz
   Ref<> hold = borrow(callable);
   Py_ssize_t count = PyTuple_GET_SIZE(self->args);
   Py_ssize_t named = self->names ? PyTuple_GET_SIZE(self->names) : 0;
+  // The attribute is looked up before it is called, since a bound method names the object's own class when it refuses its arguments.
+  Ref<> method = TRY(steal(PyObject_GetAttr(args[0], self->method)));
   // Calls of one object may overlap, so each has an array of its own.
   constexpr Py_ssize_t kInline = 8;
-  PyObject* inline_items[kInline + 2];
-  PyObject** items = count + named <= kInline ? inline_items : PyMem_New(PyObject*, count + named + 2);
+  PyObject* inline_items[kInline + 1];
+  PyObject** items = count + named <= kInline ? inline_items : PyMem_New(PyObject*, count + named + 1);
   if (!items) return PyErr_NoMemory();
-  items[1] = args[0];
-  for (Py_ssize_t i = 0; i < count + named; ++i) items[i + 2] = self->values[i];
-  PyObject* result = PyObject_VectorcallMethod(self->method, items + 1, static_cast<size_t>(count + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, self->names);
+  for (Py_ssize_t i = 0; i < count + named; ++i) items[i + 1] = self->values[i];
+  PyObject* result = PyObject_Vectorcall(method.get(), items + 1, static_cast<size_t>(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, self->names);
   if (items != inline_items) PyMem_Free(items);
   return result;
 }

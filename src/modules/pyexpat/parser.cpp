@@ -1,4 +1,5 @@
 // pyexpat.xmlparser: feeding expat, its settings, its positions and its errors.
+#include "base/defining_class_method.h"
 #include "modules/pyexpat/parser.h"
 
 #include <structmember.h>
@@ -306,20 +307,20 @@ Status set_specified_attributes(Parser* self, PyObject* value) {
 }
 
 const PyMethodDef kMethods[] = {
-    METHOD("Parse($self, data, isfinal=False, /)", parse, "Parse XML data.\n\n`isfinal' should be true at end of input."),
-    METHOD("ParseFile($self, file, /)", parse_file, "Parse XML data from file-like object."),
+    METHOD_OF_DEFINING_CLASS("Parse($self, data, isfinal=False, /)", parse, "Parse XML data.\n\n`isfinal' should be true at end of input."),
+    METHOD_OF_DEFINING_CLASS("ParseFile($self, file, /)", parse_file, "Parse XML data from file-like object."),
     METHOD("SetBase($self, base, /)", set_base, "Set the base URL for the parser."),
     METHOD("GetBase($self, /)", get_base, "Return base URL string for the parser."),
     METHOD("GetInputContext($self, /)", input_context,
            "Return the untranslated text of the input that caused the current event.\n\n"
            "For a large amount of text (such as a start tag for an element with many\nattributes), not all of the text may be available."),
-    METHOD("ExternalEntityParserCreate($self, context, encoding=<unrepresentable>,\n                           /)", create_for_entity,
+    METHOD_OF_DEFINING_CLASS("ExternalEntityParserCreate($self, context, encoding=<unrepresentable>,\n                           /)", create_for_entity,
            "Create a parser for parsing an external entity based on the information passed to the ExternalEntityRefHandler."),
     METHOD("SetParamEntityParsing($self, flag, /)", set_parameter_entity_parsing,
            "Controls parsing of parameter entities (including the external DTD subset).\n\n"
            "Possible flag values are XML_PARAM_ENTITY_PARSING_NEVER,\nXML_PARAM_ENTITY_PARSING_UNLESS_STANDALONE and\n"
            "XML_PARAM_ENTITY_PARSING_ALWAYS. Returns true if setting the flag\nwas successful."),
-    METHOD("UseForeignDTD($self, flag=True, /)", use_foreign_dtd,
+    METHOD_OF_DEFINING_CLASS("UseForeignDTD($self, flag=True, /)", use_foreign_dtd,
            "Allows the application to provide an artificial external subset if one is not specified as part of the document instance.\n\n"
            "This readily allows the use of a 'default' document type controlled by the\napplication."),
     kEndOfMethods,

@@ -1,4 +1,5 @@
 // `re.Pattern` and the scanner behind finditer().
+#include "base/defining_class_method.h"
 #include "modules/sre/objects.h"
 
 #include <structmember.h>
@@ -291,8 +292,8 @@ void scanner_dealloc(Scanner* self) {
 }
 
 const PyMethodDef kScannerMethods[] = {
-    METHOD("match($self, /)", scanner_match, "Match at the current position."),
-    METHOD("search($self, /)", scanner_search, "Search from the current position."),
+    METHOD_OF_DEFINING_CLASS("match($self, /)", scanner_match, "Match at the current position."),
+    METHOD_OF_DEFINING_CLASS("search($self, /)", scanner_search, "Search from the current position."),
     kEndOfMethods,
 };
 const PyMemberDef kScannerMembers[] = {

@@ -1,4 +1,5 @@
 // zlib.Compress: compression in pieces.
+#include "base/defining_class_method.h"
 #include "modules/zlib/zlib_module.h"
 
 namespace gill::zlib {
@@ -100,16 +101,16 @@ Ref<> copy(Compressor* self) {
 Ref<> deep_copy(Compressor* self, PyObject*) { return copy(self); }
 
 const PyMethodDef kMethods[] = {
-    METHOD("compress($self, data, /)", compress,
+    METHOD_OF_DEFINING_CLASS("compress($self, data, /)", compress,
            "Returns a bytes object containing compressed data.\n\n  data\n    Binary data to be compressed.\n\n"
            "Some input may be stored in internal buffers for later processing; flush() clears them."),
-    METHOD("flush($self, mode=zlib.Z_FINISH, /)", flush,
+    METHOD_OF_DEFINING_CLASS("flush($self, mode=zlib.Z_FINISH, /)", flush,
            "Return a bytes object containing any remaining compressed data.\n\n  mode\n"
            "    One of the constants Z_SYNC_FLUSH, Z_FULL_FLUSH, Z_FINISH.\n"
            "    After Z_FINISH (the default) the object can no longer be used."),
-    METHOD("copy($self, /)", copy, "Return a copy of the compression object."),
-    METHOD("__copy__($self, /)", copy, ""),
-    METHOD("__deepcopy__($self, memo, /)", deep_copy, ""),
+    METHOD_OF_DEFINING_CLASS("copy($self, /)", copy, "Return a copy of the compression object."),
+    METHOD_OF_DEFINING_CLASS("__copy__($self, /)", copy, ""),
+    METHOD_OF_DEFINING_CLASS("__deepcopy__($self, memo, /)", deep_copy, ""),
     kEndOfMethods,
 };
 

@@ -1,4 +1,5 @@
 // zlib.Decompress: decompression in pieces.
+#include "base/defining_class_method.h"
 #include "modules/zlib/zlib_module.h"
 
 #include <structmember.h>
@@ -162,12 +163,12 @@ const PyMethodDef kMethods[] = {
            "    The binary data to decompress.\n  max_length\n"
            "    The maximum allowable length of the decompressed data.\n"
            "    Unconsumed input data will be stored in\n    the unconsumed_tail attribute."),
-    METHOD("flush($self, length=zlib.DEF_BUF_SIZE, /)", flush,
+    METHOD_OF_DEFINING_CLASS("flush($self, length=zlib.DEF_BUF_SIZE, /)", flush,
            "Return a bytes object containing any remaining decompressed data.\n\n  length\n"
            "    the initial size of the output buffer."),
-    METHOD("copy($self, /)", copy, "Return a copy of the decompression object."),
-    METHOD("__copy__($self, /)", copy, ""),
-    METHOD("__deepcopy__($self, memo, /)", deep_copy, ""),
+    METHOD_OF_DEFINING_CLASS("copy($self, /)", copy, "Return a copy of the decompression object."),
+    METHOD_OF_DEFINING_CLASS("__copy__($self, /)", copy, ""),
+    METHOD_OF_DEFINING_CLASS("__deepcopy__($self, memo, /)", deep_copy, ""),
     kEndOfMethods,
 };
 

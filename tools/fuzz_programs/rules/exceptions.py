@@ -143,7 +143,7 @@ try:
 except Exception as $e:
     print(''.join(traceback.format_exception($e)))
     print([(frame.name, frame.lineno, frame.line) for frame in traceback.extract_tb($e.__traceback__)])
-    print(list(traceback.extract_tb($e.__traceback__)[-1].line or ''), $e.__traceback__.tb_lasti, $e.__context__, $e.__cause__)
+    print(list(traceback.extract_tb($e.__traceback__)[-1].line or ''), position_of($e.__traceback__), $e.__context__, $e.__cause__)
 ---
 def $F():
     with <with_item>, <with_item>:

@@ -88,8 +88,13 @@ show(lambda: [$F() for $F in <iterable>])
 def $F($i=3):
     if $i <= 0:
         <body*2>
+        return $i
     return $i, $F($i - 1)
 show(lambda: $F(<small_int>))
+---
+def $F($i=3):
+    return $i, $F($i + 1)
+show($F)
 ---
 def $F(function):
     @functools.wraps(function)
