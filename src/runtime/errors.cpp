@@ -300,7 +300,9 @@ void _PyErr_ChainExceptions(PyObject* type, PyObject* value, PyObject* traceback
   PyErr_Fetch(&type, &value, &traceback);
   PyErr_NormalizeException(&type, &value, &traceback);
   chain_context(value, handled.get());
-  PyErr_Restore(type, value, traceback);
+  // compat: the frames that the exception has come through since it was last caught are forgotten.
+  Py_XDECREF(traceback);
+  PyErr_Restore(type, value, PyException_GetTraceback(value));
 }
 
 static PyObject* format_from_cause(PyObject* exception, const char* format, va_list arguments) {

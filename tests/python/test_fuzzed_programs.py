@@ -7,6 +7,7 @@ import io
 import itertools
 import operator
 import sys
+import traceback
 import unittest
 import zlib
 from test import support
@@ -417,6 +418,26 @@ class Printing(unittest.TestCase):
             with support.captured_stderr() as printed:
                 sys.__excepthook__(type(error), error, None)
             self.assertTrue(printed.getvalue().endswith("SyntaxError: bad\n" + notes), printed.getvalue())
+
+
+class Generators(unittest.TestCase):
+    def test_frames_of_a_delegate_while_another_exception_is_handled(self):
+        def inner():
+            yield
+
+        def outer():
+            try:
+                raise ValueError
+            except ValueError:
+                yield from inner()
+
+        generator = outer()
+        next(generator)
+        try:
+            generator.throw(KeyError)
+        except KeyError as error:
+            names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+            self.assertEqual(names[1:], ["outer"])
 
 
 class Codecs(unittest.TestCase):
