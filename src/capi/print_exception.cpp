@@ -250,11 +250,9 @@ Status write_group(Printer& out, PyObject* group) {
 }
 
 Status write_earlier(Printer& out, PyObject* earlier, const char* message) {
-  if (Py_EnterRecursiveCall(" in print_chained")) return failure;
   bool needs_closing = out.needs_closing;
   Status status = write_with_causes(out, earlier);
   out.needs_closing = needs_closing;
-  Py_LeaveRecursiveCall();
   TRY(status);
   for (const char* line : {"\n", message, "\n"}) {
     TRY(out.margin_text());
@@ -289,9 +287,7 @@ Status write_causes(Printer& out, PyObject* exception) {
 Status write_with_causes(Printer& out, PyObject* exception) {
   if (Py_EnterRecursiveCall(" in print_exception_recursive")) return failure;
   Status status = write_causes(out, exception);
-  // What led to it may fail to print; it is printed all the same.
-  if (status == Status::error) PyErr_Clear();
-  status = _PyBaseExceptionGroup_Check(exception) ? write_group(out, exception) : write_exception(out, exception);
+  if (status == Status::ok) status = _PyBaseExceptionGroup_Check(exception) ? write_group(out, exception) : write_exception(out, exception);
   Py_LeaveRecursiveCall();
   return status;
 }

@@ -419,6 +419,22 @@ class Printing(unittest.TestCase):
                 sys.__excepthook__(type(error), error, None)
             self.assertTrue(printed.getvalue().endswith("SyntaxError: bad\n" + notes), printed.getvalue())
 
+    def test_context_that_cannot_be_printed(self):
+        error = KeyError("last")
+        error.__context__ = SyntaxError("bad", ("file", 1, 2, b"no text"))
+        with support.captured_stderr() as printed:
+            sys.__excepthook__(KeyError, error, None)
+        self.assertEqual(printed.getvalue(), '  File "file", line 1\n')
+
+    def test_long_chains(self):
+        error = None
+        for i in range(700):
+            following = KeyError(i)
+            following.__context__, error = error, following
+        with support.captured_stderr() as printed:
+            sys.__excepthook__(KeyError, error, None)
+        self.assertEqual(printed.getvalue().count("KeyError"), 700)
+
 
 class Generators(unittest.TestCase):
     def test_frames_of_a_delegate_while_another_exception_is_handled(self):
