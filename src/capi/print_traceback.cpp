@@ -116,20 +116,20 @@ struct Anchors {
   Py_ssize_t right = -1;
 };
 
-Anchors find_anchors(PyObject* line, Py_ssize_t start, Py_ssize_t end) {
+// Warnings of the parser name `filename`.
+Anchors find_anchors(PyObject* filename, PyObject* line, Py_ssize_t start, Py_ssize_t end) {
   KeepError keep;
   Anchors found;
   Ref<> segment = steal(PyUnicode_Substring(line, start, end));
   Py_ssize_t size = 0;
   const char* text = segment ? PyUnicode_AsUTF8AndSize(segment.get(), &size) : nullptr;
-  Ref<> filename = steal(PyUnicode_FromString("<traceback>"));
-  if (!text || !filename) {
+  if (!text) {
     PyErr_Clear();
     return found;
   }
   ast::Arena arena;
   PyCompilerFlags flags = {.cf_flags = PyCF_SOURCE_IS_UTF8, .cf_feature_version = PY_MINOR_VERSION};
-  ast::Mod* tree = ast::parse_string(arena, text, static_cast<size_t>(size), filename.get(), ast::Mode::file, &flags);
+  ast::Mod* tree = ast::parse_string(arena, text, static_cast<size_t>(size), filename, ast::Mode::file, &flags);
   if (!tree) {
     PyErr_Clear();
     return found;
@@ -170,7 +170,7 @@ Status print_marks(ExceptionPrinter& out, PyObject* line, Py_ssize_t blanks, PyC
   Py_ssize_t length = PyUnicode_GET_LENGTH(line);
   Anchors anchors;
   if (start_line == end_line) {
-    anchors = find_anchors(line, start, end);
+    anchors = find_anchors(code->co_filename, line, start, end);
   } else {
     // Of several lines the first is shown: to its last visible character. compat: blanks are looked for among the line's bytes, at
     // the places of its characters.

@@ -8,8 +8,8 @@
 // size class it stands beside the number of slots in the magazine, and goes down in the same subtraction; of a word of fresh slots that a
 // cursor checks out, it hands out only those before the sampled one. Blocks of malloc's are counted in bytes by each thread.
 //
-// A page with samples has kNotRecycled for its recycle class, so that its slots are freed the slow way, and the head of a list of them. For
-// malloc's blocks there is a hash table.
+// A page with samples has no magazine, so that its slots are freed the slow way, and the head of a list of them. For malloc's blocks there
+// is a hash table.
 //
 // The peak is exact as far as samples tell: the sum can only have been largest when a sample dies. If it never was as large before, that is
 // the new peak; samples that are in use then are kept when they die, until a later peak.

@@ -67,7 +67,8 @@ int function_traverse(PyObject* self, visitproc visit, void* arg) {
 }
 
 Ref<> function_repr(PyCFunctionObject* self) {
-  PyObject* bound = self->m_ml->ml_flags & METH_STATIC ? nullptr : self->m_self;
+  // compat: a static method shows the type that it does not receive.
+  PyObject* bound = self->m_self;
   if (!bound || PyModule_Check(bound)) return steal(PyUnicode_FromFormat("<built-in function %s>", self->m_ml->ml_name));
   return steal(PyUnicode_FromFormat("<built-in method %s of %s object at %p>", self->m_ml->ml_name, Py_TYPE(bound)->tp_name, bound));
 }

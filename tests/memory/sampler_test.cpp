@@ -91,11 +91,11 @@ TEST_F(Sampler, PagesAreRecycledAgainWhenTheirSamplesAreGone) {
   std::vector<void*> blocks = allocate_many(10'000, 64);
   if (kWatchedHeap) return free_all(blocks);
   size_t sampled = 0;
-  for (void* block : blocks) sampled += Page::of(block)->recycle_class == kNotRecycled;
+  for (void* block : blocks) sampled += Page::of(block)->magazine == nullptr;
   EXPECT_GT(sampled, 0u);
   set_sample_interval(0);
   for (void* block : blocks) {
-    EXPECT_EQ(Page::of(block)->recycle_class, Page::of(block)->size_class);
+    EXPECT_NE(Page::of(block)->magazine, nullptr);
     EXPECT_EQ(Page::of(block)->sampled, 0u);
   }
   free_all(blocks);
