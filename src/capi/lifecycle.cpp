@@ -38,7 +38,6 @@
 extern "C" {
 PyObject* _PyNamespace_New(PyObject* fields);
 void gill_run_atexit(gill::Interpreter* interpreter) __attribute__((weak));
-extern const bool gill_is_program __attribute__((weak));  // cli/main.cpp
 }
 
 namespace gill {
@@ -325,7 +324,7 @@ int Py_FinalizeEx(void) {
   g_runtime.initialized = false;
   g_runtime.core_initialized = false;
   finish_signals();
-  if (&gill_is_program && end_is_unseen(thread)) {
+  if (g_runtime.ends_with_process && end_is_unseen(thread)) {
     finish_faulthandler();
     call_exit_functions();
     return result;

@@ -1,7 +1,10 @@
 // The command `gill`.
 #include <Python.h>
 
-// The process ends with the runtime here: programs that embed it go on.
-extern "C" constexpr bool gill_is_program = true;
+#include "runtime/runtime.h"
 
-int main(int argc, char** argv) { return Py_BytesMain(argc, argv); }
+int main(int argc, char** argv) {
+  // Programs that embed the runtime go on without it.
+  gill::g_runtime.ends_with_process = true;
+  return Py_BytesMain(argc, argv);
+}

@@ -62,6 +62,7 @@ struct Runtime {
   Interpreter* interpreters = nullptr;
   Interpreter* main_interpreter = nullptr;  // its end is guarded by the mutex of pending calls, too
   int64_t next_interpreter_id = 0;
+  bool ends_with_process = false;  // nothing of the process runs after the runtime's end
   unsigned long main_thread = 0;
 
   // The thread state that PyGILState_* uses for this thread.
