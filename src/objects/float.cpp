@@ -247,13 +247,13 @@ Ref<> float_getformat(PyTypeObject*, const char* typestr) {
 }
 
 const PyMethodDef kMethods[] = {
-    CLASS_METHOD("fromhex($type, string, /)", float_fromhex, "Create a floating-point number from a hexadecimal string.\n\n>>> float.fromhex('0x1.8p+1')\n3.0\n>>> float.fromhex('-a.4')\n-10.25"),
     METHOD("conjugate($self, /)", float_self, "Return self, the complex conjugate of any float."),
     METHOD("__trunc__($self, /)", float_trunc, "Return the Integral closest to x between 0 and x."),
     METHOD("__floor__($self, /)", float_floor, "Return the floor as an Integral."),
     METHOD("__ceil__($self, /)", float_ceil, "Return the ceiling as an Integral."),
     METHOD("__round__($self, ndigits=None, /)", float_round, "Return the Integral closest to x, rounding half toward even."),
     METHOD("as_integer_ratio($self, /)", float_as_integer_ratio, "Return a pair of integers, whose ratio is exactly equal to the original float.\n\n>>> (2.5).as_integer_ratio()\n(5, 2)\n>>> (-6.0).as_integer_ratio()\n(-6, 1)\n>>> (0.0).as_integer_ratio()\n(0, 1)"),
+    CLASS_METHOD("fromhex($type, string, /)", float_fromhex, "Create a floating-point number from a hexadecimal string.\n\n>>> float.fromhex('0x1.8p+1')\n3.0\n>>> float.fromhex('-a.4')\n-10.25"),
     METHOD("hex($self, /)", float_hex_method, "Return a hexadecimal representation of a floating-point number.\n\n>>> (3.0).hex()\n'0x1.8000000000000p+1'\n>>> (-0.25).hex()\n'-0x1.0000000000000p-2'"),
     METHOD("is_integer($self, /)", float_is_integer, "Return True if the float is an integer."),
     METHOD("__getnewargs__($self, /)", float_getnewargs, ""),

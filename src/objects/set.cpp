@@ -451,36 +451,56 @@ const PyMethodDef kIteratorMethods[] = {
     kEndOfMethods,
 };
 
-#define SHARED_METHODS                                                                                                       \
-  GILL_BOUND("__contains__($self, key, /)", set_contains_method)::definition("x.__contains__(y) <==> y in x.", METH_COEXIST), \
-      METHOD_PARSED("difference($self, *args)", set_difference, "Return the difference of two or more sets as a new set."), \
-      METHOD_PARSED("intersection($self, *args)", set_intersection, "Return the intersection of two sets as a new set."),  \
-      METHOD_UNSIGNED("isdisjoint($self, other, /)", set_isdisjoint, "Return True if two sets have a null intersection."),   \
-      METHOD_UNSIGNED("issubset($self, other, /)", set_issubset, "Report whether another set contains this set."),           \
-      METHOD_UNSIGNED("issuperset($self, other, /)", set_issuperset, "Report whether this set contains another set."),       \
-      METHOD_UNSIGNED("__reduce__($self, /)", set_reduce, "Return state information for pickling."),                         \
-      METHOD_UNSIGNED("__sizeof__($self, /)", set_sizeof, "S.__sizeof__() -> size of S in memory, in bytes"),                \
-      METHOD_UNSIGNED("symmetric_difference($self, other, /)", set_symmetric_difference,                                     \
-                      "Return the symmetric difference of two sets as a new set."),                                          \
-      METHOD_PARSED("union($self, *args)", set_union, "Return the union of sets as a new set."),                           \
-      CLASS_METHOD_UNSIGNED("__class_getitem__($type, object, /)", set_class_getitem, "See PEP 585")
+// What both types have, in pieces, because the order of a type's methods shows in its __dict__.
+#define SHARED_CONTAINS GILL_BOUND("__contains__($self, key, /)", set_contains_method)::definition("x.__contains__(y) <==> y in x.", METH_COEXIST)
+#define SHARED_DIFFERENCE METHOD_PARSED("difference($self, *args)", set_difference, "Return the difference of two or more sets as a new set.")
+#define SHARED_INTERSECTION METHOD_PARSED("intersection($self, *args)", set_intersection, "Return the intersection of two sets as a new set.")
+#define SHARED_TESTS                                                                                                       \
+  METHOD_UNSIGNED("isdisjoint($self, other, /)", set_isdisjoint, "Return True if two sets have a null intersection."),     \
+      METHOD_UNSIGNED("issubset($self, other, /)", set_issubset, "Report whether another set contains this set."),         \
+      METHOD_UNSIGNED("issuperset($self, other, /)", set_issuperset, "Report whether this set contains another set.")
+#define SHARED_REDUCE METHOD_UNSIGNED("__reduce__($self, /)", set_reduce, "Return state information for pickling.")
+#define SHARED_SIZEOF METHOD_UNSIGNED("__sizeof__($self, /)", set_sizeof, "S.__sizeof__() -> size of S in memory, in bytes")
+#define SHARED_SYMMETRIC \
+  METHOD_UNSIGNED("symmetric_difference($self, other, /)", set_symmetric_difference, "Return the symmetric difference of two sets as a new set.")
+#define SHARED_UNION METHOD_PARSED("union($self, *args)", set_union, "Return the union of sets as a new set.")
+#define SHARED_CLASS CLASS_METHOD_UNSIGNED("__class_getitem__($type, object, /)", set_class_getitem, "See PEP 585")
 
 const PyMethodDef kSetMethods[] = {
-    SHARED_METHODS,
+    SHARED_CONTAINS,
     METHOD_UNSIGNED("add($self, item, /)", set_add_method, "Add an element to a set.\n\nThis has no effect if the element is already present."),
     METHOD_UNSIGNED("clear($self, /)", set_clear_method, "Remove all elements from this set."),
     METHOD_UNSIGNED("copy($self, /)", set_copy, "Return a shallow copy of a set."),
     METHOD_UNSIGNED("discard($self, item, /)", set_discard_method, "Remove an element from a set if it is a member."),
+    SHARED_DIFFERENCE,
     METHOD_PARSED("difference_update($self, *args)", set_difference_update, "Remove all elements of another set from this set."),
+    SHARED_INTERSECTION,
     METHOD_PARSED("intersection_update($self, *args)", set_intersection_update, "Update a set with the intersection of itself and another."),
+    SHARED_TESTS,
     METHOD_UNSIGNED("pop($self, /)", set_pop, "Remove and return an arbitrary set element.\nRaises KeyError if the set is empty."),
+    SHARED_REDUCE,
     METHOD_UNSIGNED("remove($self, item, /)", set_remove, "Remove an element from a set; it must be a member."),
+    SHARED_SIZEOF,
+    SHARED_SYMMETRIC,
     METHOD_UNSIGNED("symmetric_difference_update($self, other, /)", set_symmetric_difference_update, "Update a set with the symmetric difference of itself and another."),
+    SHARED_UNION,
     METHOD_PARSED("update($self, *args)", set_update_method, "Update a set with the union of itself and others."),
+    SHARED_CLASS,
     kEndOfMethods,
 };
 const PyMethodDef kFrozenSetMethods[] = {
-    SHARED_METHODS, METHOD_UNSIGNED("copy($self, /)", frozenset_copy, "Return a shallow copy of a set."), kEndOfMethods};
+    SHARED_CONTAINS,
+    METHOD_UNSIGNED("copy($self, /)", frozenset_copy, "Return a shallow copy of a set."),
+    SHARED_DIFFERENCE,
+    SHARED_INTERSECTION,
+    SHARED_TESTS,
+    SHARED_REDUCE,
+    SHARED_SIZEOF,
+    SHARED_SYMMETRIC,
+    SHARED_UNION,
+    SHARED_CLASS,
+    kEndOfMethods,
+};
 
 PySequenceMethods set_as_sequence = {.sq_length = set_length, .sq_contains = set_contains_slot};
 PyNumberMethods set_as_number = {

@@ -479,8 +479,16 @@ class Buffers(unittest.TestCase):
         self.assertEqual(message(lambda: bytearray().extend(pieces)), "can't set bytearray slice from memoryview")
         self.assertEqual(message(lambda: b"".join([pieces])), "sequence item 0: expected a bytes-like object, memoryview found")
 
+
+class NamesOfTypes(unittest.TestCase):
     def test_place_of_hash_among_the_attributes_of_bytearray(self):
         self.assertEqual(list(vars(bytearray))[-2:], ["__doc__", "__hash__"])
+
+    def test_order_of_methods(self):
+        methods = "add clear copy discard difference difference_update intersection intersection_update isdisjoint issubset issuperset pop"
+        names = [name for name in vars(set) if not name.startswith("__")]
+        self.assertEqual(names[:12], methods.split())
+        self.assertEqual([name for name in vars(frozenset) if not name.startswith("__")][:2], ["copy", "difference"])
 
 
 class Groups(unittest.TestCase):
