@@ -41,7 +41,7 @@ PRESETS = {
     # threads in the child.
     "tsan": Preset("threads.txt", 40, {"TSAN_OPTIONS": f"exitcode=0:report_thread_leaks=0:allocator_may_return_null=1:die_after_fork=0:atexit_sleep_ms=0:second_deadlock_stack=1:{OWN_SIGNALS}"}),
     # What a process leaves is not looked at here: static types live as long as the process, and extensions keep objects in static
-    # variables. GILL_HEAP=leaks tells what objects of an interpreter are left over (docs/heap.md).
+    # variables. GILL_HEAP=leaks tells what objects of an interpreter are left over (docs/memory.md).
     "asan": Preset("language.txt", 20, {
         "ASAN_OPTIONS": f"detect_leaks=0:allocator_may_return_null=1:detect_stack_use_after_return=0:{OWN_SIGNALS}",
         "UBSAN_OPTIONS": "print_stacktrace=1",
