@@ -59,8 +59,8 @@ atexit.register(lambda: sys.modules["__main__"].__dict__.clear())
 
 def text_of(value):
     text = re.sub(r"\b0x[0-9a-f]{6,16}\b", "0xADDRESS", repr(value))  # of any length
-    # The documentation of built-in types is our own.
-    length = "" if "mappingproxy(" in text else len(text)
+    # The documentation of what is built in is our own.
+    length = "" if "__doc__" in text else len(text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... {length}"
 
 
