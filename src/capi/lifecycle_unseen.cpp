@@ -120,7 +120,7 @@ bool end_is_watched(Interpreter* interpreter) {
   const PyConfig& config = interpreter->config;
   const Collector* collector = interpreter->collector;
   return config.verbose || config.dev_mode || config.malloc_stats || config.dump_refs || config.show_ref_count ||
-         g_allocators_replaced || interpreter->heap->debug.leaks || collector->debug ||
+         kWatchedHeap || g_allocators_replaced || interpreter->heap->debug.leaks || collector->debug ||
          (collector->callbacks && PyList_GET_SIZE(collector->callbacks)) || (collector->garbage && PyList_GET_SIZE(collector->garbage)) ||
          interpreter->audit_hooks || g_runtime.audit_hooks;
 }

@@ -174,11 +174,12 @@ PyObject* zip_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) { return
 
 // One iterator ended at place i. In strict mode all others must end now too.
 Ref<> zip_end(Zip* self, Py_ssize_t i) {
+  // A StopIteration goes on with what it carries.
+  if (!self->strict) return nullptr;
   if (PyErr_Occurred()) {
     if (!PyErr_ExceptionMatches(PyExc_StopIteration)) return failure;
     PyErr_Clear();
   }
-  if (!self->strict) return nullptr;
   if (i > 0) {
     return raise(PyExc_ValueError, i == 1 ? "zip() argument %zd is shorter than argument %zd" : "zip() argument %zd is shorter than arguments 1-%zd", i + 1, i);
   }

@@ -222,9 +222,9 @@ Status set_symmetric_difference_update(Set* self, PyObject* other) {
     set_clear(self);
     return Status::ok;
   }
-  // Through a set of its own: the same element twice in an iterable must not come back.
-  Ref<Set> once = TRY(any_set(other));
-  return for_each_key(once.object(), [&](PyObject* key, Py_hash_t hash) -> Maybe<bool> {
+  // The same element twice in an iterable must not come back; a dictionary has each once.
+  Ref<> once = PyDict_CheckExact(other) ? borrow(other) : Ref<>(TRY(any_set(other)));
+  return for_each_key(once.get(), [&](PyObject* key, Py_hash_t hash) -> Maybe<bool> {
     if (!TRY(set_discard(self, key, hash))) TRY(set_add(self, key, hash));
     return true;
   });

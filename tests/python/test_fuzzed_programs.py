@@ -456,6 +456,18 @@ class Generators(unittest.TestCase):
             self.assertEqual(names[1:], ["outer"])
 
 
+class Iterators(unittest.TestCase):
+    def test_what_a_stop_iteration_carries(self):
+        def generator():
+            return "value"
+            yield
+
+        for iterator in (zip(generator()), zip([1], generator()), itertools.islice(generator(), 3)):
+            with self.assertRaises(StopIteration) as caught:
+                next(iterator)
+            self.assertEqual(caught.exception.value, "value")
+
+
 class Codecs(unittest.TestCase):
     def test_wrapped_error_has_a_cause_and_no_context(self):
         try:
@@ -471,6 +483,9 @@ class Sets(unittest.TestCase):
         self.assertEqual({1}.intersection(rest), {1})
         self.assertEqual(list(rest), [3])
         self.assertEqual({1, 2}.intersection({1: 0}, [1, {}]), {1})
+
+    def test_order_of_a_symmetric_difference_with_a_dictionary(self):
+        self.assertEqual(list({}.keys() ^ dict.fromkeys([240, 159, 152, 128])), [240, 128, 152, 159])
 
 
 class Buffers(unittest.TestCase):

@@ -287,7 +287,7 @@ Ref<> islice_next(ISlice* self) {
   if (!self->iterator) return nullptr;
   Py_ssize_t stop = self->stop;
   while (self->count < self->next) {
-    Ref<> skipped = next(self->iterator);
+    Ref<> skipped = steal(Py_TYPE(self->iterator)->tp_iternext(self->iterator));
     if (!skipped) {
       clear_field(self->iterator);
       return nullptr;
@@ -295,7 +295,8 @@ Ref<> islice_next(ISlice* self) {
     ++self->count;
   }
   Ref<> item;
-  if (stop == -1 || self->count < stop) item = next(self->iterator);
+  // A StopIteration goes on with what it carries.
+  if (stop == -1 || self->count < stop) item = steal(Py_TYPE(self->iterator)->tp_iternext(self->iterator));
   if (!item) {
     clear_field(self->iterator);
     return nullptr;
