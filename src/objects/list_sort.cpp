@@ -349,78 +349,109 @@ class Sorter {
     return buffer_;
   }
 
-  // Merges [a, a+n) and [b, b+m), neighbours, from the left; the left one goes to the buffer.
+  // Merges [a, a+n) and [b, b+m), neighbours, from the left; the left one goes to the buffer. The right one's first is less than all of
+  // the left one, whose last is greater than all of the right one: merge_top() has seen to that.
+  //
+  // Records are taken one by one until one side has won `gallop_after_` times in a row; then by galloping, as long as that
+  // finds long stretches. The more it does, the sooner the next time.
   Status merge_low(Py_ssize_t a, Py_ssize_t n, Py_ssize_t b, Py_ssize_t m) {
     const Record* left = copy_out(a, n);
     if (!left) return Status::error;
     Py_ssize_t i = 0, j = b, to = a;
     const Py_ssize_t end = b + m;
-    Py_ssize_t from_left = 0, from_right = 0;
-    while (i < n && j < end) {
-      int less = less_(all_[j], left[i]);
-      if (less < 0) return Status::error;
-      if (less) {
-        all_[to++] = all_[j++];
-        from_left = 0;
-        if (++from_right >= kGallop && j < end) {
-          Py_ssize_t count = lower_bound(left[i], all_ + j, end - j, 0);
-          if (count < 0) return Status::error;
-          std::copy(all_ + j, all_ + j + count, all_ + to);
-          to += count;
-          j += count;
+    auto over = [&] { return j == end || i >= n - 1; };
+    all_[to++] = all_[j++];
+    while (!over()) {
+      Py_ssize_t from_left = 0, from_right = 0;
+      do {
+        int less = less_(all_[j], left[i]);
+        if (less < 0) return Status::error;
+        if (less) {
+          all_[to++] = all_[j++];
+          ++from_right;
+          from_left = 0;
+        } else {
+          all_[to++] = left[i++];
+          ++from_left;
           from_right = 0;
         }
-      } else {
+      } while (!over() && from_left < gallop_after_ && from_right < gallop_after_);
+      if (over()) break;
+      ++gallop_after_;
+      do {
+        gallop_after_ -= gallop_after_ > 1;
+        from_left = upper_bound(all_[j], left + i, n - i, 0);
+        if (from_left < 0) return Status::error;
+        std::copy(left + i, left + i + from_left, all_ + to);
+        to += from_left;
+        i += from_left;
+        if (over()) break;
+        all_[to++] = all_[j++];
+        if (over()) break;
+        from_right = lower_bound(left[i], all_ + j, end - j, 0);
+        if (from_right < 0) return Status::error;
+        std::copy(all_ + j, all_ + j + from_right, all_ + to);
+        to += from_right;
+        j += from_right;
+        if (over()) break;
         all_[to++] = left[i++];
-        from_right = 0;
-        if (++from_left >= kGallop && i < n) {
-          Py_ssize_t count = upper_bound(all_[j], left + i, n - i, 0);
-          if (count < 0) return Status::error;
-          std::copy(left + i, left + i + count, all_ + to);
-          to += count;
-          i += count;
-          from_left = 0;
-        }
-      }
+      } while (!over() && (from_left >= kGallop || from_right >= kGallop));
+      if (!over()) ++gallop_after_;
     }
+    // All of the left one, or its last behind what the right one still has. Contradictory comparisons may leave nothing of it.
+    if (i == n - 1) to = std::copy(all_ + j, all_ + end, all_ + to) - all_;
     std::copy(left + i, left + n, all_ + to);
     return Status::ok;
   }
 
+  // The same from the right; the right one goes to the buffer.
   Status merge_high(Py_ssize_t a, Py_ssize_t n, Py_ssize_t b, Py_ssize_t m) {
     const Record* right = copy_out(b, m);
     if (!right) return Status::error;
     Py_ssize_t i = a + n, j = m, to = b + m;  // each one behind the next to take
-    Py_ssize_t from_left = 0, from_right = 0;
-    while (i > a && j > 0) {
-      int less = less_(right[j - 1], all_[i - 1]);
-      if (less < 0) return Status::error;
-      if (less) {
-        all_[--to] = all_[--i];
-        from_right = 0;
-        if (++from_left >= kGallop && i > a) {
-          Py_ssize_t keep = upper_bound(right[j - 1], all_ + a, i - a, i - a - 1);
-          if (keep < 0) return Status::error;
-          Py_ssize_t count = i - a - keep;
-          to -= count;
-          i -= count;
-          std::copy_backward(all_ + i, all_ + i + count, all_ + to + count);
+    auto over = [&] { return i == a || j <= 1; };
+    all_[--to] = all_[--i];
+    while (!over()) {
+      Py_ssize_t from_left = 0, from_right = 0;
+      do {
+        int less = less_(right[j - 1], all_[i - 1]);
+        if (less < 0) return Status::error;
+        if (less) {
+          all_[--to] = all_[--i];
+          ++from_left;
+          from_right = 0;
+        } else {
+          all_[--to] = right[--j];
+          ++from_right;
           from_left = 0;
         }
-      } else {
+      } while (!over() && from_left < gallop_after_ && from_right < gallop_after_);
+      if (over()) break;
+      ++gallop_after_;
+      do {
+        gallop_after_ -= gallop_after_ > 1;
+        Py_ssize_t keep = upper_bound(right[j - 1], all_ + a, i - a, i - a - 1);
+        if (keep < 0) return Status::error;
+        from_left = i - a - keep;
+        to -= from_left;
+        i -= from_left;
+        std::copy_backward(all_ + i, all_ + i + from_left, all_ + to + from_left);
+        if (over()) break;
         all_[--to] = right[--j];
-        from_left = 0;
-        if (++from_right >= kGallop && j > 0) {
-          Py_ssize_t keep = lower_bound(all_[i - 1], right, j, j - 1);
-          if (keep < 0) return Status::error;
-          Py_ssize_t count = j - keep;
-          to -= count;
-          j -= count;
-          std::copy(right + j, right + j + count, all_ + to);
-          from_right = 0;
-        }
-      }
+        if (over()) break;
+        keep = lower_bound(all_[i - 1], right, j, j - 1);
+        if (keep < 0) return Status::error;
+        from_right = j - keep;
+        to -= from_right;
+        j -= from_right;
+        std::copy(right + j, right + j + from_right, all_ + to);
+        if (over()) break;
+        all_[--to] = all_[--i];
+      } while (!over() && (from_left >= kGallop || from_right >= kGallop));
+      if (!over()) ++gallop_after_;
     }
+    // All of the right one, or its first before what the left one still has.
+    if (j == 1) to = std::copy_backward(all_ + a, all_ + i, all_ + to) - all_;
     std::copy(right, right + j, all_ + to - j);
     return Status::ok;
   }
@@ -432,6 +463,7 @@ class Sorter {
   Py_ssize_t buffer_size_ = 0;
   Run stack_[kMaxRuns];
   int runs_ = 0;
+  Py_ssize_t gallop_after_ = kGallop;
 };
 
 // Whether the records are many and in no order, so that looking for runs would gain nothing.

@@ -70,6 +70,28 @@ class Sorting(unittest.TestCase):
             items.sort()
         self.assertEqual(sorted(map(id, items)), before)
 
+    def test_number_of_comparisons(self):
+        made = 0
+
+        class Counted(int):
+            def __lt__(self, other):
+                nonlocal made
+                made += 1
+                return int(self) < int(other)
+
+        def comparisons(values):
+            nonlocal made
+            values = [Counted(value) for value in values]
+            made = 0
+            self.assertEqual(sorted(values), sorted(int(value) for value in values))
+            return made
+
+        self.assertEqual(comparisons(range(1000)), 999)
+        # Two runs: the boundary, the ends that stand right, and the merge, whose first and last need no comparison.
+        self.assertEqual(comparisons([*range(500), *range(500)]), 1998)
+        self.assertEqual(comparisons(i % 7 for i in range(100)), 494)
+        self.assertEqual(comparisons(i * 7919 % 1009 for i in range(1000)), 8609)
+
 
 if __name__ == "__main__":
     unittest.main()

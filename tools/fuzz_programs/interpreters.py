@@ -24,10 +24,10 @@ REPEATED = re.compile(r"\[Previous line repeated 9\d\d more times\]")
 class Outcome:
     """What a program did, comparable."""
 
-    def __init__(self, directory, code, output, errors):
+    def __init__(self, interpreter, code, output, errors):
         self.code = code
-        self.output = comparable(output, directory)
-        self.errors = comparable(errors, directory)
+        self.output = interpreter.comparable(output)
+        self.errors = interpreter.comparable(errors)
 
     def __eq__(self, other):
         return (self.code, self.output, self.errors) == (other.code, other.output, other.errors)
@@ -40,12 +40,6 @@ class Outcome:
     @property
     def too_long(self):
         return self.code in (-9, -14, -24, -25)
-
-
-def comparable(text, directory):
-    text = ADDRESS.sub("0xADDRESS", text.replace(directory, "DIRECTORY"))
-    text = HOLDER.sub("", text)
-    return REPEATED.sub("[repeated]", RECURSION.sub("recursion", text))
 
 
 class Interpreter:
@@ -66,6 +60,15 @@ class Interpreter:
             "PYTHONSAFEPATH": "1",
         }
 
+        # The addresses of what the executable itself holds are the same in each process.
+        told = subprocess.run([path, "-c", "print(hash(None), hash(...), hash(NotImplemented))"], capture_output=True, text=True, check=True).stdout
+        self.hashes = re.compile(r"(?<![\d-])(" + "|".join(told.split()) + r")(?!\d)")
+
+    def comparable(self, text):
+        text = ADDRESS.sub("0xADDRESS", text.replace(self.directory, "DIRECTORY"))
+        text = self.hashes.sub("HASH", HOLDER.sub("", text))
+        return REPEATED.sub("[repeated]", RECURSION.sub("recursion", text))
+
     def start(self):
         self.server = subprocess.Popen(
             [self.path, os.path.join(HERE, "server.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.directory, env=self.environment
@@ -81,7 +84,7 @@ class Interpreter:
         answer = self.server.stdout.readline()
         if not answer:
             sys.exit(f"the server of {self.path} ended: {self.server.wait()}")
-        return Outcome(self.directory, *json.loads(answer))
+        return Outcome(self, *json.loads(answer))
 
     def serve(self, text):
         self.send(text)
@@ -102,8 +105,8 @@ class Interpreter:
                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (COMMAND_MEMORY, COMMAND_MEMORY)),
             )
         except subprocess.TimeoutExpired:
-            return Outcome(self.directory, -9, "", "")
-        return Outcome(self.directory, done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1"))
+            return Outcome(self, -9, "", "")
+        return Outcome(self, done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1"))
 
     def close(self):
         if self.server is not None:
