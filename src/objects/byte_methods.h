@@ -115,13 +115,14 @@ Ref<> bytes_repr_of(Bytes text, bool quotes_may_change, bool apostrophes_escaped
 // Warns about str(bytes) and comparisons with str when the -b option asks for it.
 bool bytes_warnings_wanted();
 
-// The rows that both method tables have; `what` is the type's name in the docs.
-#define GILL_SHARED_BYTE_METHODS(what, kinds, object)                                                                          \
+// The rows that both method tables have; `what` is the type's name in the docs. The others come where the order of names, which shows in
+// the __dict__ of the types, has them.
+#define GILL_SHARED_BYTE_METHODS(what, kinds, object, before_count, before_find, before_hex, before_isalnum, before_replace, before_rfind)                                                                          \
   METHOD_UNSIGNED("capitalize($self, /)", bytes_capitalize,                                                                  \
                   "B.capitalize() -> copy of B\n\nReturn a copy whose first byte is upper case (ASCII) and the rest lower."), \
       METHOD("center($self, width, fillchar=b' ', /)", bytes_center,                                                         \
              "Return a centered string of length width.\n\nPadding is done using the specified fill character."),            \
-      METHOD_PARSED("count($self, sub, start=<null>, end=<null>, /)", bytes_count,                                         \
+      before_count METHOD_PARSED("count($self, sub, start=<null>, end=<null>, /)", bytes_count,                                         \
                       "B.count(sub[, start[, end]]) -> int\n\nReturn how often sub occurs, without overlap, in B[start:end]."), \
       METHOD("decode($self, /, encoding='utf-8', errors='strict')", bytes_decode,                                            \
              "Decode the " what " using the codec registered for encoding.\n\n"                                              \
@@ -133,9 +134,9 @@ bool bytes_warnings_wanted();
       METHOD("expandtabs($self, /, tabsize=8)", bytes_expandtabs,                                                            \
              "Return a copy where all tab characters are expanded using spaces.\n\n"                                         \
              "If tabsize is not given, a tab size of 8 characters is assumed."),                                             \
-      METHOD_PARSED("find($self, sub, start=<null>, end=<null>, /)", bytes_find,                                           \
+      before_find METHOD_PARSED("find($self, sub, start=<null>, end=<null>, /)", bytes_find,                                           \
                       "B.find(sub[, start[, end]]) -> int\n\nReturn the lowest index where sub lies inside B[start:end], or -1."), \
-      METHOD("hex($self, /, sep=<unrepresentable>, bytes_per_sep=1)", bytes_hex,                                             \
+      before_hex METHOD("hex($self, /, sep=<unrepresentable>, bytes_per_sep=1)", bytes_hex,                                             \
              "Create a string of hexadecimal numbers from a " what " object.\n\n"                                            \
              "  sep\n    A character to stand between groups of bytes.\n"                                                    \
              "  bytes_per_sep\n    How many bytes make a group; counted from the right when positive, from the left otherwise.\n\n"         \
@@ -144,7 +145,7 @@ bool bytes_warnings_wanted();
       METHOD_PARSED("index($self, sub, start=<null>, end=<null>, /)", bytes_index,                                         \
                       "B.index(sub[, start[, end]]) -> int\n\n"                                                              \
                       "Return the lowest index where sub lies inside B[start:end].\n\nRaises ValueError when there is none."), \
-      METHOD_UNSIGNED("isalnum($self, /)", bytes_isalnum,                                                                    \
+      before_isalnum METHOD_UNSIGNED("isalnum($self, /)", bytes_isalnum,                                                                    \
                       "B.isalnum() -> bool\n\nReturn True if B is not empty and all bytes are ASCII letters or digits."),    \
       METHOD_UNSIGNED("isalpha($self, /)", bytes_isalpha,                                                                    \
                       "B.isalpha() -> bool\n\nReturn True if B is not empty and all bytes are ASCII letters."),              \
@@ -174,14 +175,14 @@ bool bytes_warnings_wanted();
       METHOD("partition($self, sep, /)", bytes_partition,                                                                    \
              "Partition the " what " into three parts using the given separator.\n\n"                                        \
              "The parts are what precedes the first separator, the separator, and what follows."),                          \
-      METHOD("replace($self, old, new, count=-1, /)", bytes_replace,                                                         \
+      before_replace METHOD("replace($self, old, new, count=-1, /)", bytes_replace,                                                         \
              "Return a copy with all occurrences of substring old replaced by new.\n\n"                                      \
              "With a count that is not negative, only the first count occurrences are replaced."),                          \
       METHOD("removeprefix($self, prefix, /)", bytes_removeprefix,                                                           \
              "Return a " what object " with the given prefix string removed if present."),                      \
       METHOD("removesuffix($self, suffix, /)", bytes_removesuffix,                                                           \
              "Return a " what object " with the given suffix string removed if present."),                      \
-      METHOD_PARSED("rfind($self, sub, start=<null>, end=<null>, /)", bytes_rfind,                                         \
+      before_rfind METHOD_PARSED("rfind($self, sub, start=<null>, end=<null>, /)", bytes_rfind,                                         \
                       "B.rfind(sub[, start[, end]]) -> int\n\nReturn the highest index where sub lies inside B[start:end], or -1."), \
       METHOD_PARSED("rindex($self, sub, start=<null>, end=<null>, /)", bytes_rindex,                                       \
                       "B.rindex(sub[, start[, end]]) -> int\n\n"                                                             \

@@ -466,26 +466,34 @@ Ref<> bytearray_fromhex(PyTypeObject* type, PyUnicodeObject* string) {
   return steal(PyObject_CallOneArg(as_object(type), result.get()));
 }
 
+// The rows of bytearray alone, by the shared one that they stand before.
+#define BEFORE_COUNT \
+  METHOD("clear($self, /)", bytearray_clear, "Remove all items from the bytearray."), \
+  METHOD("copy($self, /)", bytearray_copy, "Return a copy of B."),
+#define BEFORE_FIND \
+  METHOD("extend($self, iterable_of_ints, /)", bytearray_extend, \
+  "Append all the items from the iterator or sequence to the end of the bytearray.\n\n  iterable_of_ints\n    The iterable of items to append."),
+#define BEFORE_HEX \
+  CLASS_METHOD("fromhex($type, string, /)", bytearray_fromhex, \
+  "Create a bytearray object from a string of hexadecimal numbers.\n\n" \
+  "Spaces between two numbers are accepted: bytearray.fromhex('B9 01EF')."),
+#define BEFORE_ISALNUM \
+  METHOD("insert($self, index, item, /)", bytearray_insert, \
+  "Insert a single item into the bytearray before the given index.\n\n  index\n    Where the item goes.\n  item\n    The item to be inserted."),
+#define BEFORE_REPLACE \
+  METHOD("pop($self, index=-1, /)", bytearray_pop, \
+  "Remove and return a single item from B.\n\n  index\n    Which item; -1 is the last.\n\nRaises IndexError when there is none."), \
+  METHOD("remove($self, value, /)", bytearray_remove, "Remove the first occurrence of a value in the bytearray.\n\n  value\n    The value to remove."),
+#define BEFORE_RFIND \
+  METHOD("reverse($self, /)", bytearray_reverse, "Reverse the order of the values in B in place."),
+
 const PyMethodDef kBytearrayMethods[] = {
     METHOD_UNSIGNED("__alloc__($self, /)", bytearray_alloc, "B.__alloc__() -> int\n\nReturn the number of bytes actually allocated."),
     METHOD("__reduce__($self, /)", bytearray_reduce, "Return state information for pickling."),
     METHOD("__reduce_ex__($self, proto=0, /)", bytearray_reduce_ex, "Return state information for pickling."),
     METHOD("__sizeof__($self, /)", bytearray_sizeof, "Returns the size of the bytearray object in memory, in bytes."),
     METHOD("append($self, item, /)", bytearray_append, "Append a single item to the end of the bytearray.\n\n  item\n    The item to be appended."),
-    METHOD("clear($self, /)", bytearray_clear, "Remove all items from the bytearray."),
-    METHOD("copy($self, /)", bytearray_copy, "Return a copy of B."),
-    METHOD("extend($self, iterable_of_ints, /)", bytearray_extend,
-           "Append all the items from the iterator or sequence to the end of the bytearray.\n\n  iterable_of_ints\n    The iterable of items to append."),
-    METHOD("insert($self, index, item, /)", bytearray_insert,
-           "Insert a single item into the bytearray before the given index.\n\n  index\n    Where the item goes.\n  item\n    The item to be inserted."),
-    METHOD("pop($self, index=-1, /)", bytearray_pop,
-           "Remove and return a single item from B.\n\n  index\n    Which item; -1 is the last.\n\nRaises IndexError when there is none."),
-    METHOD("remove($self, value, /)", bytearray_remove, "Remove the first occurrence of a value in the bytearray.\n\n  value\n    The value to remove."),
-    METHOD("reverse($self, /)", bytearray_reverse, "Reverse the order of the values in B in place."),
-    GILL_SHARED_BYTE_METHODS("bytearray", "/bytearray", "bytearray"),
-    CLASS_METHOD("fromhex($type, string, /)", bytearray_fromhex,
-                 "Create a bytearray object from a string of hexadecimal numbers.\n\n"
-                 "Spaces between two numbers are accepted: bytearray.fromhex('B9 01EF')."),
+    GILL_SHARED_BYTE_METHODS("bytearray", "/bytearray", "bytearray", BEFORE_COUNT, BEFORE_FIND, BEFORE_HEX, BEFORE_ISALNUM, BEFORE_REPLACE, BEFORE_RFIND),
     kEndOfMethods,
 };
 

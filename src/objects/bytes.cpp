@@ -285,13 +285,15 @@ Ref<> bytes_fromhex(PyTypeObject* type, PyUnicodeObject* string) {
   return steal(PyObject_CallOneArg(as_object(type), result.get()));
 }
 
+#define BYTES_FROMHEX \
+  CLASS_METHOD("fromhex($type, string, /)", bytes_fromhex, \
+  "Create a bytes object from a string of hexadecimal numbers.\n\n" \
+  "Spaces between two numbers are accepted: bytes.fromhex('B9 01EF') -> b'\\xb9\\x01\\xef'."),
+
 const PyMethodDef kBytesMethods[] = {
     METHOD_UNSIGNED("__getnewargs__($self, /)", bytes_getnewargs, nullptr),
     METHOD("__bytes__($self, /)", bytes_bytes, "Convert this value to exact type bytes."),
-    GILL_SHARED_BYTE_METHODS("bytes", "", "bytes object"),
-    CLASS_METHOD("fromhex($type, string, /)", bytes_fromhex,
-                 "Create a bytes object from a string of hexadecimal numbers.\n\n"
-                 "Spaces between two numbers are accepted: bytes.fromhex('B9 01EF') -> b'\\xb9\\x01\\xef'."),
+    GILL_SHARED_BYTE_METHODS("bytes", "", "bytes object", , , BYTES_FROMHEX, , , ),
     kEndOfMethods,
 };
 

@@ -18,6 +18,8 @@ COMMAND_MEMORY = 4 << 30
 RECURSION = re.compile(r"maximum recursion depth exceeded[a-zA-Z ]*")
 # Gill names who holds an exported buffer.
 HOLDER = re.compile(r" \(held by [^)]*\)")
+# The documentation of what is built in is our own.
+DOCUMENTATION = re.compile(r"""'__doc__': ("([^"\\]|\\.)*"|'([^'\\]|\\.)*')""")
 REPEATED = re.compile(r"\[Previous line repeated 9\d\d more times\]")
 
 
@@ -66,7 +68,7 @@ class Interpreter:
 
     def comparable(self, text):
         text = ADDRESS.sub("0xADDRESS", text.replace(self.directory, "DIRECTORY"))
-        text = self.hashes.sub("HASH", HOLDER.sub("", text))
+        text = self.hashes.sub("HASH", HOLDER.sub("", DOCUMENTATION.sub("'__doc__': DOCUMENTATION", text)))
         return REPEATED.sub("[repeated]", RECURSION.sub("recursion", text))
 
     def start(self):
