@@ -16,6 +16,7 @@ namespace {
 inline constexpr uint32_t kHeld = 1;
 inline constexpr uint32_t kOneWaiter = 2;
 inline constexpr unsigned kReturningBeforeComputing = 2;
+inline constexpr uint64_t kMostCredit = 4;  // in intervals
 // Of the switch interval: how long a computing thread may go on when one in haste comes, and how late the first in line may be.
 inline constexpr uint64_t kShortestTurn = 100;
 inline constexpr uint64_t kLateness = 8;

@@ -11,7 +11,7 @@
 //   * Computing threads get whole turns: one that was interrupted goes on before the others, and what was too much is taken from the next.
 //   * A thread that returns from a blocking call, or is new, does not queue behind threads that compute: it stands in
 //     a queue of its own, is served first, and asks the holder once that has had its turn for a hundredth of the interval. This haste
-//     has a budget (`credit_`): the turns of computing threads earn it and the turns of returning threads, while others wait,
+//     has a budget (`credit_ns_`): the turns of computing threads earn it and the turns of returning threads, while others wait,
 //     spend it. When it is used up returning threads ask after the interval like all others and take turns
 //     with computing ones, so a thread that returns only to compute gets half of the time at most.
 //   * Before it queues or sleeps a thread looks for the lock for a moment (adaptive_spin.h): most turns of threads that pass work to
@@ -96,7 +96,6 @@ class InterpreterLock {
     std::atomic<uint32_t>* timekeeper = nullptr;
     void wake();
   };
-  static constexpr uint64_t kMostCredit = 4;  // in intervals
 
   uint64_t interval_ns() const { return switch_interval_us() * 1000; }
   Queue& queue_of(Arrival arrival) { return arrival == Arrival::returning ? returning_ : computing_; }
@@ -133,7 +132,7 @@ class InterpreterLock {
   std::atomic<uint64_t> turn_began_ns_ = 0;
   std::atomic<uint64_t> turn_used_ns_ = 0;
   Arrival turn_arrival_ = Arrival::computing;
-  int64_t credit_ns_ = kMostCredit * 5'000'000;  // for the haste of returning threads
+  int64_t credit_ns_ = 0;  // for the haste of returning threads
   AdaptiveSpin spin_for_release_;
   AdaptiveSpin spin_for_yield_;
   bool waking_ = false;  // the first of a queue was woken to take the lock, and has not looked yet
