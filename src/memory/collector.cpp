@@ -128,7 +128,7 @@ void expect_unreachable(Collector* collector, ObjectList& list) {
 bool split_reached(ObjectList& list, uint64_t held, ObjectList& survivors) {
   Trial trial;
   if (!trial.begin_list(list, held)) return false;
-  for (PyObject* object : list) Trial::subtract_references_of(object);
+  for (PyObject* object : list) trial.subtract_references_of(object);
   for (PyObject* object : list) {
     if (Trial::is_root(object) && !trial.mark_from(object)) return false;
   }
@@ -530,7 +530,7 @@ int due_generation(Collector* collector) {
 // What was allocated since makes work on the cycle due.
 void charge_allocations(Collector* collector) {
   Cycle& cycle = collector->cycle;
-  if (cycle.phase != Phase::idle && collector->counts[0] > cycle.charged) cycle.debt += (collector->counts[0] - cycle.charged) * kWorkPerAllocation;
+  if (cycle.phase != Phase::idle && collector->counts[0] > cycle.charged) cycle.debt += (collector->counts[0] - cycle.charged) * work_per_allocation(collector);
   cycle.charged = collector->counts[0];
 }
 

@@ -24,6 +24,7 @@
 
 #include "memory/collector.h"
 #include "memory/heap.h"
+#include "memory/references.h"
 #include "memory/trial.h"
 
 namespace gill {
@@ -101,9 +102,10 @@ class Slice {
     PyTypeObject* type = Py_TYPE(object);
     if (type == &PyList_Type) return visit_items<visit>(object, reinterpret_cast<PyListObject*>(object)->ob_item);
     if (type == &PyTuple_Type) return visit_items<visit>(object, reinterpret_cast<PyTupleObject*>(object)->ob_item);
+    auto visit_one = [this](PyObject* target) { return visit(target, this); };
     Py_ssize_t size = type == &PyDict_Type ? PyDict_GET_SIZE(object) : type == &PySet_Type || type == &PyFrozenSet_Type ? PySet_GET_SIZE(object) : 0;
     if (size <= kPart) [[likely]] {
-      type->tp_traverse(object, visit, this);
+      (void)visit_instance(object, shapes_, visit_one);
       return true;
     }
     return visit_entries<visit>(object);
@@ -274,6 +276,9 @@ class Slice {
     place.group()[kGrey] |= place.bit();
     return 0;
   }
+  void gather_references_of(PyObject* object) {
+    (void)gill::visit_references(object, shapes_, [this](PyObject* target) { return visit_to_gather(target, this); });
+  }
   void sweep() {
     size_t gathered = 0;
     while (Page* page = current()) {
@@ -285,7 +290,7 @@ class Slice {
           PyObject* seed = object_at(page, word * 64 + static_cast<size_t>(std::countr_zero(fresh)));
           visit_to_gather(seed, this);
           if (gathered == batch_.size()) return abandon_cycle(collector_);  // no memory
-          for (; gathered < batch_.size(); ++gathered) Py_TYPE(batch_[gathered])->tp_traverse(batch_[gathered], visit_to_gather, this);
+          for (; gathered < batch_.size(); ++gathered) gather_references_of(batch_[gathered]);
         }
       }
       cycle_.work += page->words;
@@ -340,6 +345,7 @@ class Slice {
     if (heap_->debug.verify) expect_unreachable(collector_, unreachable);
     cycle_.work += static_cast<Py_ssize_t>(unreachable.size()) * kDeathWork;
     Outcome outcome = dispose_of(collector_, unreachable);
+    shapes_.clear();  // classes may have gone
     cycle_.collected += outcome.collected;
     cycle_.uncollectable += outcome.uncollectable;
   }
@@ -359,13 +365,21 @@ class Slice {
   Cycle& cycle_;
   Py_ssize_t budget_;
   ObjectList batch_;
+  ShapeCache shapes_;
 };
 
 }  // namespace
 
-bool slices_lag(const Collector* collector) {
+// Whether the old generation has grown by one in so many since the cycle began.
+static bool has_grown(const Collector* collector, Py_ssize_t share) {
   const Cycle& cycle = collector->cycle;
-  return collector->old_pending - cycle.pending_at_start > std::max({collector->old_total, cycle.population, kLeastForSlices}) / 2;
+  return collector->old_pending - cycle.pending_at_start > std::max({collector->old_total, cycle.population, kLeastForSlices}) / share;
+}
+
+bool slices_lag(const Collector* collector) { return has_grown(collector, 2); }
+
+Py_ssize_t work_per_allocation(const Collector* collector) {
+  return collector->cycle.without_haste && !has_grown(collector, kGrowthShareInSlices) ? kWorkWithoutHaste : kWorkPerAllocation;
 }
 
 bool worth_slices(const Collector* collector) {
@@ -375,6 +389,7 @@ bool worth_slices(const Collector* collector) {
 
 void begin_cycle(Collector* collector) {
   collector->cycle = Cycle();
+  collector->cycle.without_haste = collector->probes.find_none();
   collector->probes = Probes();
   collector->cycle.phase = Phase::census;
   collector->cycle.pending_at_start = collector->old_pending;

@@ -17,8 +17,10 @@ inline constexpr Py_ssize_t kGrowthShare = 4;
 inline constexpr Py_ssize_t kGrowthShareInSlices = 8;
 inline constexpr Py_ssize_t kGrowthShareInVain = 1;
 inline constexpr Py_ssize_t kGrowthUnlessFound = 3;  // times its size, where probes find no garbage either
-// Visits for each object that comes: so many end a cycle before the old generation has grown by a further eighth.
+// Visits for each object that comes: so many end a cycle before the old generation has grown by a further eighth. Where probes find no
+// garbage a cycle takes its time until the generation has grown by an eighth.
 inline constexpr Py_ssize_t kWorkPerAllocation = 64;
+inline constexpr Py_ssize_t kWorkWithoutHaste = 8;
 inline constexpr Py_ssize_t kSliceWork = 10'000;
 inline constexpr int kAllocationsPerSlice = 100;
 
@@ -37,6 +39,7 @@ struct Cycle {
   Phase phase = Phase::idle;
   uint8_t rounds = 0;                // of count, mark and sweep
   bool roots_pushed = false;
+  bool without_haste = false;
   size_t slot = 0;                   // of the heap's page cursor: the next to look at
   PyObject* partial = nullptr;       // a large container that was looked at up to `partial_at`; compared only
   Py_ssize_t partial_at = 0;
@@ -58,6 +61,8 @@ void begin_cycle(Collector* collector);
 void run_slice(Collector* collector, Py_ssize_t budget);
 // Whether the old generation grows faster than the cycle proceeds: the bound on garbage that floats.
 bool slices_lag(const Collector* collector);
+// The work that an allocation makes due.
+Py_ssize_t work_per_allocation(const Collector* collector);
 // Gives the cycle up, because a full collection takes its place or the interpreter ends.
 void abandon_cycle(Collector* collector);
 // These slots of a page became old: what came while the cycle runs is left to the next one.

@@ -26,7 +26,7 @@ class Probe {
       ++probes.unknown;
       return;
     }
-    for (PyObject* object : group_) Trial::subtract_references_of(object);
+    for (PyObject* object : group_) trial_.subtract_references_of(object);
     bool ok = true;
     for (PyObject* object : group_) {
       if (Trial::is_root(object)) ok = ok && trial_.mark_from(object);

@@ -11,6 +11,7 @@
 
 #include "memory/collector.h"
 #include "memory/heap.h"
+#include "memory/references.h"
 
 // Visits what modules, threads and the interpreter hold, as far as it is known.
 extern "C" void gill_visit_roots(visitproc visit, void* arg);
@@ -205,7 +206,7 @@ class Trial {
     for (Page* page : entered_) {
       for (size_t word = 0; word < page->words; ++word) {
         if (cold) prefetch_objects(page, word, left_of(page, word));
-        for_each_object(page, word, left_of(page, word), subtract_references_of);
+        for_each_object(page, word, left_of(page, word), [this](PyObject* object) { subtract_references_of(object); });
       }
     }
     return true;
@@ -229,14 +230,14 @@ class Trial {
   }
   static bool is_positive(uint64_t count) { return static_cast<int64_t>(count) > 0; }
 
-  static void subtract_references_of(PyObject* object) {
-    Py_TYPE(object)->tp_traverse(object, [](PyObject* target, void*) {
+  void subtract_references_of(PyObject* object) {
+    visit_references(object, shapes_, [](PyObject* target) {
       Page* page = noted_page(target);
       if (!page) return 0;
       size_t index = page->index_of(target);
       if (left_of(page, index / 64) & bit_of(index)) --counts_of(page)[index];
       return 0;
-    }, nullptr);
+    });
   }
 
   // Marks what `object`, a root that takes part, reaches. False when memory ran out.
@@ -310,16 +311,9 @@ class Trial {
   }
   // 1 when memory ran out.
   int mark_references_of(PyObject* object) {
-    PyTypeObject* type = Py_TYPE(object);
-    if (type == &PyList_Type) {
-      auto* list = reinterpret_cast<PyListObject*>(object);
-      for (Py_ssize_t i = Py_SIZE(list); i-- > 0;) {
-        if (mark(list->ob_item[i])) return 1;
-      }
-      return 0;
-    }
-    if (type->tp_traverse(object, [](PyObject* target, void* self) { return static_cast<Trial*>(self)->mark(target); }, this)) return 1;
+    if (visit_references(object, shapes_, [this](PyObject* target) { return mark(target); })) return 1;
     if (untracks_) {
+      PyTypeObject* type = Py_TYPE(object);
       if (type == &PyDict_Type) _PyDict_MaybeUntrack(object);
       else if (type == &PyTuple_Type) _PyTuple_MaybeUntrack(object);
     }
@@ -328,6 +322,7 @@ class Trial {
 
   PageList entered_;  // have notes
   ObjectList stack_;
+  ShapeCache shapes_;
   bool untracks_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/binding.h"
+#include "memory/instance_layout.h"
 #include "memory/objects.h"
 #include "objects/instance.h"
 #include "objects/object.h"
@@ -158,6 +159,36 @@ void subtype_dealloc(PyObject* self) {
   }
 resurrected:;
   Py_TRASHCAN_END;
+}
+
+// ---- for the collector --------------------------------------------------------------------------------------
+
+namespace {
+
+// Adds the slot variables of one class to the shape, unless they do not adjoin those that it has.
+bool add_slot_variables(PyTypeObject* type, InstanceShape* shape) {
+  constexpr auto kWord = static_cast<Py_ssize_t>(sizeof(PyObject*));
+  PyMemberDef* member = heap_members(type);
+  for (Py_ssize_t i = 0; i < Py_SIZE(type); ++i, ++member) {
+    if (member->type != T_OBJECT_EX) continue;
+    const auto first = static_cast<Py_ssize_t>(shape->first_slot), end = first + static_cast<Py_ssize_t>(shape->slots) * kWord;
+    if (shape->slots == 0 || member->offset == first - kWord) shape->first_slot = static_cast<uint32_t>(member->offset);
+    else if (member->offset != end) return false;
+    ++shape->slots;
+  }
+  return true;
+}
+
+}  // namespace
+
+extern "C" void gill_describe_instances(PyTypeObject* type, InstanceShape* shape) {
+  *shape = InstanceShape();
+  shape->type = type;
+  shape->has_prefix = has_managed_dict(type);
+  PyTypeObject* base = type;
+  bool adjoining = true;
+  for (; base && base->tp_traverse == subtype_traverse; base = base->tp_base) adjoining = adjoining && add_slot_variables(base, shape);
+  shape->known = adjoining && base == &PyBaseObject_Type && base != type && (shape->has_prefix || !type->tp_dictoffset);
 }
 
 // ---- __dict__ and __weakref__ of instances -----------------------------------------------------------------
