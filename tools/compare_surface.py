@@ -66,9 +66,12 @@ def is_python_class(cls):
     return any(isinstance(value, types.FunctionType) for value in vars(cls).values()) or "__weakref__" in vars(cls) and cls.__flags__ & HEAP_TYPE
 
 
+EXTENSIONS_IN_THE_REFERENCE = {"_queue"}  # built in here
+
+
 def built_in_modules():
     skipped = {"__main__"}
-    for name in sorted(sys.builtin_module_names):
+    for name in sorted({*sys.builtin_module_names, *EXTENSIONS_IN_THE_REFERENCE}):
         if name not in skipped:
             try:
                 with warnings.catch_warnings():

@@ -15,28 +15,6 @@
 namespace gill {
 namespace {
 
-// ---- waiting ------------------------------------------------------------------------------------------
-
-// `timeout` is in nanoseconds, negative for ever.
-PyLockStatus acquire(PyThread_type_lock lock, _PyTime_t timeout) {
-  PyLockStatus status = PyThread_acquire_lock_timed(lock, 0, 0);
-  if (status == PY_LOCK_ACQUIRED || timeout == 0) return status;
-  _PyTime_t deadline = timeout > 0 ? _PyTime_GetMonotonicClock() + timeout : 0;
-  for (;;) {
-    PY_TIMEOUT_T microseconds = timeout < 0 ? -1 : _PyTime_AsMicroseconds(timeout, _PyTime_ROUND_CEILING);
-    Py_BEGIN_ALLOW_THREADS;
-    status = PyThread_acquire_lock_timed(lock, microseconds, 1);
-    Py_END_ALLOW_THREADS;
-    if (status != PY_LOCK_INTR) return status;
-    // A handler may have raised.
-    if (Py_MakePendingCalls() < 0) return PY_LOCK_INTR;
-    if (timeout > 0) {
-      timeout = deadline - _PyTime_GetMonotonicClock();
-      if (timeout < 0) return PY_LOCK_FAILURE;
-    }
-  }
-}
-
 // The timeout in nanoseconds from the arguments of acquire().
 Maybe<_PyTime_t> read_timeout(int blocking, PyObject* given) {
   _PyTime_t timeout = _PyTime_FromSeconds(-1);
@@ -80,7 +58,7 @@ int traverse_type(PyObject* self, visitproc visit, void* arg) {
 }
 
 Maybe<bool> lock_acquire(LockObject* self, int blocking, PyObject* timeout) {
-  PyLockStatus status = acquire(self->lock, TRY(read_timeout(blocking, timeout)));
+  PyLockStatus status = acquire_interruptibly(self->lock, TRY(read_timeout(blocking, timeout)));
   if (status == PY_LOCK_INTR) return failure;
   if (status == PY_LOCK_ACQUIRED) self->locked = true;
   return status == PY_LOCK_ACQUIRED;
@@ -208,7 +186,7 @@ Maybe<bool> rlock_acquire(RLockObject* self, int blocking, PyObject* timeout_obj
     ++self->count;
     return true;
   }
-  PyLockStatus status = acquire(self->lock, timeout);
+  PyLockStatus status = acquire_interruptibly(self->lock, timeout);
   if (status == PY_LOCK_INTR) return failure;
   if (status != PY_LOCK_ACQUIRED) return false;
   self->owner = PyThread_get_thread_ident();
@@ -300,6 +278,24 @@ PyType_Spec rlock_spec = {"_thread.RLock", sizeof(RLockObject), 0,
                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE, table(kRLockSlots)};
 
 }  // namespace
+
+PyLockStatus acquire_interruptibly(PyThread_type_lock lock, _PyTime_t timeout) {
+  PyLockStatus status = PyThread_acquire_lock_timed(lock, 0, 0);
+  if (status == PY_LOCK_ACQUIRED || timeout == 0) return status;
+  const _PyTime_t deadline = timeout > 0 ? _PyDeadline_Init(timeout) : 0;
+  for (;;) {
+    PY_TIMEOUT_T microseconds = timeout < 0 ? -1 : _PyTime_AsMicroseconds(timeout, _PyTime_ROUND_CEILING);
+    Py_BEGIN_ALLOW_THREADS;
+    status = PyThread_acquire_lock_timed(lock, microseconds, 1);
+    Py_END_ALLOW_THREADS;
+    if (status != PY_LOCK_INTR) return status;
+    if (Py_MakePendingCalls() < 0) return PY_LOCK_INTR;
+    if (timeout > 0) {
+      timeout = _PyDeadline_Get(deadline);
+      if (timeout < 0) return PY_LOCK_FAILURE;
+    }
+  }
+}
 
 Ref<> new_lock(ThreadModuleState* state) {
   Ref<LockObject> self = TRY(steal(reinterpret_cast<LockObject*>(state->lock_type->tp_alloc(state->lock_type, 0))));

@@ -17,7 +17,11 @@ struct ThreadModuleState {
 
 inline ThreadModuleState* thread_module_state(PyObject* module) { return static_cast<ThreadModuleState*>(PyModule_GetState(module)); }
 
-// thread_locks.cpp: adds `LockType` and `RLock`.
+// thread_locks.cpp. Waits for the lock, at most `timeout` nanoseconds, for ever when that is negative, while other threads run. Signal
+// handlers run in the main thread before the waiting goes on; PY_LOCK_INTR: one has raised.
+PyLockStatus acquire_interruptibly(PyThread_type_lock lock, _PyTime_t timeout);
+
+// Adds `LockType` and `RLock`.
 Status add_lock_types(PyObject* module, ThreadModuleState* state);
 // A new, open lock.
 Ref<> new_lock(ThreadModuleState* state);

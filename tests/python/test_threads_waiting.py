@@ -69,6 +69,10 @@ class Waits(unittest.TestCase):
             with self.assertRaises(queue.Empty):
                 queue.Queue().get(timeout=timeout)
 
+        def get_simple(timeout):
+            with self.assertRaises(queue.Empty):
+                queue.SimpleQueue().get(timeout=timeout)
+
         def put(timeout):
             with self.assertRaises(queue.Full):
                 full.put(2, timeout=timeout)
@@ -78,7 +82,7 @@ class Waits(unittest.TestCase):
 
         return {
             "lock": blocking(lock.acquire), "rlock": blocking(rlock.acquire), "semaphore": blocking(semaphore.acquire),
-            "condition": wait_for_condition, "predicate": wait_for_predicate, "barrier": meet, "receive": receive, "get": get, "put": put,
+            "condition": wait_for_condition, "predicate": wait_for_predicate, "barrier": meet, "receive": receive, "get": get, "get simple": get_simple, "put": put,
             "event": lambda timeout: self.assertFalse(event.wait(timeout)),
             "join": lambda timeout: thread.join(timeout),
             "select": lambda timeout: self.assertEqual(select.select([one], [], [], timeout)[0], []),
@@ -175,11 +179,30 @@ class Waits(unittest.TestCase):
         held = threading.Lock()
         held.acquire()
         for timeout in (threading.TIMEOUT_MAX, threading.TIMEOUT_MAX - 1, 2**32 + 0.5, 1e9):
-            for wait in (lambda: held.acquire(timeout=timeout), lambda: threading.Event().wait(timeout), lambda: queue.Queue().get(timeout=timeout)):
+            for wait in (lambda: held.acquire(timeout=timeout), lambda: threading.Event().wait(timeout), lambda: queue.Queue().get(timeout=timeout),
+                         lambda: queue.SimpleQueue().get(timeout=timeout)):
                 signal.setitimer(signal.ITIMER_REAL, 0.005, 0.1)
                 with self.assertRaises(ZeroDivisionError):
                     wait()
                 signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+    def test_the_longest_time_outs_survive_signals(self):
+        held, items, caught = threading.Lock(), queue.SimpleQueue(), 0
+        held.acquire()
+
+        def wake(*args):
+            nonlocal caught
+            caught += 1
+            if caught % 4 == 0:
+                wake_up()
+
+        signal.signal(signal.SIGALRM, wake)
+        for wake_up, wait in (held.release, lambda: held.acquire(timeout=threading.TIMEOUT_MAX)), (lambda: items.put(True), lambda: items.get(timeout=threading.TIMEOUT_MAX)):
+            signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+            self.assertTrue(wait())
+            self.assertEqual(caught % 4, 0)
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class KeyboardInterrupts(unittest.TestCase):

@@ -11,7 +11,7 @@ bytes, times in nanoseconds, moments in nanoseconds of time.monotonic_ns().
 
 
 def _load_native():
-    """The native part. It is no name in sys.builtin_module_names, which shows those of the reference."""
+    """The native part. It is no name in sys.builtin_module_names, which shows what Python 3.11 has."""
     import _imp
     import sys
     from importlib.machinery import BuiltinImporter, ModuleSpec
