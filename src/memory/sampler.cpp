@@ -361,6 +361,8 @@ void drop_slot_sample(Page* page, void* slot) {
 }
 
 void* native_malloc(size_t size) {
+  // The widest alignment makes a little more of the most that one may ask for.
+  if (size > PTRDIFF_MAX) return nullptr;
   return counted(request_memory([=] { return std::malloc(size ? size : 1); }), size);
 }
 void* native_calloc(size_t count, size_t size) {

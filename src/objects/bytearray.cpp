@@ -673,6 +673,10 @@ int PyByteArray_Resize(PyObject* object, Py_ssize_t size) {
   if (size == size_of(self)) return 0;
   if (check_resizable(self) != Status::ok) return -1;
   Py_ssize_t offset = self->ob_start - self->ob_bytes;
+  if (size > PY_SSIZE_T_MAX - offset - 1) {
+    PyErr_NoMemory();
+    return -1;
+  }
   size_t alloc;
   if (size + offset + 1 <= self->ob_alloc) {
     // The block is large enough; it shrinks only when less than half would be used.

@@ -19,6 +19,9 @@ except ModuleNotFoundError:
 
 PARTS = ("objects", "tables", "page_overhead", "free_in_pages", "retained_pages", "native", "native_free", "stacks", "files", "other")
 
+WATCHED = "ASAN_OPTIONS" in os.environ
+not_watched = unittest.skipIf(WATCHED, "blocks come from malloc, and the sanitizer looks after them")
+
 
 def setUpModule():
     if gill is None:
@@ -173,7 +176,7 @@ class Lock(unittest.TestCase):
             thread.join()
 
 
-@unittest.skipIf("ASAN_OPTIONS" in os.environ, "blocks come from malloc, and the sanitizer looks after them")
+@not_watched
 class Memory(unittest.TestCase):
     def test_the_parts_add_up(self):
         ledger = gill.memory.ledger()
@@ -264,8 +267,8 @@ class Samples(unittest.TestCase):
             print(held(gill.memory.top(), "large") < 1_000_000, held(gill.memory.top(), "small") < 1_000_000)
             peak = gill.memory.peak()
             print(abs(held(peak.uses, "large") / 50_000_000 - 1) < 0.1, abs(held(peak.uses, "small") / 32_000_000 - 1) < 0.1)
-            print(peak.rss > 80_000_000, peak.heap > 24_000_000, "in large" in str(peak))
-            """
+            print(peak.rss > 80_000_000, peak.heap > 24_000_000 or WATCHED, "in large" in str(peak))
+            """.replace("WATCHED", str(WATCHED))
         )
         self.assertEqual(
             found.stdout.splitlines(),
@@ -292,6 +295,7 @@ class Samples(unittest.TestCase):
         )
         self.assertEqual(found.stdout.splitlines(), ["True True", "True True", "True"])
 
+    @not_watched
     def test_replaced_objects_do_not_count_twice(self):
         found = run(
             """

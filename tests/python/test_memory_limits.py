@@ -75,5 +75,16 @@ class MemoryLimits(unittest.TestCase):
         self.assertEqual(self.run_program(program, preexec_fn=set_limit), ["(0,", "1)"])
 
 
+class LargestSizes(unittest.TestCase):
+    def test_of_a_bytearray(self):
+        for size in sys.maxsize, sys.maxsize - 1:
+            self.assertRaises(MemoryError, bytearray, size)
+            shifted = bytearray(b"abc")
+            del shifted[:1]
+            with self.assertRaises(MemoryError):
+                shifted *= size // 2
+            self.assertEqual(shifted, b"bc")
+
+
 if __name__ == "__main__":
     unittest.main()
