@@ -1,64 +1,57 @@
-// Frozen modules. The reference has the code of the modules that start-up needs in its executable; here it comes from
-// the standard library's .pyc files, or from their source where there is none, under the same names.
+// Frozen modules: those that start-up needs, whose code is in the executable (frozen_objects.h), and what embedding programs add.
 #include <Python.h>
-#include <fcntl.h>
 #include <marshal.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <cstring>
 #include <iterator>
 #include <string_view>
 
 #include "base/names.h"
+#include "import/frozen_objects.h"
 #include "import/import_state.h"
+#include "objects/code.h"
 
 namespace gill {
 namespace {
 
 struct Frozen {
   const char* module;
-  const char* origin;  // the name in the source; null where that is another module's or none
-  const char* directory;
-  const char* file;    // null: `source` is all there is
-  const char* shown;   // co_filename
+  const char* origin;  // the name in the source; null where there is none
+  const char* source;  // whose code it has
   bool package;
   bool essential;      // used whatever the options say
 };
 
-constexpr const wchar_t kSystemLibrary[] = L"/usr/lib/python3.11";
-
 constexpr Frozen kFrozen[] = {
-    {"_frozen_importlib", "importlib._bootstrap", "/importlib", "_bootstrap", "<frozen importlib._bootstrap>", false, true},
-    {"_frozen_importlib_external", "importlib._bootstrap_external", "/importlib", "_bootstrap_external", "<frozen importlib._bootstrap_external>", false, true},
-    {"zipimport", "zipimport", "", "zipimport", "<frozen zipimport>", false, true},
-    {"abc", "abc", "", "abc", "<frozen abc>", false, false},
-    {"codecs", "codecs", "", "codecs", "<frozen codecs>", false, false},
-    {"io", "io", "", "io", "<frozen io>", false, false},
-    {"_collections_abc", "_collections_abc", "", "_collections_abc", "<frozen _collections_abc>", false, false},
-    {"_sitebuiltins", "_sitebuiltins", "", "_sitebuiltins", "<frozen _sitebuiltins>", false, false},
-    {"genericpath", "genericpath", "", "genericpath", "<frozen genericpath>", false, false},
-    {"ntpath", "ntpath", "", "ntpath", "<frozen ntpath>", false, false},
-    {"posixpath", "posixpath", "", "posixpath", "<frozen posixpath>", false, false},
-    {"os.path", "posixpath", "", "posixpath", "<frozen posixpath>", false, false},
-    {"os", "os", "", "os", "<frozen os>", false, false},
-    {"site", "site", "", "site", "<frozen site>", false, false},
-    {"stat", "stat", "", "stat", "<frozen stat>", false, false},
-    {"importlib.util", "importlib.util", "/importlib", "util", "<frozen importlib.util>", false, false},
-    {"importlib.machinery", "importlib.machinery", "/importlib", "machinery", "<frozen importlib.machinery>", false, false},
-    {"runpy", "runpy", "", "runpy", "<frozen runpy>", false, false},
-    {"__hello__", "__hello__", "", "__hello__", "<frozen __hello__>", false, false},
-    {"__hello_alias__", "__hello__", "", "__hello__", "<frozen __hello__>", false, false},
-    {"__phello_alias__", "__hello__", "", "__hello__", "<frozen __hello__>", true, false},
-    {"__phello_alias__.spam", "__hello__", "", "__hello__", "<frozen __hello__>", false, false},
-    {"__phello__", "__phello__", "/__phello__", "__init__", "<frozen __phello__>", true, false},
-    {"__phello__.__init__", "<__phello__", "/__phello__", "__init__", "<frozen __phello__>", false, false},
-    {"__phello__.ham", "__phello__.ham", "", nullptr, "<frozen __phello__.ham>", true, false},
-    {"__phello__.ham.__init__", "<__phello__.ham", "", nullptr, "<frozen __phello__.ham>", false, false},
-    {"__phello__.ham.eggs", "__phello__.ham.eggs", "", nullptr, "<frozen __phello__.ham.eggs>", false, false},
-    {"__phello__.spam", "__phello__.spam", "/__phello__", "spam", "<frozen __phello__.spam>", false, false},
-    {"__hello_only__", nullptr, "", nullptr, "<frozen frozen_only>", false, false},
+    {"_frozen_importlib", "importlib._bootstrap", "importlib._bootstrap", false, true},
+    {"_frozen_importlib_external", "importlib._bootstrap_external", "importlib._bootstrap_external", false, true},
+    {"zipimport", "zipimport", "zipimport", false, true},
+    {"abc", "abc", "abc", false, false},
+    {"codecs", "codecs", "codecs", false, false},
+    {"io", "io", "io", false, false},
+    {"_collections_abc", "_collections_abc", "_collections_abc", false, false},
+    {"_sitebuiltins", "_sitebuiltins", "_sitebuiltins", false, false},
+    {"genericpath", "genericpath", "genericpath", false, false},
+    {"ntpath", "ntpath", "ntpath", false, false},
+    {"posixpath", "posixpath", "posixpath", false, false},
+    {"os.path", "posixpath", "posixpath", false, false},
+    {"os", "os", "os", false, false},
+    {"site", "site", "site", false, false},
+    {"stat", "stat", "stat", false, false},
+    {"importlib.util", "importlib.util", "importlib.util", false, false},
+    {"importlib.machinery", "importlib.machinery", "importlib.machinery", false, false},
+    {"runpy", "runpy", "runpy", false, false},
+    {"__hello__", "__hello__", "__hello__", false, false},
+    {"__hello_alias__", "__hello__", "__hello__", false, false},
+    {"__phello_alias__", "__hello__", "__hello__", true, false},
+    {"__phello_alias__.spam", "__hello__", "__hello__", false, false},
+    {"__phello__", "__phello__", "__phello__", true, false},
+    {"__phello__.__init__", "<__phello__", "__phello__", false, false},
+    {"__phello__.ham", "__phello__.ham", "__phello__.ham", true, false},
+    {"__phello__.ham.__init__", "<__phello__.ham", "__phello__.ham", false, false},
+    {"__phello__.ham.eggs", "__phello__.ham.eggs", "__phello__.ham.eggs", false, false},
+    {"__phello__.spam", "__phello__.spam", "__phello__.spam", false, false},
+    {"__hello_only__", nullptr, "frozen_only", false, false},
 };
 
 // The package gill, whose source is in import/gill/. It is not among the names that are listed: the reference has none of them.
@@ -149,68 +142,15 @@ const OwnModule* find_own(PyObject* module_name) {
   return nullptr;
 }
 
-// The whole file as bytes; null, with an exception only when memory ran out, when it cannot be read.
-Ref<> read_file(const char* path) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return nullptr;
-  struct stat status;
-  Ref<> bytes;
-  if (fstat(file, &status) == 0) bytes = steal(PyBytes_FromStringAndSize(nullptr, status.st_size));
-  if (bytes && read(file, PyBytes_AS_STRING(bytes.get()), static_cast<size_t>(status.st_size)) != status.st_size) bytes.reset();
-  close(file);
-  return bytes;
-}
-
-Ref<> code_from_pyc(PyObject* bytes) {
-  const char* data = PyBytes_AS_STRING(bytes);
-  Py_ssize_t size = PyBytes_GET_SIZE(bytes);
-  auto magic = static_cast<uint32_t>(PyImport_GetMagicNumber());
-  if (size < 16 || std::memcmp(data, &magic, 4) != 0) return nullptr;
-  return steal(PyMarshal_ReadObjectFromString(data + 16, size - 16));
-}
-
-// Nested functions' code objects have the file name too.
-void rename_code(PyCodeObject* code, PyObject* shown) {
-  set_field(code->co_filename, borrow(shown));
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); ++i) {
-    PyObject* constant = PyTuple_GET_ITEM(code->co_consts, i);
-    if (PyCode_Check(constant)) rename_code(reinterpret_cast<PyCodeObject*>(constant), shown);
-  }
-}
-
 Ref<> compile(const char* source, PyObject* shown) { return steal(Py_CompileStringObject(source, shown, Py_file_input, nullptr, 0)); }
 
-// From a library's folder; null, without an exception, when the module is not there.
-Ref<> load_from(const wchar_t* library, const Frozen& frozen, PyObject* shown) {
-  char* folder = Py_EncodeLocale(library, nullptr);
-  if (!folder) return nullptr;
-  char path[4096];
-  std::snprintf(path, sizeof(path), "%s%s/__pycache__/%s.cpython-311.pyc", folder, frozen.directory, frozen.file);
-  Ref<> code;
-  if (Ref<> bytes = read_file(path)) code = code_from_pyc(bytes.get());
-  if (!code) {
-    PyErr_Clear();
-    std::snprintf(path, sizeof(path), "%s%s/%s.py", folder, frozen.directory, frozen.file);
-    if (Ref<> source = read_file(path)) code = compile(PyBytes_AS_STRING(source.get()), shown);
-  }
-  PyMem_Free(folder);
-  return code;
-}
-
-// As these modules are to be there whatever is said about paths, the system's library stands in for one that lacks them.
+// The code itself runs once: when it has run, in this interpreter or another, its caches may speak of what is gone. Then it is copied.
 Ref<> load(const Frozen& frozen) {
-  Ref<> shown = TRY(steal(PyUnicode_InternFromString(frozen.shown)));
-  if (!frozen.file) return compile(frozen.origin ? "" : "initialized = True\nprint(\"Hello world!\")\n", shown.get());
-  const PyConfig* config = _Py_GetConfig();
-  Ref<> code;
-  if (config->stdlib_dir) code = load_from(config->stdlib_dir, frozen, shown.get());
-  const PyWideStringList& paths = config->module_search_paths;
-  for (Py_ssize_t i = 0; !code && !PyErr_Occurred() && i < paths.length; ++i) code = load_from(paths.items[i], frozen, shown.get());
-  if (!code && !PyErr_Occurred()) code = load_from(kSystemLibrary, frozen, shown.get());
-  if (!code && !PyErr_Occurred()) PyErr_Format(PyExc_ImportError, "no standard library has the module '%s'", frozen.module);
-  if (!code) return nullptr;
-  if (PyCode_Check(code.get())) rename_code(reinterpret_cast<PyCodeObject*>(code.get()), shown.get());
-  return code;
+  const FrozenCode* found = kFrozenCode;
+  while (std::strcmp(found->source, frozen.source) != 0) ++found;
+  if (!is_verified(reinterpret_cast<PyCodeObject*>(found->code))) return borrow(found->code);
+  Ref<> bytes = TRY(steal(PyMarshal_WriteObjectToString(found->code, Py_MARSHAL_VERSION)));
+  return steal(PyMarshal_ReadObjectFromString(PyBytes_AS_STRING(bytes.get()), PyBytes_GET_SIZE(bytes.get())));
 }
 
 }  // namespace

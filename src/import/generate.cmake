@@ -6,3 +6,12 @@ add_custom_command(
   DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/import/embed_modules.py ${own_modules}
   COMMENT "Embedding the package gill")
 list(APPEND import_GENERATED ${GENERATED}/own_modules.inc)
+
+# The code of the modules that start-up needs, as data.
+add_custom_command(
+  OUTPUT ${GENERATED}/frozen_code.cpp
+  COMMAND ${REFERENCE_PYTHON} -I ${CMAKE_CURRENT_SOURCE_DIR}/import/freeze_modules.py ${GENERATED}/frozen_code.cpp ${GENERATED}/frozen_code.d
+  DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/import/freeze_modules.py
+  DEPFILE ${GENERATED}/frozen_code.d
+  COMMENT "Freezing the modules that start-up needs")
+list(APPEND import_GENERATED ${GENERATED}/frozen_code.cpp)

@@ -110,13 +110,19 @@ Ref<> names_of_kind(PyCodeObject* code, unsigned char kind, int count) {
   return result;
 }
 
-constexpr short kWarmup = -8;
-
 }  // namespace
 
 Ref<> code_varnames(PyCodeObject* code) { return names_of_kind(code, kLocalKind, code->co_nlocals); }
 Ref<> code_cellvars(PyCodeObject* code) { return names_of_kind(code, kCellKind, code->co_ncellvars); }
 Ref<> code_freevars(PyCodeObject* code) { return names_of_kind(code, kFreeKind, code->co_nfreevars); }
+
+Status intern_strings_of(PyCodeObject* code) {
+  TRY(intern_names(code->co_names));
+  TRY(intern_constants(code->co_consts, nullptr));
+  TRY(intern_names(code->co_localsplusnames));
+  PyUnicode_InternInPlace(&code->co_name);
+  return Status::ok;
+}
 
 Ref<> adaptive_code(PyCodeObject* code) {
   Ref<> bytes = TRY(steal(PyBytes_FromStringAndSize(code->co_code_adaptive, _PyCode_NBYTES(code))));
@@ -212,7 +218,7 @@ PyCodeObject* _PyCode_New(_PyCodeConstructor* con) {
   code->co_nplaincellvars = counts.plain_cells;
   code->co_ncellvars = counts.cells;
   code->co_nfreevars = counts.free;
-  code->co_warmup = kWarmup;
+  code->co_warmup = kCodeWarmup;
   std::memcpy(code->co_code_adaptive, PyBytes_AS_STRING(con->code), static_cast<size_t>(size) * 2);
   auto* units = reinterpret_cast<unsigned char*>(code->co_code_adaptive);
   int traceable = 0;

@@ -79,6 +79,11 @@ inline _Py_CODEUNIT first_unit(PyCodeObject* code) {
 inline bool is_verified(PyCodeObject* code) {
   return static_cast<Op>(_Py_OPCODE(*reinterpret_cast<_Py_CODEUNIT*>(code->co_code_adaptive))) != Op::VERIFY;
 }
+// How often code runs, as a negative number, before it is quickened.
+inline constexpr short kCodeWarmup = -8;
+// Interns the names that the code uses and has, and those of its constants that look like names.
+Status intern_strings_of(PyCodeObject* code);
+
 // For code that our own compiler made.
 inline void trust_code(PyCodeObject* code) { *reinterpret_cast<_Py_CODEUNIT*>(code->co_code_adaptive) = first_unit(code); }
 

@@ -9,10 +9,9 @@
 
 namespace gill {
 
-namespace {
-
-// The one empty tuple.
 constinit PyTupleObject g_empty_tuple = {.ob_base = {.ob_base = {kImmortalCount, &PyTuple_Type}, .ob_size = 0}, .ob_item = {}};
+
+namespace {
 
 Ref<> empty_tuple() { return borrow(as_object(&g_empty_tuple)); }
 

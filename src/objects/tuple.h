@@ -5,6 +5,9 @@
 
 namespace gill {
 
+// The one empty tuple.
+extern constinit PyTupleObject g_empty_tuple;
+
 // A tuple whose items are null, not tracked by the collector yet. For n > 0.
 Ref<PyTupleObject> new_untracked_tuple(Py_ssize_t n);
 

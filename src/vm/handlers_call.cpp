@@ -277,7 +277,7 @@ HANDLER(MAKE_FUNCTION) {
   }
   PyObject* code = *--sp;
   auto* function = reinterpret_cast<PyFunctionObject*>(PyFunction_New(code, frame->f_globals));
-  Py_DECREF(code);
+  release(code);
   if (!function) END_ERROR();
   if (oparg & 8) function->func_closure = *--sp;
   if (oparg & 4) function->func_annotations = *--sp;

@@ -171,7 +171,7 @@ HANDLER(STORE_GLOBAL) {
   SAVE_PLACE();
   PyObject* value = *--sp;
   int failed = PyDict_SetItem(frame->f_globals, name_at(frame, oparg), value);
-  Py_DECREF(value);
+  release(value);
   if (failed) END_ERROR();
   END_DISPATCH();
 }
@@ -227,7 +227,7 @@ HANDLER(STORE_NAME) {
   if (!locals) PyErr_Format(PyExc_SystemError, "no locals found when storing %R", variable);
   else if (PyDict_CheckExact(locals)) failed = PyDict_SetItem(locals, variable, value);
   else failed = PyObject_SetItem(locals, variable, value);
-  Py_DECREF(value);
+  release(value);
   if (failed) END_ERROR();
   END_DISPATCH();
 }
@@ -297,8 +297,8 @@ HANDLER(IMPORT_NAME) {
   PyObject* level = sp[-2];
   PyObject* module = import_name(thread, frame, name_at(frame, oparg), fromlist, level);
   sp -= 2;
-  Py_DECREF(fromlist);
-  Py_DECREF(level);
+  release(fromlist);
+  release(level);
   if (!module) END_ERROR();
   *sp++ = module;
   END_FRESH();
