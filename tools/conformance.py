@@ -9,6 +9,7 @@ recorded as a crash and the rest of its file is run again without it.
 """
 import argparse
 import concurrent.futures
+import contextlib
 import gzip
 import os
 import pathlib
@@ -54,25 +55,59 @@ def load_cases(path):
     return known
 
 
-def resident_kib(pid):
+GROUPS = set()  # the process groups that run now
+
+
+@contextlib.contextmanager
+def process_group(command, **options):
+    """A process, and those that it starts, which are killed with it at the end."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True, **options)
+    GROUPS.add(process.pid)
     try:
-        with open(f"/proc/{pid}/statm") as statm:
-            return int(statm.read().split()[1]) * (os.sysconf("SC_PAGESIZE") // 1024)
-    except (OSError, ValueError, IndexError):
-        return 0
+        yield process
+    finally:
+        kill_group(process.pid)
+        GROUPS.discard(process.pid)
+        process.wait()
+
+
+def kill_group(group):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def kill_groups_when_terminated():
+    def end(number, frame):
+        for group in list(GROUPS):
+            kill_group(group)
+        os._exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def resident_kib(group):
+    """Of all processes of the group."""
+    pages = 0
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                pages += int(fields[21])
+    return pages * (os.sysconf("SC_PAGESIZE") // 1024)
 
 
 class FileRun:
     """One test file under the interpreter: its outcomes by case and what ended its processes."""
 
-    def __init__(self, gill, file, limit, environment=None):
+    def __init__(self, gill, file, limit, environment=None, not_run=()):
         self.gill, self.file, self.limit, self.environment = gill, file, limit, environment or {}
+        self.not_run = load_cases(DATA / "not_run.txt").get(file, set()).union(not_run)
         self.outcomes, self.ends, self.seconds, self.output = {}, [], 0.0, b""
 
     def run(self):
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
-            finished = load_cases(DATA / "not_run.txt").get(self.file, set())
+            finished = set(self.not_run)
             for attempt in range(MAX_RESTARTS):
                 done, culprit, end = self._attempt(pathlib.Path(folder), attempt, finished)
                 if done:
@@ -93,9 +128,9 @@ class FileRun:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         environment |= {"TMPDIR": str(work), **self.environment}
         with open(folder / "output", "ab") as output:
-            process = subprocess.Popen([self.gill, "-u", str(CHILD), str(report), self.file, str(skip)], cwd=work, env=environment,
-                                       stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-            end = self._wait(process, report)
+            command = [self.gill, "-u", str(CHILD), str(report), self.file, str(skip)]
+            with process_group(command, cwd=work, env=environment, stdout=output) as process:
+                end = self._wait(process)
         self.output = (folder / "output").read_bytes()[-20000:]
         shutil.rmtree(work, ignore_errors=True)
         open_case, done = None, False
@@ -121,27 +156,18 @@ class FileRun:
             return True, None, None
         return False, open_case, end
 
-    def _wait(self, process, report):
+    def _wait(self, process):
         """None after an orderly exit, else what ended the process."""
         deadline = time.monotonic() + self.limit
-        try:
-            while True:
-                try:
-                    code = process.wait(0.25)
-                    if code >= 0:
-                        return None
-                    return f"crash ({signal.Signals(-code).name})"
-                except subprocess.TimeoutExpired:
-                    if time.monotonic() > deadline:
-                        return "time-out"
-                    if resident_kib(process.pid) > MEMORY_LIMIT_KIB:
-                        return "memory"
-        finally:
+        while True:
             try:
-                os.killpg(process.pid, signal.SIGKILL)  # also what the tests left running
-            except ProcessLookupError:
-                pass
-            process.wait()
+                code = process.wait(0.25)
+                return f"crash ({signal.Signals(-code).name})" if code < 0 else None
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    return "time-out"
+                if resident_kib(process.pid) > MEMORY_LIMIT_KIB:
+                    return "memory"
 
 
 def main():
@@ -156,6 +182,7 @@ def main():
     parser.add_argument("--record", action="store_true", help="write the known failures anew (for the first list)")
     parser.add_argument("--failures", type=pathlib.Path, help="write failing cases and the output of their files here")
     options = parser.parse_args()
+    kill_groups_when_terminated()
 
     reference, seconds = load_reference()
     files = options.files or (
