@@ -265,7 +265,7 @@ PyObject* socket_if_nameindex(PyObject*, PyObject*) {
   Ref<> list = steal(PyList_New(0));
   if (!list) return nullptr;
   for (auto* each = names.first; each->if_index != 0 && each->if_name; ++each) {
-    Ref<> item = steal(Py_BuildValue("IO&", each->if_index, PyUnicode_DecodeFSDefault, each->if_name));
+    Ref<> item = steal(Py_BuildValue("IN", each->if_index, PyUnicode_DecodeFSDefault(each->if_name)));
     if (!item || PyList_Append(list.get(), item.get()) < 0) return nullptr;
   }
   return list.release();
