@@ -216,8 +216,8 @@ void note_peak() {
   self.peak_births = self.births;
 }
 
-// It is in no list any more.
-void end_sample(uint32_t number) {
+// It is in no list any more. `type` is its block's type word.
+void end_sample(uint32_t number, const void* type) {
   Samples& self = g_samples;
   note_peak();
   Sample& sample = self.pool[number];
@@ -227,11 +227,13 @@ void end_sample(uint32_t number) {
     self.pool.give(number);
     return;
   }
-  if (!sample.info.type) sample.info.type = type_word(sample);
+  sample.info.type = type;
   sample.state = kKept;
   sample.next = self.kept;
   self.kept = number;
 }
+
+void end_sample(uint32_t number) { end_sample(number, type_word(g_samples.pool[number])); }
 
 void forget_peak() {
   release_kept();
@@ -376,10 +378,11 @@ void* native_realloc(void* block, size_t size) {
     // Before the address can be another thread's.
     Guard guard;
     const uint32_t number = take_native_sample(block);
+    // The block may be too short for a type word afterwards.
+    const void* type = number ? type_word(g_samples.pool[number]) : nullptr;
     moved = resized();
     if (number && moved) {
-      g_samples.pool[number].block = moved;
-      end_sample(number);
+      end_sample(number, type);
     } else if (number) {
       std::atomic<uint32_t>& head = native_head(block);
       g_samples.pool[number].next = head.load(std::memory_order_relaxed);

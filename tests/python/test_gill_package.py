@@ -275,6 +275,19 @@ class Samples(unittest.TestCase):
             [*["True True"] * 4, "5 <string> None None True", "5 [5, 10]", "True True", "True True", "True True True"],
         )
 
+    def test_blocks_that_shrink(self):
+        found = run(
+            """
+            import gill
+            gill.memory.set_sample_interval(1 << 12)
+            kept = [bytearray(5000) for _ in range(10_000)]
+            for block in kept:
+                block.clear()
+            print(gill.memory.top().total < 5_000_000 < 45_000_000 < gill.memory.peak().uses.total)
+            """
+        )
+        self.assertEqual(found.stdout.strip(), "True")
+
     def test_the_moment_of_the_peak(self):
         found = run(
             """
