@@ -74,7 +74,6 @@ const PyType_Slot kOldSlots[] = {
 };
 
 Status add_type(PyObject* module, int index, const char* type_name, const char* attribute, bool old) {
-  TRY(load_libcrypto(&state_of(module)->crypto));
   PyType_Spec spec = {type_name, sizeof(Hash), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
                       const_cast<PyType_Slot*>(old ? kOldSlots : kSlots)};
   PyTypeObject* type = TRY(reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr)));

@@ -28,6 +28,7 @@ Failure library_failure() { return raise(PyExc_ValueError, "the hash is not avai
 
 // An object whose context is there but knows no algorithm.
 Ref<Hash> allocate(PyTypeObject* type, const Algorithm* algorithm) {
+  TRY(load_libcrypto(static_cast<Libcrypto*>(PyType_GetModuleState(type))));
   Ref<Hash> self = TRY(Ref<Hash>::steal(PyObject_New(Hash, type)));
   self->algorithm = algorithm;
   self->lock = {};

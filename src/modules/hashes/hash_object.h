@@ -70,7 +70,7 @@ struct Algorithm {
   bool extendable;       // the digest has any length
 };
 
-// The state of every module of such types begins with the library's functions.
+// The state of every module of such types begins with the library's functions, which are there once there is an object.
 inline const Libcrypto& crypto_of(PyTypeObject* type) { return *static_cast<const Libcrypto*>(PyType_GetModuleState(type)); }
 
 struct Hash {

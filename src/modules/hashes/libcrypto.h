@@ -1,5 +1,5 @@
-// The functions of OpenSSL's libcrypto that the hash modules use. The library is loaded when the first of them is imported: linking to
-// it would cost every start-up its relocations.
+// The functions of OpenSSL's libcrypto that the hash modules use. The library is loaded for the first hash object: linking to it would cost
+// every start-up its relocations, and loading it with the modules every program that imports random 2 MB and as many milliseconds.
 #pragma once
 
 #include <openssl/evp.h>
@@ -18,7 +18,7 @@ struct Libcrypto {
 #undef GILL_FUNCTION
 };
 
-// Fills the table; ImportError when the library or a function is missing.
+// Fills the table, which begins empty, if that has not been done; ImportError when the library or a function is missing.
 Status load_libcrypto(Libcrypto* functions);
 
 }  // namespace gill::hashes

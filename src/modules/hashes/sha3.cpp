@@ -108,7 +108,6 @@ const TypeRow kTypes[] = {
 };
 
 int execute(PyObject* module) {
-  TRY(load_libcrypto(static_cast<Libcrypto*>(PyModule_GetState(module))));
   for (const TypeRow& row : kTypes) {
     PyType_Slot slots[] = {
         {Py_tp_dealloc, (void*)hash_dealloc},
