@@ -1,7 +1,8 @@
 """Writes src/start_order.txt: the functions that a start executes, which the linker puts side by side.
 
 The kernel maps 64 KiB around each page of code that is touched; where what a start needs stands together, that is half the
-memory, and half the page faults. The programs are those of bench/memory/startup.py; what all of them need comes first. Run it,
+memory, and half the page faults. The programs are those of bench/memory/startup.py; what all of them need comes last, beside the
+C library's entry point, which the linker has at the start of what follows. Run it,
 with valgrind installed, when the way of a start through the runtime has changed much; names that are gone do no harm.
 
 Usage: start_order.py [--gill PATH]
@@ -20,7 +21,11 @@ from startup import PROGRAMS  # noqa: E402
 
 # What a process that ends without taking its objects down executes of the end. Under valgrind it may do the whole of it.
 END = ["--toggle-collect=Py_FinalizeEx", "--collect-atstart=yes"]
-SHORT_END = ["--toggle-collect=_ZN4gill13end_is_unseen*", "--toggle-collect=_ZN4gill22flush_standard_streams*"]
+SHORT_END = [f"--toggle-collect={name}*" for name in (
+    "_ZN4gill13end_is_unseen", "_ZN4gill22flush_standard_streams", "Py_MakePendingCalls", "gill_run_atexit", "_ZN4gill17write_exit_report",
+    "_ZN4gill17finish_lock_check", "_ZN4gill14finish_signals", "_ZN4gill19finish_faulthandler")]
+# Where valgrind has no name for the object: it knows of one section with code, and takes what the list puts in front for nobody's.
+UNKNOWN = "???"
 
 
 def executed(gill, arguments, options):
@@ -39,7 +44,7 @@ def executed(gill, arguments, options):
                 table[number] = text
             if kind == "ob" and not called:
                 current = table[number]
-            elif kind == "fn" and not called and current == gill:
+            elif kind == "fn" and not called and current in (gill, UNKNOWN):
                 found.add(re.sub(r"'\d+$", "", table[number]))
     return found
 
@@ -60,7 +65,7 @@ def main():
         names = executed(gill, arguments, END) | executed(gill, arguments, SHORT_END)
         # Of a name that the optimizer made unique the suffix is another in each build.
         order |= dict.fromkeys(name.partition(".llvm.")[0] for name in sorted(names & places.keys(), key=places.get))
-    (ROOT / "src" / "start_order.txt").write_text("".join(f"{name}\n" for name in order))
+    (ROOT / "src" / "start_order.txt").write_text("".join(f"{name}\n" for name in reversed(order)))
     print(f"{len(order)} functions")
 
 
