@@ -16,9 +16,23 @@ extern "C" {
 
 namespace gill {
 
-struct InternEntry {
-  Py_hash_t hash;
-  PyObject* text;
+// A string and the upper bits of its hash in one word: the table is what a start has most of in one piece. Addresses have 47 bits.
+class InternEntry {
+ public:
+  InternEntry() = default;
+  InternEntry(PyObject* text, Py_hash_t hash) : word_(reinterpret_cast<uintptr_t>(text) | tag_of(hash)) {}
+  static InternEntry tombstone() { return {reinterpret_cast<PyObject*>(sizeof(void*)), 0}; }
+
+  PyObject* text() const { return reinterpret_cast<PyObject*>(word_ & kAddress); }
+  bool is_empty() const { return word_ == 0; }
+  bool is_live() const { return word_ > sizeof(void*); }
+  // Whether its string may have the hash.
+  bool may_have(Py_hash_t hash) const { return (word_ & ~kAddress) == tag_of(hash) && is_live(); }
+
+ private:
+  static constexpr uintptr_t kAddress = (uintptr_t{1} << 48) - 1;
+  static uintptr_t tag_of(Py_hash_t hash) { return static_cast<uintptr_t>(hash) & ~kAddress; }
+  uintptr_t word_ = 0;
 };
 
 struct TextState {
@@ -33,8 +47,6 @@ struct TextState {
 
 namespace {
 
-PyObject* const kTombstone = reinterpret_cast<PyObject*>(sizeof(void*));
-
 // The entry of the string with this hash that `is_equal` knows, or the place where it goes.
 template <class IsEqual>
 InternEntry* look_up(TextState* state, Py_hash_t hash, IsEqual is_equal) {
@@ -42,10 +54,10 @@ InternEntry* look_up(TextState* state, Py_hash_t hash, IsEqual is_equal) {
   InternEntry* free_place = nullptr;
   for (size_t i = static_cast<size_t>(hash);; ++i) {
     InternEntry& entry = state->entries[i & mask];
-    if (!entry.text) return free_place ? free_place : &entry;
-    if (entry.text == kTombstone) {
+    if (entry.is_empty()) return free_place ? free_place : &entry;
+    if (!entry.is_live()) {
       if (!free_place) free_place = &entry;
-    } else if (entry.hash == hash && is_equal(entry.text)) {
+    } else if (entry.may_have(hash) && is_equal(entry.text())) {
       return &entry;
     }
   }
@@ -53,7 +65,6 @@ InternEntry* look_up(TextState* state, Py_hash_t hash, IsEqual is_equal) {
 InternEntry* look_up(TextState* state, PyObject* s, Py_hash_t hash) {
   return look_up(state, hash, [s](PyObject* other) { return str_equal(other, s); });
 }
-bool is_live(const InternEntry* entry) { return entry->text && entry->text != kTombstone; }
 
 Status rebuild(TextState* state, size_t capacity) {
   auto* entries = static_cast<InternEntry*>(PyMem_RawCalloc(capacity, sizeof(InternEntry)));
@@ -63,9 +74,9 @@ Status rebuild(TextState* state, size_t capacity) {
   }
   for (size_t i = 0; i < state->capacity; ++i) {
     const InternEntry& entry = state->entries[i];
-    if (!is_live(&entry)) continue;
-    size_t at = static_cast<size_t>(entry.hash) & (capacity - 1);
-    while (entries[at].text) at = (at + 1) & (capacity - 1);
+    if (!entry.is_live()) continue;
+    size_t at = static_cast<size_t>(hash_of_str(entry.text())) & (capacity - 1);
+    while (!entries[at].is_empty()) at = (at + 1) & (capacity - 1);
     entries[at] = entry;
   }
   PyMem_RawFree(state->entries);
@@ -80,9 +91,9 @@ Status make_room(TextState* state) {
   return rebuild(state, state->live * 3 >= state->capacity ? state->capacity * 2 : state->capacity);
 }
 void enter(TextState* state, InternEntry* entry, Py_hash_t hash, PyObject* s) {
-  if (!entry->text) ++state->used;
+  if (entry->is_empty()) ++state->used;
   ++state->live;
-  *entry = {hash, s};
+  *entry = {s, hash};
 }
 
 // The string that represents all equal ones: an older one, or `s` itself from now on.
@@ -90,7 +101,7 @@ PyObject* intern(TextState* state, PyObject* s) {
   if (make_room(state) != Status::ok) return nullptr;
   Py_hash_t hash = hash_of_str(s);
   InternEntry* entry = look_up(state, s, hash);
-  if (is_live(entry)) return entry->text;
+  if (entry->is_live()) return entry->text();
   enter(state, entry, hash, s);
   return s;
 }
@@ -154,7 +165,7 @@ Ref<> interned_ascii(const char* text, Py_ssize_t n) {
   TRY(make_room(state));
   Py_hash_t hash = _Py_HashBytes(text, n);
   InternEntry* entry = look_up(state, hash, [=](PyObject* other) { return str_equals_ascii(other, {text, static_cast<size_t>(n)}); });
-  if (is_live(entry)) return borrow(entry->text);
+  if (entry->is_live()) return borrow(entry->text());
   Ref<> made = TRY(str_from_ascii(text, n));
   str_head(made.get())->hash = hash;
   str_head(made.get())->state.interned = SSTATE_INTERNED_MORTAL;
@@ -168,8 +179,8 @@ void forget_interned(PyObject* s) {
   TextState* state = thread ? thread->interpreter()->text : nullptr;
   if (!state) return;
   InternEntry* entry = look_up(state, s, hash_of_str(s));
-  if (entry->text != s) return;
-  entry->text = kTombstone;
+  if (entry->text() != s) return;
+  *entry = InternEntry::tombstone();
   --state->live;
 }
 

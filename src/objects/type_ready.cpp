@@ -10,6 +10,7 @@
 //   subclasses           each base learns of its new subclass
 // A slot is "defined" by a class when it differs from the slot of the class's own base.
 #include "objects/descr.h"
+#include "objects/dict_table.h"
 #include "objects/str.h"
 #include "objects/type_slots.h"
 
@@ -245,8 +246,18 @@ Status ready_constructor(PyTypeObject* type) {
   return status_of(PyDict_SetItem(type->tp_dict, name<"__new__">, function.get()));
 }
 
+// Rows of a table that ends with a null name.
+template <auto Name, class Row>
+Py_ssize_t count_rows(const Row* row) {
+  Py_ssize_t count = 0;
+  while (row && row[count].*Name) ++count;
+  return count;
+}
+
 Status ready_dict(PyTypeObject* type) {
   TRY(add_slot_wrappers(type));
+  TRY(status_of(dict_reserve(reinterpret_cast<PyDictObject*>(type->tp_dict), count_rows<&PyMethodDef::ml_name>(type->tp_methods) +
+                                 count_rows<&PyMemberDef::name>(type->tp_members) + count_rows<&PyGetSetDef::name>(type->tp_getset) + 1)));
   TRY(add_methods(type, type->tp_methods));
   TRY(add_members(type, type->tp_members));
   TRY(add_getsets(type, type->tp_getset));
