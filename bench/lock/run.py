@@ -50,7 +50,7 @@ ROWS = {
     "asyncio alone": (["asyncio_echo.py", REFERENCE, "0", "2"], [at_least("rate", "requests/s", None)]),
     "asyncio beside 1": (["asyncio_echo.py", REFERENCE, "1", "2"], [at_least("rate", "requests/s", 10_000)]),
     "asyncio beside 2": (["asyncio_echo.py", REFERENCE, "2", "2"], [at_least("rate", "requests/s", 10_000)]),
-    **{f"fairness of {count}": (["fairness.py", str(count), "2"],
+    **{f"fairness of {count}": (["fairness.py", str(count), "4"],
                                 [at_least("least_to_most", "least to most", 0.95), at_least("total", "total to one", 0.98)]) for count in (2, 4, 8)},
     "hand-offs": (["hand_offs.py", "30000"], [at_least("lock", "Lock, /s", 1.5, True), at_least("queue", "Queue, /s", 1.5, True),
                                               at_least("simple_queue", "SimpleQueue, /s", 1.5, True)]),

@@ -95,6 +95,18 @@ void InterpreterLock::note_holder(LockUser user) {
   requests_.store(user.requests, std::memory_order_relaxed);
 }
 
+// By the holder itself.
+void InterpreterLock::begin_holding(LockUser user) {
+  note_holder(user);
+  holder_processor_.store(current_processor(), std::memory_order_relaxed);
+}
+
+// Not on the processor of the holder: the system has put the holder off for this thread, and goes on with it once this one sleeps.
+bool InterpreterLock::may_look() const {
+  const int processor = current_processor();
+  return processor == kUnknownProcessor || processor != holder_processor_.load(std::memory_order_relaxed);
+}
+
 bool InterpreterLock::take_alone() {
   uint32_t free = 0;
   return word_.compare_exchange_strong(free, kHeld, std::memory_order_acquire, std::memory_order_relaxed);
@@ -121,14 +133,14 @@ void InterpreterLock::acquire(LockUser user, Arrival arrival) {
   ThreadRecord& record = thread_record();
   if (take_alone()) {
     turn_arrival_ = arrival;
-    note_holder(user);
+    begin_holding(user);
     return record.enter();
   }
   // It belongs to the blocking call that the lock was given up for.
   const int kept_errno = errno;
   record.arrive();
   // Whoever finds others waiting gets in line.
-  if (word_.load(std::memory_order_relaxed) <= kHeld && spin_for_release_.until([this] { return take_alone(); })) {
+  if (word_.load(std::memory_order_relaxed) <= kHeld && may_look() && spin_for_release_.until([this] { return take_alone(); })) {
     turn_arrival_ = arrival;
   } else {
     pthread_mutex_lock(&mutex_);
@@ -150,7 +162,7 @@ void InterpreterLock::acquire(LockUser user, Arrival arrival) {
       pthread_mutex_unlock(&mutex_);
     }
   }
-  note_holder(user);
+  begin_holding(user);
   record.enter_after_wait();
   errno = kept_errno;
 }
@@ -211,7 +223,7 @@ void InterpreterLock::wait_in_queue(Waiter& waiter, ToWake before) {
   for (;;) {
     if (!is_up()) {
       // A holder that was asked yields at once, as a rule.
-      const bool came = asked && spin_for_yield_.until(is_up);
+      const bool came = asked && may_look() && spin_for_yield_.until(is_up);
       if (!came && waiter.arrival == Arrival::returning) sleep_precisely();
     }
     while (!is_up() && now < deadline) {
@@ -305,6 +317,7 @@ InterpreterLock::ToWake InterpreterLock::hand_over(uint64_t now) {
   withdraw_request();
   word_.fetch_sub(kOneWaiter, std::memory_order_release);
   note_holder(next->user);
+  holder_processor_.store(kUnknownProcessor, std::memory_order_relaxed);
   std::atomic<uint32_t>* state = &next->state;
   if (state->load(std::memory_order_relaxed) == Waiter::kWoken) waking_ = false;
   ToWake woken{state, remind_next()};
@@ -378,7 +391,7 @@ void InterpreterLock::yield(LockUser user) {
   ToWake woken = hand_over(now);
   interrupted ? computing_.push_front(&waiter) : computing_.push(&waiter);
   wait_in_queue(waiter, woken);
-  note_holder(user);
+  begin_holding(user);
   record.enter_after_wait();
 }
 

@@ -31,6 +31,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/processor.h"
 #include "lock/adaptive_spin.h"
 #include "lock/thread_record.h"
 
@@ -101,6 +102,8 @@ class InterpreterLock {
   Queue& queue_of(Arrival arrival) { return arrival == Arrival::returning ? returning_ : computing_; }
   bool take_alone();
   void note_holder(LockUser user);
+  void begin_holding(LockUser user);
+  bool may_look() const;
   void begin_turn(Arrival arrival, uint64_t now, uint64_t used);
   uint64_t end_turn(uint64_t now);
   bool withdraw_request();
@@ -119,6 +122,7 @@ class InterpreterLock {
 
   std::atomic<uint32_t> word_ = 0;
   std::atomic<unsigned long> holder_ = 0;
+  std::atomic<int> holder_processor_ = kUnknownProcessor;  // where it took the lock, as far as it is known
   std::atomic<uint64_t> interval_us_ = 5000;
   std::atomic<uint32_t> nobody_ = 0;
   std::atomic<std::atomic<uint32_t>*> requests_ = &nobody_;
