@@ -368,7 +368,7 @@ Outcome dispose_of(Collector* collector, ObjectList& unreachable) {
       if (collector->debug & kDebugSaveAll) {
         keep_as_garbage(collector, object);
         move_to_old(collector, object);
-      } else if (inquiry clear = Py_TYPE(object)->tp_clear) {
+      } else if (inquiry clear = Py_TYPE(object)->tp_clear; clear && Py_REFCNT(object) > 1) {
         (void)clear(object);
         if (PyErr_Occurred()) PyErr_WriteUnraisable(as_object(Py_TYPE(object)));
       }

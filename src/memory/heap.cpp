@@ -18,15 +18,16 @@ namespace {
 // A run of pages that holds `count` slots, with its description. Null when memory is exhausted.
 Page* take_described(Heap* heap, Kind kind, size_t slot_size, size_t count, size_t pages) {
   size_t words = (count + 63) / 64;
-  size_t bytes = description_size(kind, count);
-  auto* page = static_cast<Page*>(request_memory([=] { return std::calloc(1, bytes); }));
+  size_t bytes = (description_size(kind, count) + kCacheLine - 1) / kCacheLine * kCacheLine;
+  auto* page = static_cast<Page*>(request_memory([=] { return std::aligned_alloc(kCacheLine, bytes); }));
   if (!page) return nullptr;
+  std::memset(static_cast<void*>(page), 0, bytes);
   page->heap = heap;
   page->slot_size = static_cast<uint32_t>(slot_size);
   page->reciprocal = slot_size < kPageSize ? static_cast<uint32_t>((uint64_t{1} << 32) / slot_size + 1) : 0;
   page->slot_count = static_cast<uint16_t>(count);
   page->words = static_cast<uint16_t>(words);
-  page->bitmaps = kind == Kind::plain ? 1 : uint16_t{kBitmaps};
+  page->stride = kind == Kind::plain ? 1 : uint16_t{kGroup};
   page->kind = kind;
   page->bucket = kNoBucket;
   page->run_pages = static_cast<uint32_t>(pages);
@@ -379,6 +380,13 @@ void Heap::free(void* slot) {
 
 // A page of its own or with samples, a full magazine, a class without one, or a build with debug checks.
 void Heap::free_slowly(Page* page, void* slot) {
+#ifndef GILL_DEBUG_CHECKS
+  // Beside samples.
+  if (const size_t index = page->index_of(slot); page->first_sample && !(page->sampled >> (index % 16) & 1) && page->size_class < kMagazineClasses) {
+    if (page->kind != Kind::plain) page->forget(index);
+    if (page->heap->magazines_[static_cast<int>(page->kind)][page->size_class].push(slot)) return;
+  }
+#endif
   expect_accessible(slot);
   if (page->sampled >> (page->index_of(slot) % 16) & 1) drop_slot_sample(page, slot);
   if (page->size_class == kRunClass) {

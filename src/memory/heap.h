@@ -98,26 +98,36 @@ extern constinit HeapRange g_heap_range;
 // object was found to be alive, and is to be looked at.
 enum PageBitmap { kFree, kTracked, kGenerationLow, kGenerationHigh, kFinalized, kMarked, kGrey, kBitmaps };
 
+// Collectable kinds have a group of words for each 64 slots: one line of the processor's cache.
+inline constexpr size_t kCacheLine = 64;
+inline constexpr size_t kGroup = kCacheLine / sizeof(uint64_t);
+static_assert(kBitmaps <= kGroup);
+
 struct Page {
+  // The first line: what allocation, tracking and release look at.
   Heap* heap;
   char* slots;  // the first
   Magazine* magazine;  // where freed slots go; null where they are freed the slow way: large ones, and a page with samples (memory/sampler.h)
-  Page* next;   // in the bucket of partly filled pages
-  Page* previous;
   uint32_t slot_size;
   uint32_t reciprocal;  // (offset * reciprocal) >> 32 is the slot's index
   uint16_t slot_count;
   uint16_t free_count;  // without those of a word that the allocator has checked out
   uint16_t words;       // of one bitmap
-  uint16_t bitmaps;     // kBitmaps for collectable kinds, one otherwise
-  uint16_t bucket_end;  // the free count at which the page belongs into another bucket or back
+  uint16_t stride;      // from one word of a bitmap to the next: kGroup for collectable kinds, one otherwise
   Kind kind;
   uint8_t size_class;   // or kRunClass
   uint8_t current;      // the allocator takes from it now
+  uint8_t young_list;   // YoungList
+  uint8_t queued;       // in the queue of grey pages
+  uint8_t bucket;       // which list of partly filled pages, or kNoBucket
+  uint16_t bucket_end;  // the free count at which the page belongs into another bucket or back
+  uint16_t sampled;     // a bit for each slot that is a sample, of 16 by their index; other slots may have the same
+  uint16_t seen_free;   // the free count when trim() last looked
   uint32_t run_pages;   // pages of a run, 1 otherwise
-  uint32_t first_sample;  // the sampler's number, or 0
-  size_t object_bytes;  // a run's object size
   uint64_t* scratch;    // the collector's notes while it runs
+
+  Page* next;   // in the bucket of partly filled pages
+  Page* previous;
   Page* gc_next;        // all collectable pages
   Page* gc_previous;
   Page* young_next;     // in a list of young pages
@@ -125,19 +135,19 @@ struct Page {
   Page* grey_next;      // in the queue of pages with grey objects
   Page* grey_previous;
   uint32_t* tally;      // the incremental collector's counts of references, or null
-  uint8_t young_list;   // YoungList
-  uint8_t queued;       // in the queue of grey pages
+  size_t object_bytes;  // a run's object size
+  uint32_t first_sample;  // the sampler's number, or 0
   uint8_t idle;         // a bit for each stretch: seen empty by trim() since the allocator last took from the page
   uint8_t returned;     // the same: given back to the operating system since
-  uint8_t bucket;       // which list of partly filled pages, or kNoBucket
-  uint16_t seen_free;   // the free count when trim() last looked
-  uint16_t sampled;     // a bit for each slot that is a sample, of 16 by their index; other slots may have the same
-  uint64_t bits[];      // the first word of each bitmap, then the second of each, and so on
+  // The first word of each bitmap, then the second of each, and so on.
+  alignas(kCacheLine) uint64_t bits[];
 
   // Of an address in a page in use, any page of a run included.
   static Page* of(const void* p) { return g_heap_range.page_of(p); }
   char* start() const { return slots - prefix_gap(kind); }
-  uint64_t& word(PageBitmap which, size_t i) { return bits[i * bitmaps + static_cast<size_t>(which)]; }
+  // What the collector keeps, and through group(), is there for collectable kinds alone.
+  uint64_t& word(PageBitmap which, size_t i) { return which == kFree ? bits[i * stride] : group(i)[which]; }
+  uint64_t* group(size_t word) { return bits + word * kGroup; }
   size_t index_of(const void* slot) const {
     auto offset = static_cast<size_t>(static_cast<const char*>(slot) - slots);
     return static_cast<size_t>((static_cast<uint64_t>(offset) * reciprocal) >> 32);
@@ -149,7 +159,7 @@ struct Page {
   // Takes away what the collector knows of a slot of a collectable kind. Most have the first bit alone, if that; a store that is
   // wider than those that set the bits would have to wait for them.
   [[gnu::always_inline]] void forget(size_t index) {
-    uint64_t* words_of_slot = bits + index / 64 * kBitmaps;
+    uint64_t* words_of_slot = group(index / 64);
     uint64_t bit = uint64_t{1} << (index % 64);
     words_of_slot[kTracked] &= ~bit;
     uint64_t others = 0;
@@ -164,8 +174,8 @@ struct Page {
 
 // Bytes of a page's description.
 constexpr size_t description_size(Kind kind, size_t slots) {
-  size_t bitmaps = kind == Kind::plain ? 1 : size_t{kBitmaps};
-  return sizeof(Page) + bitmaps * ((slots + 63) / 64) * sizeof(uint64_t);
+  size_t stride = kind == Kind::plain ? 1 : kGroup;
+  return sizeof(Page) + stride * ((slots + 63) / 64) * sizeof(uint64_t);
 }
 
 inline constexpr uint8_t kRunClass = 0xff;

@@ -40,7 +40,6 @@ constexpr Py_ssize_t kWorthwhileShare = 64;     // of the population that a cycl
 constexpr Py_ssize_t kCheckWork = 8;   // the cost of an exact check, in visits
 constexpr Py_ssize_t kDeathWork = 16;  // the cost of the end of an object
 
-uint64_t* word_group(Page* page, size_t index) { return page->bits + index / 64 * kBitmaps; }
 uint64_t old_in(const uint64_t* group) { return group[kTracked] & group[kGenerationHigh] & ~group[kGenerationLow]; }
 uint64_t white_in(const uint64_t* group) { return old_in(group) & ~group[kMarked]; }
 
@@ -48,7 +47,7 @@ uint64_t white_in(const uint64_t* group) { return old_in(group) & ~group[kMarked
 struct Place {
   Page* page = nullptr;
   size_t index = 0;
-  uint64_t* group() const { return word_group(page, index); }
+  uint64_t* group() const { return page->group(index / 64); }
   uint64_t bit() const { return uint64_t{1} << (index % 64); }
 };
 
@@ -147,7 +146,7 @@ class Slice {
     Page* page = current();
     if (!page) return end_census();
     for (size_t word = 0; word < page->words; ++word) {
-      uint64_t* group = page->bits + word * kBitmaps;
+      uint64_t* group = page->group(word);
       group[kMarked] = group[kGrey] = 0;
       cycle_.population += std::popcount(old_in(group));
     }
@@ -190,7 +189,7 @@ class Slice {
       bool again = false;
       prefetch_headers(page, 0, page->word(kGrey, 0));
       for (size_t word = 0; word < page->words; ++word) {
-        uint64_t& grey = page->bits[word * kBitmaps + kGrey];
+        uint64_t& grey = page->word(kGrey, word);
         if (grey) prefetch_objects(page, word, grey);
         if (word + 1 < page->words) prefetch_headers(page, word + 1, page->word(kGrey, word + 1));
         while (grey) {
@@ -221,7 +220,7 @@ class Slice {
     Page* page = current();
     if (!page) return enter(Phase::sweep);
     for (size_t word = 0; word < page->words; ++word) {
-      for_each_bit(white_in(page->bits + word * kBitmaps), word, [&](size_t index) {
+      for_each_bit(white_in(page->group(word)), word, [&](size_t index) {
         PyObject* object = object_at(page, index);
         if (!page->tally || static_cast<size_t>(Py_REFCNT(object)) > page->tally[index]) mark(object);
       });
@@ -250,7 +249,7 @@ class Slice {
     size_t word = cycle_.slot / 64;
     uint64_t skipped = (uint64_t{1} << (cycle_.slot % 64)) - 1;
     for (; word < page->words; ++word, skipped = 0) {
-      uint64_t white = white_in(page->bits + word * kBitmaps) & ~skipped;
+      uint64_t white = white_in(page->group(word)) & ~skipped;
       prefetch_objects(page, word, white);
       for (; white; white &= white - 1) {
         ++cycle_.work;
@@ -284,7 +283,7 @@ class Slice {
     while (Page* page = current()) {
       std::free(std::exchange(page->tally, nullptr));
       for (size_t word = 0; word < page->words; ++word) {
-        uint64_t* group = page->bits + word * kBitmaps;
+        uint64_t* group = page->group(word);
         while (uint64_t fresh = white_in(group) & ~group[kGrey]) {
           if (batch_.size() >= kBatch) return check_batch();
           PyObject* seed = object_at(page, word * 64 + static_cast<size_t>(std::countr_zero(fresh)));
@@ -318,7 +317,7 @@ class Slice {
     if (cycle_.deferred <= kMostRest || cycle_.rounds == kRounds) return enter(Phase::rest);
     cycle_.deferred = 0;
     while (Page* page = heap_->first_grey()) {
-      for (size_t word = 0; word < page->words; ++word) page->bits[word * kBitmaps + kGrey] = 0;
+      for (size_t word = 0; word < page->words; ++word) page->word(kGrey, word) = 0;
       heap_->unqueue_grey(page);
     }
     enter(Phase::count);
@@ -326,7 +325,7 @@ class Slice {
   void check_rest() {
     while (Page* page = heap_->first_grey()) {
       for (size_t word = 0; word < page->words; ++word) {
-        uint64_t* group = page->bits + word * kBitmaps;
+        uint64_t* group = page->group(word);
         for_each_bit(white_in(group) & group[kGrey], word, [&](size_t index) { (void)batch_.push(object_at(page, index)); });
         group[kGrey] = 0;
       }

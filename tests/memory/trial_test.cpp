@@ -143,7 +143,7 @@ TEST(Trial, AListCountsWithoutTheReferencesThatAreHeld) {
   for (Node* node : {a, b}) list.push(&node->base);  // what the list holds is the one reference that each has beside
   Trial trial;
   ASSERT_TRUE(trial.begin_list(list, 1));
-  for (PyObject* object : list) Trial::subtract_references_of(object);
+  for (PyObject* object : list) trial.subtract_references_of(object);
   EXPECT_FALSE(Trial::is_root(&a->base));
   EXPECT_FALSE(Trial::is_root(&b->base));
   EXPECT_FALSE(Trial::takes_part(&outside->base));
@@ -206,3 +206,4 @@ TEST(Trial, RandomGraphsAreJudgedAsAPlainWalkDoes) {
 extern "C" void gill_visit_roots(visitproc visit, void* arg) {
   for (gill::Node* node : gill::known_roots()) visit(&node->base, arg);
 }
+extern "C" void gill_describe_instances(PyTypeObject* type, gill::InstanceShape* shape) { *shape = {.type = type}; }
