@@ -36,7 +36,7 @@ AVOIDED = re.compile(
     |builtins\.(input|breakpoint|id|exit|quit|copyright|credits|license|help|print|hash|vars|globals|locals|dir|__build_class__)
     |gc\..*|atexit\..*|_random\..*|_xxsubinterpreters\..*|_xxinterpchannels\..*|_lsprof\..*|_abc\._reset.*|_abc\.get_cache_token|_warnings\..*
     |.*\.__(hash|sizeof|dir|subclasshook|init_subclass)__|builtins\.type\.(__subclasses__|mro|__flags__|__dictoffset__)|builtins\.builtin_function_or_method\.__module__|builtins\.(frame|code|generator|coroutine|async_generator.*)\..*
-    |_locale\..*|pyexpat\..*|_operator\.(concat|iconcat|mul|imul|pow|ipow|lshift|ilshift)|posix\.DirEntry\..*|_ctypes.*|readline\..*|_uuid.*
+    |_queue\.SimpleQueue\.get|_locale\..*|pyexpat\..*|_operator\.(concat|iconcat|mul|imul|pow|ipow|lshift|ilshift)|posix\.DirEntry\..*|_ctypes.*|readline\..*|_uuid.*
     )$""",
     re.VERBOSE,
 )

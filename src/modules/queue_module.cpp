@@ -178,8 +178,8 @@ Ref<> queue_get(SimpleQueue* self, bool block, PyObject* given_timeout) {
   return take(self);
 }
 
-PyObject* queue_get_nowait(PyObject* self, PyObject* const*, Py_ssize_t count, PyObject* names) {
-  if (count || names) return raise(PyExc_TypeError, "get_nowait() takes no arguments");
+PyObject* queue_get_nowait(PyObject* self, PyObject* const*, Py_ssize_t count, PyObject*) {
+  if (count) return raise(PyExc_TypeError, "get_nowait() takes no arguments");
   return take(reinterpret_cast<SimpleQueue*>(self)).release();
 }
 

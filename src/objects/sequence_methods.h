@@ -43,7 +43,8 @@ inline Maybe<bool> item_equals(PyObject* item, PyObject* value) {
   return truth_of(PyObject_RichCompareBool(item, value, Py_EQ));
 }
 
-// Releases the items from the last to the first until that could run code, and says how many are left then.
+// Releases the items from the last to the first until that could run code, and says how many are left then. The caller sees to it
+// that the others are not released again.
 inline Py_ssize_t release_quiet_items(PyObject* const* items, Py_ssize_t n) {
   for (; n > 0; --n) {
     PyObject* item = items[n - 1];

@@ -51,6 +51,8 @@ void slice_dealloc(PySliceObject* self) {
   PyObject** bounds = &self->start;
   Py_ssize_t left = release_quiet_items(bounds, 3);
   if (left == 0) return free_collectable(self);
+  // From the trashcan it comes here once more.
+  std::fill(bounds + left, bounds + 3, nullptr);
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, slot<slice_dealloc>);
   while (--left >= 0) gill::release(bounds[left]);

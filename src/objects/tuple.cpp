@@ -86,6 +86,8 @@ void tuple_dealloc(PyObject* self) {
   PyObject** items = items_of(self);
   Py_ssize_t left = release_quiet_items(items, Py_SIZE(self));
   if (left == 0 && PyTuple_CheckExact(self)) return free_collectable(self);
+  // From the trashcan it comes here once more.
+  Py_SET_SIZE(self, left);
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, tuple_dealloc);
   while (--left >= 0) {

@@ -22,6 +22,27 @@ class DeepChains(unittest.TestCase):
         for link in (lambda x: [x], lambda x: (x,), lambda x: {1: x}, lambda x: collections.OrderedDict(a=x)):
             self.chain(link)
 
+    def test_what_links_share_is_released_once_by_each(self):
+        class Pair(tuple):
+            pass
+
+        class Node:
+            def __init__(self, before, link, after):
+                self.before, self.link, self.after = before, link, after
+
+        shared = object(), "".join(["sha", "red"])
+        links = {
+            "tuple": lambda x: (*shared, x, *shared), "subclass": lambda x: Pair((*shared, x, *shared)), "list": lambda x: [*shared, x, *shared],
+            "slice": lambda x: slice(x, *shared), "slice's step": lambda x: slice(*shared, x), "slice's stop": lambda x: slice(shared[0], x, shared[1]),
+            "dict": lambda x: dict(enumerate((*shared, x, *shared))), "keywords": lambda x: dict(a=shared[0], b=shared[1], c=x, d=shared[0], e=shared[1]),
+            "instance": lambda x: Node(shared[0], x, shared[1]), "set": lambda x: {Node(shared[0], x, shared[1]), shared[0]},
+        }
+        for name, link in links.items():
+            with self.subTest(name):
+                before = [sys.getrefcount(value) for value in shared]
+                self.chain(link)
+                self.assertEqual([sys.getrefcount(value) for value in shared], before)
+
     def test_generators(self):
         def holds(inner):
             yield inner
