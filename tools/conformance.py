@@ -86,13 +86,13 @@ def kill_groups_when_terminated():
 
 
 def resident_kib(group):
-    """Of all processes of the group."""
+    """Of the largest process of the group; a sum would count what forked processes share many times."""
     pages = 0
     for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             fields = path.read_text(errors="replace").rpartition(")")[2].split()
             if int(fields[2]) == group:
-                pages += int(fields[21])
+                pages = max(pages, int(fields[21]))
     return pages * (os.sysconf("SC_PAGESIZE") // 1024)
 
 
