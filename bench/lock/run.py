@@ -59,7 +59,8 @@ ROWS = {
                                           at_most("condition_beside_p90_ms", "Condition beside 1, p90 ms", 0.3)]),
     "system calls": (["system_calls.py", "300000"], [at_most("ns", "lseek, ns", 1, True)]),
     "two cores": (["two_cores.py"], [at_least(name, name + ", speed-up", 1, True) for name in ("zlib", "hashlib", "reads")]),
-    "native call": (["native_call.py"], [at_least("progress", "progress to alone", 0.95), at_most("standstill_ms", "standstill, ms", 0.5)]),
+    "native call": (["native_call.py"], [at_least("progress", "progress to alone", 0.95), at_most("standstill_ms", "standstill, ms", 0.5),
+                                        at_most("standstill_alone_ms", "standstill alone, ms", None)]),
     "thread starts": (["thread_starts.py", "2000"], [at_most("us", "start and join, us", 1, True)]),
 }
 
