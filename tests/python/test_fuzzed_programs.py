@@ -258,6 +258,19 @@ class Compiler(unittest.TestCase):
         for source in ("lambda a=, b: 1", "def f(a=): pass", "def f(*, a=, b): pass"):
             self.assertIn("expected default value expression", message(lambda: compile(source, "", "exec"), SyntaxError))
 
+    def test_what_is_iterated_over_asynchronously_stays_what_it_is(self):
+        async def over_set():
+            async for each in {1, 2, 3}:
+                pass
+
+        async def over_list():
+            async for each in [1, 2, 3]:
+                pass
+
+        for name, function in ("set", over_set), ("list", over_list):
+            with self.assertRaisesRegex(TypeError, f"an object with __aiter__ method, got {name}$"):
+                function().send(None)
+
 
 class Positions(unittest.TestCase):
     def test_unbound_local_that_a_superinstruction_reads(self):
