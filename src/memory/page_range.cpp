@@ -1,6 +1,10 @@
 // The range is reserved once and made accessible in steps of a segment. A map says what describes a page; a bitmap which pages are
 // taken; a second which free pages still hold memory ("dirty"). Dirty pages are kept for quick reuse and
 // handed to the operating system when they become many.
+//
+// How many is learnt: a page costs much to fetch again, and a program that builds and drops the same amount over and over would fetch
+// all of it each time. So each page that was handed back and is needed again raises the limit by one, up to 32 MiB or a quarter of the
+// most that was in use, and what no one needed for an interval is handed back and lowers it.
 #include "memory/page_range.h"
 
 #include <pthread.h>
@@ -10,6 +14,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <ctime>
 
 #include "memory/heap.h"
 
@@ -22,7 +27,10 @@ namespace {
 inline constexpr size_t kRangeSize = size_t{64} << 30;
 inline constexpr size_t kLeastRangeSize = size_t{16} << 20;
 inline constexpr size_t kSegmentPages = 64;  // made accessible together: 1 MiB
-inline constexpr size_t kDirtyLimit = 256;   // 4 MiB of free pages keep their memory
+inline constexpr size_t kLeastDirty = 256;   // 4 MiB of free pages keep their memory
+inline constexpr size_t kMostDirty = 2048;   // 32 MiB, or
+inline constexpr size_t kDirtyShare = 4;     // a quarter of all pages that were ever taken
+inline constexpr time_t kInterval = 1;       // seconds
 
 struct PageRange {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -31,7 +39,11 @@ struct PageRange {
   size_t pages = 0;       // of the whole range
   size_t accessible = 0;  // from the start
   size_t lowest_free = 0; // no free page below
+  size_t never_taken = 0; // no page was ever taken from here on
   size_t dirty_count = 0;
+  size_t dirty_limit = kLeastDirty;
+  size_t unneeded = 0;    // the least that dirty_count was in this interval
+  time_t interval_began = 0;
 };
 constinit PageRange g_pages;
 
@@ -104,23 +116,35 @@ size_t find_run(size_t count) {
   return g_pages.pages;
 }
 
-void trim_locked() {
-  size_t i = 0;
-  while (i < g_pages.accessible && g_pages.dirty_count) {
-    if (g_pages.dirty[i / 64] == 0) {
-      i = (i / 64 + 1) * 64;
-      continue;
+// Hands back at least this many dirty pages, the last ones: the first ones are taken next.
+void hand_back(size_t count) {
+  count = std::min(count, g_pages.dirty_count);
+  for (size_t word = g_pages.accessible / 64 + 1, end = 0; count && word-- > 0;) {
+    while (uint64_t dirty = g_pages.dirty[word]) {
+      // The last pages in a row of this word, with those before them.
+      end = word * 64 + static_cast<size_t>(std::bit_width(dirty));
+      size_t first = end;
+      while (first > 0 && end - first < count && is_set(g_pages.dirty, first - 1)) clear(g_pages.dirty, --first);
+      ::madvise(address(first), (end - first) * kPageSize, MADV_DONTNEED);
+      g_pages.dirty_count -= end - first;
+      count -= end - first;
+      if (count == 0) return;
     }
-    if (!is_set(g_pages.dirty, i)) {
-      ++i;
-      continue;
-    }
-    size_t n = 0;
-    while (i + n < g_pages.accessible && is_set(g_pages.dirty, i + n)) clear(g_pages.dirty, i + n++);
-    ::madvise(address(i), n * kPageSize, MADV_DONTNEED);
-    g_pages.dirty_count -= n;
-    i += n;
   }
+}
+
+// After a change of dirty_count.
+void review_dirty_limit() {
+  g_pages.unneeded = std::min(g_pages.unneeded, g_pages.dirty_count);
+  if (g_pages.dirty_count > g_pages.dirty_limit) hand_back(g_pages.dirty_count - g_pages.dirty_limit / 4 * 3);
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  if (now.tv_sec - g_pages.interval_began < kInterval) return;
+  const size_t surplus = g_pages.unneeded - std::min(g_pages.unneeded, kLeastDirty);
+  hand_back(surplus);
+  g_pages.dirty_limit = std::max(g_pages.dirty_limit - surplus, kLeastDirty);
+  g_pages.unneeded = g_pages.dirty_count;
+  g_pages.interval_began = now.tv_sec;
 }
 
 class Guard {
@@ -142,8 +166,12 @@ bool take_pages(Page* page, size_t count) {
     if (is_set(g_pages.dirty, i)) {
       clear(g_pages.dirty, i);
       --g_pages.dirty_count;
+    } else if (i < g_pages.never_taken && g_pages.dirty_limit < std::max(kMostDirty, g_pages.never_taken / kDirtyShare)) {
+      ++g_pages.dirty_limit;
     }
   }
+  g_pages.never_taken = std::max(g_pages.never_taken, first + count);
+  review_dirty_limit();
   if (first == g_pages.lowest_free) g_pages.lowest_free = first + count;
   allow_access(address(first), count * kPageSize);
   page->slots = address(first) + prefix_gap(page->kind);
@@ -162,7 +190,7 @@ void give_pages(Page* page) {
   }
   g_pages.dirty_count += count;
   if (first < g_pages.lowest_free) g_pages.lowest_free = first;
-  if (g_pages.dirty_count > kDirtyLimit) trim_locked();
+  review_dirty_limit();
 }
 
 void for_each_taken_run(void (*visit)(Page* page, void* context), void* context) {
@@ -187,7 +215,7 @@ size_t retained_pages() {
 
 void trim_pages() {
   Guard guard;
-  trim_locked();
+  hand_back(g_pages.dirty_count);
 }
 
 bool fit_range_to_limit() {
