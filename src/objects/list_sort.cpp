@@ -1,16 +1,13 @@
-// list.sort(): a stable merge sort that finds the order that is already there.
+// list.sort(): a stable sort of small records.
 //
-// What is sorted are small records: a 64-bit prefix of the key and the number of the item. Prefixes order as their keys do as
-// far as they differ; they are whole keys for ints that fit and for floats, the first characters of str of one byte each, and those of
-// the first item for tuples. Equal ones are told apart by comparing the keys themselves, for keys of other types each time: by
+// A record is a word: the upper bits of a prefix of the key, and below them the place of the item. Prefixes order as their keys do as
+// far as they differ; they are whole keys for ints of a word and for floats, the first characters of str of one byte each, and those of
+// the first item for tuples. Of a prefix there is in the record what distinguishes the keys of this list, as far as the place leaves
+// room. Equal ones are told apart by comparing the keys themselves, for keys of other types each time: by
 // a function on their contents, or by the type's tp_richcompare where all are of one type.
 //
-// The records are cut into natural runs (ascending, or strictly descending and then reversed), short ones
-// extended by binary insertion. Runs are merged in the order of "powersort": the boundary between two
-// neighbours gets a power, the depth at which it would stand in a perfectly balanced merge tree over
-// the list, and a run is merged with its left neighbour while that boundary's power is higher. The
-// merges are then within a small constant of optimal for the given runs. Merging gallops through
-// stretches that come from one side only. Many prefixes that are whole keys, in no order, go through a radix sort instead.
+// Many records in no order go through a radix sort, and equal prefixes are sorted out afterwards; others are merged (run_merger.h).
+// Of what a key function gives no more than that is kept where it gives nothing but ints of a word, or floats.
 //
 // While sorting the list is empty for everybody else; if it was changed meanwhile, that is an error. The list gets its new order
 // at the end, so that an error in a comparison leaves the old one.
@@ -22,18 +19,13 @@
 #include "base/result.h"
 #include "objects/int.h"
 #include "objects/list.h"
+#include "objects/run_merger.h"
 
 namespace gill {
 namespace {
 
-inline constexpr Py_ssize_t kShortRun = 32;
-inline constexpr Py_ssize_t kGallop = 7;
-inline constexpr int kMaxRuns = 90;  // powers of a boundary are below 64
-
-struct Record {
-  uint64_t prefix;
-  Py_ssize_t index;  // of the item
-};
+// Lists no longer than this are sorted without memory of their own.
+inline constexpr Py_ssize_t kFew = 32;
 
 // ---- comparing keys ---------------------------------------------------------------------------------------
 
@@ -85,9 +77,9 @@ enum class Prefix { none, integer, real, latin };
 
 constexpr uint64_t kSign = uint64_t{1} << 63;
 
-uint64_t integer_prefix(PyObject* key) { return static_cast<uint64_t>(word_value(key)) ^ kSign; }
-uint64_t real_prefix(PyObject* key) {
-  auto bits = std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(key) + 0.0);  // -0.0 becomes 0.0
+uint64_t integer_prefix(int64_t value) { return static_cast<uint64_t>(value) ^ kSign; }
+uint64_t real_prefix(double value) {
+  auto bits = std::bit_cast<uint64_t>(value + 0.0);  // -0.0 becomes 0.0
   return bits & kSign ? ~bits : bits ^ kSign;
 }
 uint64_t latin_prefix(PyObject* key) {
@@ -101,7 +93,6 @@ uint64_t latin_prefix(PyObject* key) {
   for (Py_ssize_t i = 0; i < n; ++i) characters |= static_cast<uint64_t>(text[i]) << (56 - 8 * i);
   return characters;
 }
-uint64_t no_prefix(PyObject*) { return 0; }
 
 // How keys are compared: by prefix, then, unless that is the whole key, by `less`.
 struct Order {
@@ -110,7 +101,7 @@ struct Order {
   bool tuples = false;
 
   PyObject* prefixed(PyObject* key) const { return tuples ? PyTuple_GET_ITEM(key, 0) : key; }
-  bool prefix_is_all() const { return !tuples && (prefix == Prefix::integer || prefix == Prefix::real); }
+  bool prefix_is_key() const { return !tuples && (prefix == Prefix::integer || prefix == Prefix::real); }
 };
 
 // A prefix for the objects that `get` picks from the keys, and their type if it is one.
@@ -153,15 +144,59 @@ Order choose_order(PyObject** keys, Py_ssize_t n) {
   return order;
 }
 
-struct LessPrefix {
-  int operator()(const Record& a, const Record& b) const { return a.prefix < b.prefix; }
+// ---- records ------------------------------------------------------------------------------------------------
+
+struct Range {
+  uint64_t least = ~uint64_t{0}, most = 0;
+  uint64_t with(uint64_t prefix) {
+    least = std::min(least, prefix);
+    most = std::max(most, prefix);
+    return prefix;
+  }
+};
+
+// How a prefix in the range and a place, which is below `n`, share a word.
+struct Packing {
+  uint64_t least;  // of the prefixes
+  int shift;       // how many of the prefix's lowest bits are left out
+  int place_bits;
+
+  Packing(const Range& range, Py_ssize_t n)
+      : least(range.least),
+        shift(static_cast<int>(std::bit_width(range.most - range.least)) - 64),
+        place_bits(static_cast<int>(std::bit_width(static_cast<uint64_t>(n - 1)))) {
+    shift = std::max(0, shift + place_bits);
+  }
+  bool keeps_all() const { return shift == 0; }
+  uint64_t place_mask() const { return (uint64_t{1} << place_bits) - 1; }
+  Py_ssize_t place(Record record) const { return static_cast<Py_ssize_t>(record & place_mask()); }
+  bool equal_prefixes(Record a, Record b) const { return (a ^ b) <= place_mask(); }
+  // `records` may be `prefixes`.
+  void pack(const uint64_t* prefixes, Record* records, Py_ssize_t n) const {
+    for (Py_ssize_t i = 0; i < n; ++i) records[i] = (prefixes[i] - least) >> shift << place_bits | static_cast<uint64_t>(i);
+  }
+};
+
+// For prefixes that are whole keys: equal ones are in the order of their places.
+struct LessRecord {
+  int operator()(Record a, Record b) const { return a < b; }
 };
 struct LessKey {
-  PyObject** keys;
+  Packing packing;
+  PyObject** first;  // the key at place 0
+  Py_ssize_t step;   // to the next place's: backwards for a reversed sort
   Less less;
-  int operator()(const Record& a, const Record& b) const {
-    if (a.prefix != b.prefix) return a.prefix < b.prefix;
-    return less(keys[a.index], keys[b.index]);
+  int operator()(Record a, Record b) const {
+    if (!packing.equal_prefixes(a, b)) return a < b;
+    return less(first[step * packing.place(a)], first[step * packing.place(b)]);
+  }
+};
+struct LessNumber {
+  Packing packing;
+  const uint64_t* prefixes;
+  int operator()(Record a, Record b) const {
+    if (!packing.equal_prefixes(a, b)) return a < b;
+    return prefixes[packing.place(a)] < prefixes[packing.place(b)];
   }
 };
 
@@ -172,327 +207,29 @@ Status no_memory() {
   return Status::error;
 }
 
-template <class Less>
-class Sorter {
- public:
-  Sorter(Record* records, Py_ssize_t length, Less less) : all_(records), length_(length), less_(less) {}
-  Sorter(const Sorter&) = delete;
-  ~Sorter() { PyMem_Free(buffer_); }
-
-  Status sort() {
-    Py_ssize_t minimum = length_;
-    bool odd = false;
-    while (minimum >= 2 * kShortRun) {
-      odd = odd || (minimum & 1);
-      minimum >>= 1;
-    }
-    minimum += odd;
-    for (Py_ssize_t start = 0; start < length_;) {
-      Py_ssize_t run = natural_run(start);
-      if (run < 0) return Status::error;
-      Py_ssize_t wanted = std::min(minimum, length_ - start);
-      if (run < wanted) {
-        TRY(insertion_sort(start, run, wanted));
-        run = wanted;
-      }
-      TRY(push_run(start, run));
-      start += run;
-    }
-    while (runs_ > 1) TRY(merge_top());
-    return Status::ok;
-  }
-
- private:
-  struct Run {
-    Py_ssize_t start, length;
-    int power;  // of the boundary to the next run
-  };
-
-  // The length of the run that begins at `start`, made ascending; -1 with an exception.
-  Py_ssize_t natural_run(Py_ssize_t start) {
-    Py_ssize_t end = start + 1;
-    if (end >= length_) return 1;
-    int down = less_(all_[end], all_[end - 1]);
-    if (down < 0) return -1;
-    for (++end; end < length_; ++end) {
-      int less = less_(all_[end], all_[end - 1]);
-      if (less < 0) return -1;
-      if (less != down) break;
-    }
-    if (down) std::reverse(all_ + start, all_ + end);
-    return end - start;
-  }
-
-  Status insertion_sort(Py_ssize_t start, Py_ssize_t sorted, Py_ssize_t n) {
-    for (Py_ssize_t i = start + sorted; i < start + n; ++i) {
-      Record record = all_[i];
-      Py_ssize_t low = start, high = i;
-      while (low < high) {
-        Py_ssize_t middle = low + (high - low) / 2;
-        int less = less_(record, all_[middle]);
-        if (less < 0) return Status::error;
-        less ? high = middle : low = middle + 1;
-      }
-      std::copy_backward(all_ + low, all_ + i, all_ + i + 1);
-      all_[low] = record;
-    }
-    return Status::ok;
-  }
-
-  // The first bit in which the middles of the two neighbouring runs differ, as fractions of the list.
-  int power_of(const Run& left, Py_ssize_t right_length) const {
-    uint64_t n = static_cast<uint64_t>(length_);
-    uint64_t a = 2 * static_cast<uint64_t>(left.start) + static_cast<uint64_t>(left.length);
-    uint64_t b = a + static_cast<uint64_t>(left.length) + static_cast<uint64_t>(right_length);
-    int power = 0;
-    for (;;) {
-      ++power;
-      bool bit_a = a >= n, bit_b = b >= n;
-      if (bit_a != bit_b) return power;
-      if (bit_a) {
-        a -= n;
-        b -= n;
-      }
-      a <<= 1;
-      b <<= 1;
-    }
-  }
-
-  Status push_run(Py_ssize_t start, Py_ssize_t length) {
-    if (runs_ > 0) {
-      int power = power_of(stack_[runs_ - 1], length);
-      while (runs_ > 1 && stack_[runs_ - 2].power > power) TRY(merge_top());
-      stack_[runs_ - 1].power = power;
-    }
-    stack_[runs_++] = {start, length, 0};
-    return Status::ok;
-  }
-
-  Status merge_top() {
-    Run right = stack_[--runs_];
-    Run& left = stack_[runs_ - 1];
-    // What stands right already at either end need not move.
-    Py_ssize_t skip = upper_bound(all_[right.start], all_ + left.start, left.length, 0);
-    if (skip < 0) return Status::error;
-    Py_ssize_t start = left.start + skip, n = left.length - skip;
-    left.length += right.length;
-    if (n == 0) return Status::ok;
-    Py_ssize_t m = lower_bound(all_[right.start - 1], all_ + right.start, right.length, right.length - 1);
-    if (m < 0) return Status::error;
-    if (m == 0) return Status::ok;
-    return n <= m ? merge_low(start, n, right.start, m) : merge_high(start, n, right.start, m);
-  }
-
-  // Where `record` belongs among the sorted ones, behind (upper) or before (lower) equal ones. The search
-  // gallops away from `hint`.
-  Py_ssize_t bound(Record record, const Record* sorted, Py_ssize_t n, Py_ssize_t hint, bool upper) {
-    // goes_left(i): the place is at or before i.
-    auto goes_left = [&](Py_ssize_t i) -> int {
-      if (upper) return less_(record, sorted[i]);
-      int less = less_(sorted[i], record);
-      return less < 0 ? -1 : !less;
-    };
-    int left = goes_left(hint);
-    if (left < 0) return -1;
-    Py_ssize_t low, high;  // the place is in [low, high]
-    Py_ssize_t step = 1;
-    if (left) {
-      high = hint;
-      low = 0;
-      while (hint - step >= 0) {
-        int more = goes_left(hint - step);
-        if (more < 0) return -1;
-        if (!more) {
-          low = hint - step + 1;
-          break;
-        }
-        high = hint - step;
-        step = step * 2 + 1;
-      }
-    } else {
-      low = hint + 1;
-      high = n;
-      while (hint + step < n) {
-        int stop = goes_left(hint + step);
-        if (stop < 0) return -1;
-        if (stop) {
-          high = hint + step;
-          break;
-        }
-        low = hint + step + 1;
-        step = step * 2 + 1;
-      }
-    }
-    while (low < high) {
-      Py_ssize_t middle = low + (high - low) / 2;
-      int is_left = goes_left(middle);
-      if (is_left < 0) return -1;
-      is_left ? high = middle : low = middle + 1;
-    }
-    return low;
-  }
-  Py_ssize_t upper_bound(Record record, const Record* sorted, Py_ssize_t n, Py_ssize_t hint) { return bound(record, sorted, n, hint, true); }
-  Py_ssize_t lower_bound(Record record, const Record* sorted, Py_ssize_t n, Py_ssize_t hint) { return bound(record, sorted, n, hint, false); }
-
-  // The buffer as a copy of [from, from+n); null with MemoryError.
-  Record* copy_out(Py_ssize_t from, Py_ssize_t n) {
-    if (n > buffer_size_) {
-      PyMem_Free(buffer_);
-      buffer_ = PyMem_New(Record, n);
-      buffer_size_ = buffer_ ? n : 0;
-      if (!buffer_) {
-        PyErr_NoMemory();
-        return nullptr;
-      }
-    }
-    std::copy(all_ + from, all_ + from + n, buffer_);
-    return buffer_;
-  }
-
-  // Merges [a, a+n) and [b, b+m), neighbours, from the left; the left one goes to the buffer. The right one's first is less than all of
-  // the left one, whose last is greater than all of the right one: merge_top() has seen to that.
-  //
-  // Records are taken one by one until one side has won `gallop_after_` times in a row; then by galloping, as long as that
-  // finds long stretches. The more it does, the sooner the next time.
-  Status merge_low(Py_ssize_t a, Py_ssize_t n, Py_ssize_t b, Py_ssize_t m) {
-    const Record* left = copy_out(a, n);
-    if (!left) return Status::error;
-    Py_ssize_t i = 0, j = b, to = a;
-    const Py_ssize_t end = b + m;
-    auto over = [&] { return j == end || i >= n - 1; };
-    all_[to++] = all_[j++];
-    while (!over()) {
-      Py_ssize_t from_left = 0, from_right = 0;
-      do {
-        int less = less_(all_[j], left[i]);
-        if (less < 0) return Status::error;
-        if (less) {
-          all_[to++] = all_[j++];
-          ++from_right;
-          from_left = 0;
-        } else {
-          all_[to++] = left[i++];
-          ++from_left;
-          from_right = 0;
-        }
-      } while (!over() && from_left < gallop_after_ && from_right < gallop_after_);
-      if (over()) break;
-      ++gallop_after_;
-      do {
-        gallop_after_ -= gallop_after_ > 1;
-        from_left = upper_bound(all_[j], left + i, n - i, 0);
-        if (from_left < 0) return Status::error;
-        std::copy(left + i, left + i + from_left, all_ + to);
-        to += from_left;
-        i += from_left;
-        if (over()) break;
-        all_[to++] = all_[j++];
-        if (over()) break;
-        from_right = lower_bound(left[i], all_ + j, end - j, 0);
-        if (from_right < 0) return Status::error;
-        std::copy(all_ + j, all_ + j + from_right, all_ + to);
-        to += from_right;
-        j += from_right;
-        if (over()) break;
-        all_[to++] = left[i++];
-      } while (!over() && (from_left >= kGallop || from_right >= kGallop));
-      if (!over()) ++gallop_after_;
-    }
-    // All of the left one, or its last behind what the right one still has. Contradictory comparisons may leave nothing of it.
-    if (i == n - 1) to = std::copy(all_ + j, all_ + end, all_ + to) - all_;
-    std::copy(left + i, left + n, all_ + to);
-    return Status::ok;
-  }
-
-  // The same from the right; the right one goes to the buffer.
-  Status merge_high(Py_ssize_t a, Py_ssize_t n, Py_ssize_t b, Py_ssize_t m) {
-    const Record* right = copy_out(b, m);
-    if (!right) return Status::error;
-    Py_ssize_t i = a + n, j = m, to = b + m;  // each one behind the next to take
-    auto over = [&] { return i == a || j <= 1; };
-    all_[--to] = all_[--i];
-    while (!over()) {
-      Py_ssize_t from_left = 0, from_right = 0;
-      do {
-        int less = less_(right[j - 1], all_[i - 1]);
-        if (less < 0) return Status::error;
-        if (less) {
-          all_[--to] = all_[--i];
-          ++from_left;
-          from_right = 0;
-        } else {
-          all_[--to] = right[--j];
-          ++from_right;
-          from_left = 0;
-        }
-      } while (!over() && from_left < gallop_after_ && from_right < gallop_after_);
-      if (over()) break;
-      ++gallop_after_;
-      do {
-        gallop_after_ -= gallop_after_ > 1;
-        Py_ssize_t keep = upper_bound(right[j - 1], all_ + a, i - a, i - a - 1);
-        if (keep < 0) return Status::error;
-        from_left = i - a - keep;
-        to -= from_left;
-        i -= from_left;
-        std::copy_backward(all_ + i, all_ + i + from_left, all_ + to + from_left);
-        if (over()) break;
-        all_[--to] = right[--j];
-        if (over()) break;
-        keep = lower_bound(all_[i - 1], right, j, j - 1);
-        if (keep < 0) return Status::error;
-        from_right = j - keep;
-        to -= from_right;
-        j -= from_right;
-        std::copy(right + j, right + j + from_right, all_ + to);
-        if (over()) break;
-        all_[--to] = all_[--i];
-      } while (!over() && (from_left >= kGallop || from_right >= kGallop));
-      if (!over()) ++gallop_after_;
-    }
-    // All of the right one, or its first before what the left one still has.
-    if (j == 1) to = std::copy_backward(all_ + a, all_ + i, all_ + to) - all_;
-    std::copy(right, right + j, all_ + to - j);
-    return Status::ok;
-  }
-
-  Record* all_;
-  Py_ssize_t length_;
-  Less less_;
-  Record* buffer_ = nullptr;
-  Py_ssize_t buffer_size_ = 0;
-  Run stack_[kMaxRuns];
-  int runs_ = 0;
-  Py_ssize_t gallop_after_ = kGallop;
-};
-
 // Whether the records are many and in no order, so that looking for runs would gain nothing.
 bool is_shuffled(const Record* records, Py_ssize_t n) {
   constexpr Py_ssize_t kFewest = 500, kSample = 100;
   if (n < kFewest) return false;
   auto turns_in = [](const Record* part) {
     Py_ssize_t turns = 0;
-    for (Py_ssize_t i = 2; i < kSample; ++i) turns += (part[i - 2].prefix < part[i - 1].prefix) != (part[i - 1].prefix < part[i].prefix);
+    for (Py_ssize_t i = 2; i < kSample; ++i) turns += (part[i - 2] < part[i - 1]) != (part[i - 1] < part[i]);
     return turns;
   };
   return turns_in(records) > kSample / 4 && turns_in(records + n / 2) > kSample / 4;
 }
 
-// Orders by the prefixes alone, from their lowest digits up. Bits that all have in common take no pass.
-Status radix_sort(Record* records, Py_ssize_t n) {
+// Orders by the prefixes alone, from their lowest digits up.
+Status radix_sort(Record* records, Py_ssize_t n, int place_bits) {
   constexpr int kBits = 11;
   constexpr size_t kDigits = size_t{1} << kBits;
-  uint64_t least = records[0].prefix, most = least;
-  for (Py_ssize_t i = 1; i < n; ++i) {
-    least = std::min(least, records[i].prefix);
-    most = std::max(most, records[i].prefix);
-  }
   auto* other = PyMem_New(Record, n);
   if (!other) return no_memory();
+  const uint64_t most = *std::max_element(records, records + n);
   Record *from = records, *to = other;
-  for (int shift = 0; shift < 64 && (most - least) >> shift; shift += kBits) {
+  for (int shift = place_bits; shift < 64 && most >> shift; shift += kBits) {
     Py_ssize_t places[kDigits] = {};
-    auto digit_of = [=](const Record& record) { return (record.prefix - least) >> shift & (kDigits - 1); };
+    auto digit_of = [=](Record record) { return record >> shift & (kDigits - 1); };
     for (Py_ssize_t i = 0; i < n; ++i) ++places[digit_of(from[i])];
     Py_ssize_t place = 0;
     for (Py_ssize_t& count : places) place += std::exchange(count, place);
@@ -504,42 +241,151 @@ Status radix_sort(Record* records, Py_ssize_t n) {
   return Status::ok;
 }
 
-// Puts the items in the order of their keys. `keys` may be `items`.
-Status sort_items(PyObject** items, PyObject** keys, Py_ssize_t n, bool reverse) {
-  Record few[kShortRun];
-  Record* records = n <= kShortRun ? few : PyMem_New(Record, n);
+// Orders those that stand together because their prefixes are equal.
+template <class Less>
+Status sort_ties(Record* records, Py_ssize_t n, Less less) {
+  for (Py_ssize_t start = 0, end; start < n; start = end) {
+    for (end = start + 1; end < n && less.packing.equal_prefixes(records[start], records[end]);) ++end;
+    if (end - start > 1) TRY(RunMerger(records + start, end - start, less).sort());
+  }
+  return Status::ok;
+}
+
+// `less` compares whole keys; not needed when `prefix_is_key`.
+template <class Less>
+Status sort_records(Record* records, Py_ssize_t n, bool prefix_is_key, Less less) {
+  const Packing& packing = less.packing;
+  bool whole = prefix_is_key && packing.keeps_all();
+  if (is_shuffled(records, n)) {
+    TRY(radix_sort(records, n, packing.place_bits));
+    return whole ? Status::ok : sort_ties(records, n, less);
+  }
+  return whole ? RunMerger(records, n, LessRecord()).sort() : RunMerger(records, n, less).sort();
+}
+
+// ---- items ----------------------------------------------------------------------------------------------------
+
+// The list as it is sorted. Reversing before and after keeps equal items in their order.
+struct Items {
+  PyObject** items;
+  Py_ssize_t n;
+  bool reverse;
+
+  Py_ssize_t index_of(Py_ssize_t place) const { return reverse ? n - 1 - place : place; }
+  // Puts the items in the order of the records, which are used up.
+  void arrange(Record* records, const Packing& packing) const {
+    Py_ssize_t in_place = 0;
+    while (in_place < n && packing.place(records[in_place]) == in_place) ++in_place;
+    if (in_place == n) return;
+    for (Py_ssize_t i = 0; i < n; ++i) records[i] = reinterpret_cast<uint64_t>(items[index_of(packing.place(records[i]))]);
+    for (Py_ssize_t i = 0; i < n; ++i) items[index_of(i)] = reinterpret_cast<PyObject*>(records[i]);
+  }
+};
+
+// Records of the keys' prefixes. `keys` may be the items.
+Status sort_by_keys(const Items& list, PyObject** keys) {
+  const Py_ssize_t n = list.n;
+  Record few[kFew];
+  Record* records = n <= kFew ? few : PyMem_New(Record, n);
   if (!records) return no_memory();
   Order order = choose_order(keys, n);
-  // Reversing before and after keeps equal items in their order.
-  auto place_of = [&](Py_ssize_t i) { return reverse ? n - 1 - i : i; };
+  Range range;
   auto fill = [&](auto prefix_of) {
-    for (Py_ssize_t i = 0; i < n; ++i) {
-      Py_ssize_t index = place_of(i);
-      records[i] = {prefix_of(order.prefixed(keys[index])), index};
-    }
+    for (Py_ssize_t i = 0; i < n; ++i) records[i] = range.with(prefix_of(order.prefixed(keys[list.index_of(i)])));
   };
   switch (order.prefix) {
-    case Prefix::integer: fill(integer_prefix); break;
-    case Prefix::real: fill(real_prefix); break;
+    case Prefix::integer: fill([](PyObject* key) { return integer_prefix(word_value(key)); }); break;
+    case Prefix::real: fill([](PyObject* key) { return real_prefix(PyFloat_AS_DOUBLE(key)); }); break;
     case Prefix::latin: fill(latin_prefix); break;
-    case Prefix::none: fill(no_prefix); break;
+    case Prefix::none: fill([](PyObject*) { return uint64_t{0}; }); break;
   }
-  Status status;
-  if (!order.prefix_is_all()) status = Sorter(records, n, LessKey{keys, order.less}).sort();
-  else if (is_shuffled(records, n)) status = radix_sort(records, n);
-  else status = Sorter(records, n, LessPrefix()).sort();
-  auto is_unchanged = [&] {
-    Py_ssize_t i = 0;
-    while (i < n && records[i].index == place_of(i)) ++i;
-    return i == n;
-  };
-  if (status == Status::ok && !is_unchanged()) {
-    for (Py_ssize_t i = 0; i < n; ++i) records[i].prefix = reinterpret_cast<uint64_t>(items[records[i].index]);
-    for (Py_ssize_t i = 0; i < n; ++i) items[place_of(i)] = reinterpret_cast<PyObject*>(records[i].prefix);
-  }
+  Packing packing(range, n);
+  packing.pack(records, records, n);
+  LessKey less = {packing, keys + list.index_of(0), list.reverse ? -1 : 1, order.less};
+  Status status = sort_records(records, n, order.prefix_is_key(), less);
+  if (status == Status::ok) list.arrange(records, packing);
   if (records != few) PyMem_Free(records);
   return status;
 }
+
+// What a key function gives for each item: numbers as long as all keys are ints of a word, or all are floats, and objects otherwise.
+class ComputedKeys {
+ public:
+  ComputedKeys() = default;
+  ComputedKeys(const ComputedKeys&) = delete;
+  ~ComputedKeys() {
+    if (kind_ == Prefix::none) drop_objects(count_);
+    PyMem_Free(words_);
+  }
+
+  Status compute(PyObject* function, PyObject** items, Py_ssize_t n) {
+    words_ = PyMem_Malloc(static_cast<size_t>(n) * sizeof(uint64_t));
+    if (!words_) return no_memory();
+    for (Py_ssize_t i = 0; i < n; ++i) TRY(add(TRY(steal(PyObject_CallOneArg(function, items[i])))));
+    return Status::ok;
+  }
+  Status sort(const Items& list) { return kind_ == Prefix::none ? sort_by_keys(list, objects()) : sort_by_numbers(list); }
+
+ private:
+  static_assert(sizeof(PyObject*) == sizeof(uint64_t));
+  PyObject** objects() const { return static_cast<PyObject**>(words_); }
+  uint64_t* numbers() const { return static_cast<uint64_t*>(words_); }
+
+  static Prefix kind_of(PyObject* key) {
+    if (PyLong_CheckExact(key)) return is_word(key) ? Prefix::integer : Prefix::none;
+    return PyFloat_CheckExact(key) && !std::isnan(PyFloat_AS_DOUBLE(key)) ? Prefix::real : Prefix::none;
+  }
+  Status add(Ref<> key) {
+    if (count_ == 0) kind_ = kind_of(key.get());
+    if (kind_ != Prefix::none && kind_of(key.get()) != kind_) TRY(make_objects());
+    if (kind_ == Prefix::integer) numbers()[count_] = static_cast<uint64_t>(word_value(key.get()));
+    else if (kind_ == Prefix::real) numbers()[count_] = std::bit_cast<uint64_t>(PyFloat_AS_DOUBLE(key.get()));
+    else objects()[count_] = key.release();
+    ++count_;
+    return Status::ok;
+  }
+  Status make_objects() {
+    for (Py_ssize_t i = 0; i < count_; ++i) {
+      uint64_t number = numbers()[i];
+      PyObject* key = kind_ == Prefix::integer ? PyLong_FromLongLong(static_cast<int64_t>(number)) : PyFloat_FromDouble(std::bit_cast<double>(number));
+      if (!key) {
+        drop_objects(i);
+        return Status::error;
+      }
+      objects()[i] = key;
+    }
+    kind_ = Prefix::none;
+    return Status::ok;
+  }
+  void drop_objects(Py_ssize_t count) {
+    for (Py_ssize_t i = 0; i < count; ++i) release(objects()[i]);
+  }
+
+  // Where the records have room for all of the numbers they take the numbers' place.
+  Status sort_by_numbers(const Items& list) {
+    const Py_ssize_t n = list.n;
+    uint64_t* prefixes = numbers();
+    Range range;
+    if (kind_ == Prefix::integer) {
+      for (Py_ssize_t i = 0; i < n; ++i) prefixes[i] = range.with(integer_prefix(static_cast<int64_t>(prefixes[i])));
+    } else {
+      for (Py_ssize_t i = 0; i < n; ++i) prefixes[i] = range.with(real_prefix(std::bit_cast<double>(prefixes[i])));
+    }
+    if (list.reverse) std::reverse(prefixes, prefixes + n);
+    Packing packing(range, n);
+    Record* records = packing.keeps_all() ? prefixes : PyMem_New(Record, n);
+    if (!records) return no_memory();
+    packing.pack(prefixes, records, n);
+    Status status = sort_records(records, n, true, LessNumber{packing, prefixes});
+    if (status == Status::ok) list.arrange(records, packing);
+    if (records != prefixes) PyMem_Free(records);
+    return status;
+  }
+
+  void* words_ = nullptr;
+  Py_ssize_t count_ = 0;
+  Prefix kind_ = Prefix::none;
+};
 
 }  // namespace
 
@@ -549,26 +395,13 @@ Status list_sort(PyListObject* list, PyObject* key, bool reverse) {
   PyObject** items = std::exchange(list->ob_item, nullptr);
   Py_ssize_t allocated = std::exchange(list->allocated, -1);  // any change sets it
   Status status = Status::ok;
-  PyObject** keys = items;
   if (key && n > 0) {
-    keys = PyMem_New(PyObject*, n);
-    if (!keys) status = no_memory();
-    for (Py_ssize_t i = 0; i < n && status == Status::ok; ++i) {
-      keys[i] = PyObject_CallOneArg(key, items[i]);
-      if (!keys[i]) {
-        while (--i >= 0) release(keys[i]);
-        PyMem_Free(keys);
-        keys = nullptr;
-        status = Status::error;
-        break;
-      }
-    }
-  }
-  if (n > 1 && status == Status::ok) status = sort_items(items, keys, n, reverse);
-  // Releasing the keys may run code that changes the list, too.
-  if (key && keys && n > 0) {
-    for (Py_ssize_t i = 0; i < n; ++i) release(keys[i]);
-    PyMem_Free(keys);
+    // Releasing the keys may run code that changes the list, too.
+    ComputedKeys keys;
+    status = keys.compute(key, items, n);
+    if (n > 1 && status == Status::ok) status = keys.sort({items, n, reverse});
+  } else if (n > 1) {
+    status = sort_by_keys({items, n, reverse}, items);
   }
   bool changed = list->allocated != -1;
   PyObject** intruders = std::exchange(list->ob_item, items);
