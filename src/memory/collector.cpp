@@ -480,6 +480,7 @@ Py_ssize_t collect(Collector* collector, int generation) {
   if (find_unreachable(collector, generation, unreachable)) outcome = dispose_of(collector, unreachable);
   collector->pauses->add(pause_began, generation, collector->examined, static_cast<uint64_t>(outcome.collected));
   note_outcome(collector->young, collector->examined, outcome);
+  if (generation == kGenerations - 1) note_worth(collector, outcome.collected + outcome.uncollectable, static_cast<Py_ssize_t>(collector->examined));
   if (collector->debug & kDebugStats) {
     PySys_WriteStderr("gc: done, %zd unreachable, %zd uncollectable, %.4fs elapsed\n", outcome.collected + outcome.uncollectable, outcome.uncollectable,
                       _PyTime_AsSecondsDouble(_PyTime_GetMonotonicClock() - begin));
@@ -500,9 +501,23 @@ namespace {
 
 // Of the oldest generation, before it is collected again: that costs as much as there is, so it waits until as large a share has come.
 Py_ssize_t least_growth(const Collector* collector) {
-  if (!worth_slices(collector)) return collector->old_total / kGrowthShare;
+  if (collector->debug) return collector->old_total / kGrowthShare;
+  if (!worth_slices(collector)) return collector->old_total / std::min(collector->growth_share, kGrowthShare);
   if (collector->growth_share == kGrowthShareInVain && collector->probes.find_none()) return collector->old_total * kGrowthUnlessFound;
   return collector->old_total / collector->growth_share;
+}
+
+// Whether as much has come, net, since the oldest generation was collected: what died by its count meanwhile left nothing to find. In
+// slices a cycle begins by asking the same.
+bool has_grown_net(Collector* collector) {
+  Py_ssize_t population = 0;
+  for (Page* page = collector->heap->collectable_pages(); page; page = page->gc_next) {
+    for (size_t word = 0; word < page->words; ++word) population += std::popcount(old_in(page->group(word)));
+  }
+  const Py_ssize_t grown = std::max(population - collector->old_total, Py_ssize_t{0});
+  if (grown >= least_growth(collector)) return true;
+  collector->old_pending = grown;
+  return false;
 }
 
 // While objects grow old and no cycle runs.
@@ -521,6 +536,7 @@ int due_generation(Collector* collector) {
       if (collector->cycle.phase != Phase::idle) continue;
       if (collector->heap->debug.slices) return g;
       if (collector->old_pending < least_growth(collector)) continue;
+      if (!worth_slices(collector) && !has_grown_net(collector)) continue;
     }
     return g;
   }

@@ -40,7 +40,6 @@ constexpr Py_ssize_t kWorthwhileShare = 64;     // of the population that a cycl
 constexpr Py_ssize_t kCheckWork = 8;   // the cost of an exact check, in visits
 constexpr Py_ssize_t kDeathWork = 16;  // the cost of the end of an object
 
-uint64_t old_in(const uint64_t* group) { return group[kTracked] & group[kGenerationHigh] & ~group[kGenerationLow]; }
 uint64_t white_in(const uint64_t* group) { return old_in(group) & ~group[kMarked]; }
 
 // Where an old object without a mark has its bits.
@@ -350,8 +349,7 @@ class Slice {
   }
 
   void end_cycle() {
-    bool in_vain = cycle_.collected < cycle_.population / kWorthwhileShare;
-    collector_->growth_share = in_vain ? std::max(collector_->growth_share / 2, kGrowthShareInVain) : kGrowthShareInSlices;
+    note_worth(collector_, cycle_.collected, cycle_.population);
     collector_->old_pending -= cycle_.pending_at_start;
     collector_->old_total = std::max(cycle_.population - cycle_.collected, Py_ssize_t{0});
     cycle_.phase = Phase::idle;
@@ -368,6 +366,11 @@ class Slice {
 };
 
 }  // namespace
+
+void note_worth(Collector* collector, Py_ssize_t found, Py_ssize_t population) {
+  const bool in_vain = found < population / kWorthwhileShare;
+  collector->growth_share = in_vain ? std::max(collector->growth_share / 2, kGrowthShareInVain) : kGrowthShareInSlices;
+}
 
 // Whether the old generation has grown by one in so many since the cycle began.
 static bool has_grown(const Collector* collector, Py_ssize_t share) {

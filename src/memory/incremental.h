@@ -54,6 +54,8 @@ struct Cycle {
   Py_ssize_t uncollectable = 0;
 };
 
+// After a collection of the oldest generation that found so many of its objects to be garbage: when the next one is due.
+void note_worth(Collector* collector, Py_ssize_t found, Py_ssize_t population);
 // Whether a collection of the oldest generation that is due is worth slices.
 bool worth_slices(const Collector* collector);
 void begin_cycle(Collector* collector);

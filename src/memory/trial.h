@@ -51,6 +51,8 @@ inline void set_generations(Page* page, size_t word, uint64_t slots, int generat
   high = generation & 2 ? high | slots : high & ~slots;
 }
 
+// The tracked slots of the oldest generation in a group of 64.
+inline uint64_t old_in(const uint64_t* group) { return group[kTracked] & group[kGenerationHigh] & ~group[kGenerationLow]; }
 // The tracked slots of one word whose generation is at most `most`, or exactly the permanent one.
 inline uint64_t members(Page* page, size_t word, int most) {
   uint64_t tracked = page->word(kTracked, word);
