@@ -59,6 +59,20 @@ class Sorting(unittest.TestCase):
             by_first = sorted(numbered, key=lambda pair: pair[0])
             self.assertEqual(by_first, sorted(numbered))
 
+    def test_keys_that_are_numbers_at_first(self):
+        for numbers in (list(range(700, 0, -1)), [i * 7919 % 1009 - 500 for i in range(1000)], [i % 7 - 3.5 for i in range(700)], [-0.0, 0.0] * 300):
+            for other in (2**70, 0.25, 3, True, float("inf")):
+                for reverse in (False, True):
+                    items = [*enumerate(numbers), (-1, other)]
+                    expected = sorted(items, key=functools.cmp_to_key(lambda a, b: (a[1] > b[1]) - (a[1] < b[1])), reverse=reverse)
+                    self.assertEqual(sorted(items, key=lambda item: item[1], reverse=reverse), expected)
+        # No two of these are told apart by the upper bits alone.
+        close = [1.0 + i * 7919 % 1009 * 2.0**-52 for i in range(1009)] + [-1e300, 1e300]
+        self.assertEqual(sorted(close, key=lambda x: -x), sorted(close, reverse=True))
+        self.assertEqual(sorted(close), sorted(close, key=lambda x: (x, 0)))
+        with self.assertRaises(TypeError):
+            sorted([1, 2, 3, "a"], key=lambda x: x)
+
     def test_error_keeps_the_items(self):
         class Unordered:
             def __lt__(self, other):

@@ -1,4 +1,4 @@
-"""Standard streams and threads: what is left locked at the end, what chunks of text become."""
+"""Standard streams and threads: what is left locked at the end, what chunks of text become. Text in memory."""
 import io
 import os
 import subprocess
@@ -87,6 +87,25 @@ class Chunks(unittest.TestCase):
             raw.close()
             for operation in (file.readline, file.flush, file.buffer.read):
                 self.assertRaisesRegex(ValueError, "closed", operation)
+
+
+class TextInMemory(unittest.TestCase):
+    def test_wider_characters_later(self):
+        stream = io.StringIO()
+        expected = []
+        for text in ("plain\n", "caf\xe9\n", "\u4e2d\n", "plain again\n", "\U0001F600\n"):
+            stream.write(text)
+            expected.append(text)
+            self.assertEqual(stream.getvalue(), "".join(expected))
+        stream.seek(0)
+        self.assertEqual(list(stream), expected)
+        stream.truncate(0)
+        stream.seek(3)
+        stream.write("x")
+        self.assertEqual(stream.getvalue(), "\0\0\0x")
+        stream.seek(6)
+        stream.write("\u4e2d")
+        self.assertEqual(stream.getvalue(), "\0\0\0x\0\0\u4e2d")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-// `StringIO`: text in memory, as an array of code points so that every write and seek is direct.
+// `StringIO`: text in memory, as an array of characters so that every write and seek is direct. They are as wide as the widest
+// that was written needs.
 #include "modules/io/io.h"
+#include "objects/str.h"
 
 #include <structmember.h>
 
@@ -7,8 +9,9 @@ namespace gill::io {
 namespace {
 
 struct StringIO : IoBase {
-  Py_UCS4* text;  // code points; owned
-  Py_ssize_t position, length, capacity;
+  void* text;  // owned
+  Py_ssize_t position, length, capacity;  // in characters
+  int kind;                // bytes of a character; 0 while there was none
   PyObject* decoder;       // newline translation, or null
   PyObject* read_newline;  // the line end that readline() looks for, or null for "\n"
   PyObject* write_newline; // what "\n" becomes, or null
@@ -23,24 +26,39 @@ Status check_open(StringIO* self) {
   return Status::ok;
 }
 
-Status reserve(StringIO* self, Py_ssize_t size) {
-  if (size <= self->capacity) return Status::ok;
-  if (size > PY_SSIZE_T_MAX / static_cast<Py_ssize_t>(sizeof(Py_UCS4)) - size / 4 - 8) {
-    return raise(PyExc_OverflowError, "new buffer size too large");
-  }
-  Py_ssize_t capacity = size + (size >> 2) + 8;
-  auto* grown = static_cast<Py_UCS4*>(PyMem_Realloc(self->text, static_cast<size_t>(capacity) * sizeof(Py_UCS4)));
-  if (!grown) {
+StrView view_of(StringIO* self) {
+  StrView view;
+  view.data = self->text;
+  view.length = self->length;
+  view.kind = self->kind;
+  return view;
+}
+
+// Room for `size` characters of the kind.
+Status reserve(StringIO* self, Py_ssize_t size, int kind) {
+  if (self->length) kind = std::max(kind, self->kind);
+  if (size <= self->capacity && kind == self->kind) return Status::ok;
+  if (size > PY_SSIZE_T_MAX / kind - size / 8 - 8) return raise(PyExc_OverflowError, "new buffer size too large");
+  const Py_ssize_t capacity = size <= self->capacity ? self->capacity : size + (size >> 3) + 8;
+  const bool widens = self->length && kind > self->kind;
+  void* room = PyMem_Realloc(widens ? nullptr : self->text, static_cast<size_t>(capacity * kind));
+  if (!room) {
     PyErr_NoMemory();
     return failure;
   }
-  self->text = grown;
+  if (widens) {
+    copy_characters(kind, room, 0, view_of(self), 0, self->length);
+    PyMem_Free(self->text);
+  }
+  self->text = room;
   self->capacity = capacity;
+  self->kind = kind;
   return Status::ok;
 }
 
 Ref<> text_between(StringIO* self, Py_ssize_t start, Py_ssize_t end) {
-  return steal(PyUnicode_FromKindAndData(PyUnicode_4BYTE_KIND, self->text + start, end - start));
+  if (start == end) return empty_str();
+  return steal(PyUnicode_FromKindAndData(self->kind, static_cast<const char*>(self->text) + start * self->kind, end - start));
 }
 
 Status write_text(StringIO* self, PyObject* string) {
@@ -49,18 +67,12 @@ Status write_text(StringIO* self, PyObject* string) {
   Py_ssize_t size = PyUnicode_GET_LENGTH(decoded.get());
   if (size == 0) return Status::ok;
   if (self->position > PY_SSIZE_T_MAX - size) return raise(PyExc_OverflowError, "new position too large");
-  TRY(reserve(self, std::max(self->position + size, self->length)));
-  for (Py_ssize_t i = self->length; i < self->position; ++i) self->text[i] = 0;
-  int kind = PyUnicode_KIND(decoded.get());
-  const void* data = PyUnicode_DATA(decoded.get());
-  Py_UCS4* target = self->text + self->position;
-  if (kind == PyUnicode_1BYTE_KIND) {
-    std::copy_n(static_cast<const Py_UCS1*>(data), size, target);
-  } else if (kind == PyUnicode_2BYTE_KIND) {
-    std::copy_n(static_cast<const Py_UCS2*>(data), size, target);
-  } else {
-    std::copy_n(static_cast<const Py_UCS4*>(data), size, target);
+  StrView view(decoded.get());
+  TRY(reserve(self, std::max(self->position + size, self->length), view.kind));
+  if (const Py_ssize_t gap = self->position - self->length; gap > 0) {
+    std::memset(static_cast<char*>(self->text) + self->length * self->kind, 0, static_cast<size_t>(gap * self->kind));
   }
+  copy_characters(self->kind, self->text, self->position, view, 0, size);
   self->position += size;
   self->length = std::max(self->length, self->position);
   return Status::ok;
@@ -76,10 +88,11 @@ Ref<> string_read(StringIO* self, SizeArgument size) {
 }
 
 // Where the line that starts at `position` ends (behind its line end).
+template <class C>
 Py_ssize_t line_end(StringIO* self, Py_ssize_t limit) {
   Py_ssize_t end = self->length;
   if (limit >= 0 && limit < end - self->position) end = self->position + limit;
-  const Py_UCS4* text = self->text;
+  const C* text = static_cast<const C*>(self->text);
   Py_ssize_t i = self->position;
   if (self->universal && !self->translate) {
     for (; i < end; ++i) {
@@ -97,15 +110,13 @@ Py_ssize_t line_end(StringIO* self, Py_ssize_t limit) {
     }
     return end;
   }
-  for (; i < end; ++i) {
-    if (text[i] == '\n') return i + 1;
-  }
-  return end;
+  const C* found = std::find(text + i, text + end, static_cast<C>('\n'));
+  return found - text + (found < text + end);
 }
 
 Ref<> read_line(StringIO* self, Py_ssize_t limit) {
   if (self->position >= self->length) return steal(PyUnicode_New(0, 0));
-  Py_ssize_t end = line_end(self, limit);
+  Py_ssize_t end = dispatch(self->kind, [&]<class C>(C*) { return line_end<C>(self, limit); });
   Ref<> line = TRY(text_between(self, self->position, end));
   self->position = end;
   return line;
@@ -180,6 +191,7 @@ Ref<> string_close(StringIO* self) {
   self->closed = true;
   PyMem_Free(std::exchange(self->text, nullptr));
   self->length = self->capacity = 0;
+  self->kind = 0;
   return none();
 }
 
@@ -240,10 +252,10 @@ Ref<> string_setstate(StringIO* self, PyObject* state) {
       return raise(PyExc_TypeError, "initial_value must be str or None, not %.200s", Py_TYPE(value)->tp_name);
     }
     // The value is what the buffer held: no newline is translated again.
-    Py_ssize_t n = PyUnicode_GET_LENGTH(value);
-    TRY(reserve(self, n));
-    if (n && !PyUnicode_AsUCS4(value, self->text, n, 0)) return failure;
-    self->length = n;
+    StrView view(value);
+    TRY(reserve(self, view.length, view.kind));
+    copy_characters(self->kind, self->text, 0, view, 0, view.length);
+    self->length = view.length;
   }
   PyObject* position = PyTuple_GET_ITEM(state, 2);
   if (!PyLong_Check(position)) {
