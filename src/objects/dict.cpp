@@ -58,14 +58,18 @@ bool next_entry(PyDictObject* dict, Py_ssize_t* position, PyObject** key, PyObje
 
 bool dict_release_quietly(PyDictObject* dict) {
   DictKeys* keys = dict->ma_keys;
-  if (!keys->unicode) return false;
-  UnicodeEntry* entries = unicode_entries(keys);
-  for (Py_ssize_t i = 0; i < keys->entries; ++i) {
-    if (!entries[i].value) continue;
-    if (!release_quietly(entries[i].value)) return false;
-    gill::release(entries[i].key);
-    entries[i] = {};
-  }
+  auto release_all = [n = keys->entries](auto* entries) {
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      if (!entries[i].value) continue;
+      if (!release_quietly(entries[i].value)) return false;
+      // Whoever goes on from here finds the entry as if it had never had a value that matters.
+      entries[i].value = Py_None;
+      if (!release_quietly(entries[i].key)) return false;
+      entries[i] = {};
+    }
+    return true;
+  };
+  if (!(keys->unicode ? release_all(unicode_entries(keys)) : release_all(general_entries(keys)))) return false;
   free_keys(keys);
   return true;
 }

@@ -146,7 +146,7 @@ namespace {
 
 DictKeys* new_keys(Py_ssize_t capacity, bool unicode) {
   // By far the most frequent, with nothing to compute.
-  if (capacity <= usable_of(kSmallestLog2) && unicode) return make_keys(kSmallestLog2, 1, true);
+  if (capacity <= usable_of(kSmallestLog2)) return unicode ? make_keys(kSmallestLog2, 1, true) : make_keys(kSmallestLog2, 1, false);
   if (capacity > (PY_SSIZE_T_MAX >> 6)) {
     PyErr_NoMemory();
     return nullptr;
@@ -282,6 +282,10 @@ inline void replace_value(PyDictObject* dict, Py_ssize_t i, PyObject* value) {
 // Room for another entry, and entries that the key fits into.
 [[gnu::noinline]] Status make_room(PyDictObject* dict, bool exact_str) {
   DictKeys* keys = dict->ma_keys;
+  if (keys == empty_keys()) {
+    dict->ma_keys = TRY(new_keys(1, exact_str));
+    return Status::ok;
+  }
   if (keys->unicode && !exact_str) {
     Py_ssize_t room = keys->usable > 0 ? keys->usable + keys->entries : dict->ma_used * 2;
     return rebuild(dict, std::max<Py_ssize_t>(room, dict->ma_used + 1), false);
@@ -306,6 +310,7 @@ inline void replace_value(PyDictObject* dict, Py_ssize_t i, PyObject* value) {
 
 int dict_insert(PyDictObject* dict, PyObject* key, Py_hash_t hash, PyObject* value) {
   DictKeys* keys = dict->ma_keys;
+  if (keys->entries == 0) return dict_insert_absent(dict, key, hash, value);
   Py_ssize_t i;
   if (!keys->unicode) {
     GeneralEntry* entries = general_entries(keys);

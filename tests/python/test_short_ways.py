@@ -87,6 +87,8 @@ class Deaths(unittest.TestCase):
             lambda: [float(number), Loud(1), text + "a", number + 1],
             lambda: (float(number), Loud(1), text + "a", number + 1),
             lambda: {"a": float(number), "b": Loud(1), "c": text + "a", "d": number + 1},
+            lambda: {number + 1: float(number), (2, text): Loud(1), 3.5: text + "c"},
+            lambda: {number + 1: float(number), (Loud(1), 2): text + "c", 3: number + 2},
             lambda: Watched(),
         ):
             owner = make()
