@@ -64,13 +64,30 @@ inline Status require_str(PyObject* object) {
   return ensure_ready(object);
 }
 
+// Whether one of n bytes, mostly few, is above ASCII: a word at a time, the last one over what was seen already.
+inline bool has_high_byte(const U1* text, Py_ssize_t n) {
+  constexpr Py_ssize_t kWord = sizeof(uint64_t);
+  uint64_t bits = 0, word;
+  if (n >= kWord) {
+    for (Py_ssize_t i = 0; i < n - kWord; i += kWord) {
+      std::memcpy(&word, text + i, sizeof word);
+      bits |= word;
+    }
+    std::memcpy(&word, text + n - kWord, sizeof word);
+    bits |= word;
+  } else {
+    for (Py_ssize_t i = 0; i < n; ++i) bits |= text[i];
+  }
+  return bits & 0x8080808080808080;
+}
 // The class (0x7f, 0xff, 0xffff, 0x10ffff) of the largest of n characters.
 template <class C>
 inline U4 max_class_of(const C* text, Py_ssize_t n) {
+  if constexpr (sizeof(C) == 1) return has_high_byte(text, n) ? 0xff : 0x7f;
   C bits = 0;
   for (Py_ssize_t i = 0; i < n; ++i) bits |= text[i];
   if (bits < 0x80) return 0x7f;
-  if (sizeof(C) == 1 || bits < 0x100) return 0xff;
+  if (bits < 0x100) return 0xff;
   return sizeof(C) == 2 || bits < 0x10000 ? 0xffff : 0x10ffff;
 }
 inline bool is_ascii(const char* text, Py_ssize_t n) { return max_class_of(reinterpret_cast<const U1*>(text), n) < 0x80; }
@@ -84,6 +101,22 @@ inline void convert_characters(const From* from, To* to, Py_ssize_t n) {
     for (Py_ssize_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[i]);
   }
 }
+// For at least one byte, mostly few: with two loads that may overlap rather than a call.
+inline void copy_mostly_short(char* to, const char* from, size_t n) {
+  auto both_ends = [&]<class Word>(Word) {
+    Word first, last;
+    std::memcpy(&first, from, sizeof(Word));
+    std::memcpy(&last, from + n - sizeof(Word), sizeof(Word));
+    std::memcpy(to, &first, sizeof(Word));
+    std::memcpy(to + n - sizeof(Word), &last, sizeof(Word));
+  };
+  if (n > 16) std::memcpy(to, from, n);
+  else if (n >= 8) both_ends(uint64_t{});
+  else if (n >= 4) both_ends(uint32_t{});
+  else if (n >= 2) both_ends(uint16_t{});
+  else *to = *from;
+}
+
 // Copies characters of any kind into a buffer of `to_kind`, which holds them.
 void copy_characters(int to_kind, void* to, Py_ssize_t to_start, const StrView& from, Py_ssize_t start, Py_ssize_t n);
 

@@ -140,22 +140,6 @@ void copy_characters(int to_kind, void* to, Py_ssize_t to_start, const StrView& 
   });
 }
 
-// For at least one byte, mostly few: with two loads that may overlap rather than a call.
-static inline void copy_mostly_short(char* to, const char* from, size_t n) {
-  auto both_ends = [&]<class Word>(Word) {
-    Word first, last;
-    std::memcpy(&first, from, sizeof(Word));
-    std::memcpy(&last, from + n - sizeof(Word), sizeof(Word));
-    std::memcpy(to, &first, sizeof(Word));
-    std::memcpy(to + n - sizeof(Word), &last, sizeof(Word));
-  };
-  if (n > 16) std::memcpy(to, from, n);
-  else if (n >= 8) both_ends(uint64_t{});
-  else if (n >= 4) both_ends(uint32_t{});
-  else if (n >= 2) both_ends(uint16_t{});
-  else *to = *from;
-}
-
 Ref<> str_from_ascii(const char* text, Py_ssize_t n) {
   if (n <= 1) return n == 0 ? empty_str() : borrow(latin1_character(static_cast<unsigned char>(*text)));
   PyObject* s = allocate_ascii(n);
@@ -181,9 +165,13 @@ Ref<> str_from(const C* text, Py_ssize_t n) {
   U4 max = max_class_of(text, n);
   PyObject* s = allocate_compact(n, max);
   if (!s) return nullptr;
-  dispatch(kind_of_class(max), [&]<class To>(To*) {
-    convert_characters(text, static_cast<To*>(PyUnicode_DATA(s)), n);
-  });
+  if constexpr (sizeof(C) == 1) {
+    copy_mostly_short(static_cast<char*>(PyUnicode_DATA(s)), reinterpret_cast<const char*>(text), static_cast<size_t>(n));
+  } else {
+    dispatch(kind_of_class(max), [&]<class To>(To*) {
+      convert_characters(text, static_cast<To*>(PyUnicode_DATA(s)), n);
+    });
+  }
   return steal(s);
 }
 template Ref<> str_from<U1>(const U1*, Py_ssize_t);

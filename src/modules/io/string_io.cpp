@@ -72,7 +72,8 @@ Status write_text(StringIO* self, PyObject* string) {
   if (const Py_ssize_t gap = self->position - self->length; gap > 0) {
     std::memset(static_cast<char*>(self->text) + self->length * self->kind, 0, static_cast<size_t>(gap * self->kind));
   }
-  copy_characters(self->kind, self->text, self->position, view, 0, size);
+  if (self->kind == 1) copy_mostly_short(static_cast<char*>(self->text) + self->position, view.as<char>(), static_cast<size_t>(size));
+  else copy_characters(self->kind, self->text, self->position, view, 0, size);
   self->position += size;
   self->length = std::max(self->length, self->position);
   return Status::ok;
@@ -110,8 +111,13 @@ Py_ssize_t line_end(StringIO* self, Py_ssize_t limit) {
     }
     return end;
   }
-  const C* found = std::find(text + i, text + end, static_cast<C>('\n'));
-  return found - text + (found < text + end);
+  if constexpr (sizeof(C) == 1) {
+    const void* found = std::memchr(text + i, '\n', static_cast<size_t>(end - i));
+    return found ? static_cast<const C*>(found) - text + 1 : end;
+  } else {
+    const C* found = std::find(text + i, text + end, static_cast<C>('\n'));
+    return found - text + (found < text + end);
+  }
 }
 
 Ref<> read_line(StringIO* self, Py_ssize_t limit) {
