@@ -11,7 +11,9 @@
 
 #include <Python.h>
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -27,8 +29,12 @@ template <class T>
   return reinterpret_cast<PyObject*>(object);
 }
 
+// Reads the upper half alone, so that what follows can count in memory.
 [[gnu::always_inline]] inline bool is_immortal(const PyObject* object) {
-  return (static_cast<uint64_t>(object->ob_refcnt) >> 32) != 0;
+  static_assert(std::endian::native == std::endian::little);
+  uint32_t upper;
+  std::memcpy(&upper, reinterpret_cast<const char*>(&object->ob_refcnt) + sizeof upper, sizeof upper);
+  return upper != 0;
 }
 
 [[gnu::always_inline]] inline void retain(PyObject* object) {
