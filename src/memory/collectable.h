@@ -9,23 +9,30 @@
 
 namespace gill {
 
-// Null with MemoryError. `type` is one of our static types.
-[[gnu::always_inline]] inline PyObject* allocate_collectable(PyTypeObject* type, size_t size) {
-  int index = size <= kSmallStepLimit ? class_of(size) : Heap::kMagazineClasses;
-  if (index < Heap::kMagazineClasses && !g_allocators_replaced) [[likely]] {
-    if (void* slot = t_heap->take_recent(Kind::collectable, index)) [[likely]] {
-      collector_note_allocation();
-      return static_cast<PyObject*>(slot);
-    }
-  }
-  return allocate_instance(type, size);
+// Null where the heap has more to do.
+[[gnu::always_inline]] inline PyObject* recent_collectable(size_t size) {
+  if (size > kSmallStepLimit || g_allocators_replaced) [[unlikely]] return nullptr;
+  void* slot = t_heap->take_recent(Kind::collectable, class_of(size));
+  if (slot) [[likely]] collector_note_allocation();
+  return static_cast<PyObject*>(slot);
 }
 
-// Lets the collector see a new object from a collectable page.
-[[gnu::always_inline]] inline void start_tracking(void* object) {
+// Null with MemoryError. `type` is one of our static types.
+[[gnu::always_inline]] inline PyObject* allocate_collectable(PyTypeObject* type, size_t size) {
+  PyObject* recent = recent_collectable(size);
+  return recent ? recent : allocate_instance(type, size);
+}
+
+// Lets the collector see a new object from a collectable page. False where only start_tracking() makes that whole.
+[[gnu::always_inline]] inline bool start_tracking_quickly(void* object) {
   Page* page = Page::of(object);
   page->set(kTracked, page->index_of(object));
-  if (page->young_list != kYoungest) [[unlikely]] page->heap->list_as(page, kYoungest);
+  return page->young_list == kYoungest;
+}
+[[gnu::always_inline]] inline void start_tracking(void* object) {
+  if (start_tracking_quickly(object)) [[likely]] return;
+  Page* page = Page::of(object);
+  page->heap->list_as(page, kYoungest);
 }
 
 // Frees an object of one of our own types that are collectable and have nothing in front of them.
@@ -33,7 +40,7 @@ namespace gill {
   Page* page = Page::of(object);
   collector_note_release(page, object);
   if (g_allocators_replaced) [[unlikely]] return free_hooked(object);
-  Heap::free_in(page, object);
+  Heap::free_collectable_in(page, object);
 }
 
 }  // namespace gill

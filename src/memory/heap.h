@@ -223,7 +223,9 @@ class Magazine {
     const uint32_t left = state_ - 0x10001;
     if (left & 0x80008000) [[unlikely]] return nullptr;
     state_ = left;
-    return slots_[left & 0xffff];
+    void* slot = slots_[left & 0xffff];
+    __builtin_assume(slot != nullptr);
+    return slot;
   }
   // Not of an empty one.
   void* pop_uncounted() { return slots_[--state_ & 0xffff]; }
@@ -303,9 +305,17 @@ class Heap {
   static void free(void* slot);
   // The same for a slot of this page.
   [[gnu::always_inline]] static void free_in(Page* page, void* slot) {
+    if (page->kind != Kind::plain) return free_collectable_in(page, slot);
+#ifndef GILL_DEBUG_CHECKS
+    if (page->magazine && page->magazine->push(slot)) [[likely]] return;
+#endif
+    free_slowly(page, slot);
+  }
+  // The same for one that is known to be of a collectable kind.
+  [[gnu::always_inline]] static void free_collectable_in(Page* page, void* slot) {
 #ifndef GILL_DEBUG_CHECKS
     if (Magazine* magazine = page->magazine) [[likely]] {
-      if (page->kind != Kind::plain) page->forget(page->index_of(slot));
+      page->forget(page->index_of(slot));
       if (magazine->push(slot)) [[likely]] return;
     }
 #endif

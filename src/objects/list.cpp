@@ -6,6 +6,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "memory/collectable.h"
+#include "objects/displays.h"
 #include "objects/sequence_methods.h"
 #include "objects/tuple.h"
 
@@ -22,7 +23,7 @@ PyListObject* as_list(PyObject* object) { return reinterpret_cast<PyListObject*>
 // The room grows by an eighth, so that appending is linear over all; it shrinks when less than half is used.
 Status list_resize(PyListObject* list, Py_ssize_t size) {
   Py_ssize_t allocated = list->allocated;
-  if (allocated >= size && size >= allocated >> 1) {
+  if (allocated >= size && (size >= allocated >> 1 || has_inline_items(list))) {
     list->ob_base.ob_size = size;
     return Status::ok;
   }
@@ -42,11 +43,13 @@ Status list_resize(PyListObject* list, Py_ssize_t size) {
     PyMem_Free(list->ob_item);
     list->ob_item = nullptr;
   } else {
-    auto* items = static_cast<PyObject**>(PyMem_Realloc(list->ob_item, room * sizeof(PyObject*)));
+    const bool was_inline = has_inline_items(list);
+    auto* items = static_cast<PyObject**>(PyMem_Realloc(was_inline ? nullptr : list->ob_item, room * sizeof(PyObject*)));
     if (!items) {
       PyErr_NoMemory();
       return failure;
     }
+    if (was_inline) std::copy_n(list->ob_item, list->ob_base.ob_size, items);
     list->ob_item = items;
   }
   list->ob_base.ob_size = size;
@@ -64,20 +67,22 @@ PyObject** allocate_items(Py_ssize_t count) {
   if (void* recent = bytes <= kSmallStepLimit ? recent_plain(widened(bytes)) : nullptr) return static_cast<PyObject**>(recent);
   return PyMem_New(PyObject*, count);
 }
-void free_items(PyObject** items) {
-  if (!items) return;
+// Those that the list has, or had.
+void free_items(PyListObject* list, PyObject** items) {
+  if (!items || items == inline_items(list)) return;
   if (g_allocators_replaced) PyMem_Free(items);
   else free_plain(items);
 }
 
 // A list whose `size` places are not initialized; start_tracking() when they are.
 [[gnu::always_inline]] inline Ref<PyListObject> untracked_list(Py_ssize_t size) {
-  PyObject* object = allocate_collectable(&PyList_Type, sizeof(PyListObject));
+  const bool is_inline = size <= kMostInlineItems;
+  PyObject* object = allocate_collectable(&PyList_Type, inline_list_bytes(is_inline ? static_cast<size_t>(size) : 0));
   if (!object) return failure;
   auto* list = as_list(object);
   object->ob_type = &PyList_Type;
   object->ob_refcnt = 1;
-  list->ob_item = size > 0 ? allocate_items(size) : nullptr;
+  list->ob_item = size == 0 ? nullptr : is_inline ? inline_items(list) : allocate_items(size);
   if (size > 0 && !list->ob_item) [[unlikely]] {
     free_object(object);
     PyErr_NoMemory();
@@ -154,7 +159,7 @@ int clear_items(PyListObject* self) {
   while (--n >= 0) {
     if (items[n]) gill::release(items[n]);
   }
-  PyMem_Free(items);
+  free_items(self, items);
   return 0;
 }
 
@@ -510,7 +515,7 @@ void list_dealloc(PyObject* self) {
   PyListObject* list = as_list(self);
   list->ob_base.ob_size = release_quiet_items(list->ob_item, list->ob_base.ob_size);
   if (list->ob_base.ob_size == 0 && PyList_CheckExact(self)) {
-    free_items(list->ob_item);
+    free_items(list, list->ob_item);
     return free_collectable(self);
   }
   PyObject_GC_UnTrack(self);
@@ -527,7 +532,10 @@ int list_traverse(PyObject* self, visitproc visit, void* arg) {
 int list_tp_clear(PyObject* self) { return clear_items(as_list(self)); }
 
 Ref<> list_sizeof(PyListObject* self) {
-  return steal(PyLong_FromSsize_t(Py_TYPE(self)->tp_basicsize + self->allocated * static_cast<Py_ssize_t>(sizeof(PyObject*))));
+  // The places behind an exact list are its slot's, in use or not.
+  auto own = PyList_CheckExact(self) ? static_cast<Py_ssize_t>(Heap::usable_size(self)) : Py_TYPE(self)->tp_basicsize;
+  Py_ssize_t apart = has_inline_items(self) ? 0 : self->allocated * static_cast<Py_ssize_t>(sizeof(PyObject*));
+  return steal(PyLong_FromSsize_t(own + apart));
 }
 Ref<> list_class_getitem(PyTypeObject* type, PyObject* item) { return steal(Py_GenericAlias(as_object(type), item)); }
 

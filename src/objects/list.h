@@ -5,6 +5,12 @@
 
 namespace gill {
 
+// A list that is made with a few items has them behind itself in its slot, until it grows. It does not come back to that place.
+inline constexpr Py_ssize_t kMostInlineItems = 4;
+constexpr size_t inline_list_bytes(size_t n) { return sizeof(PyListObject) + n * sizeof(PyObject*); }
+inline PyObject** inline_items(PyListObject* list) { return reinterpret_cast<PyObject**>(list + 1); }
+inline bool has_inline_items(PyListObject* list) { return list->ob_item == inline_items(list); }
+
 // Makes room for `size` items and sets the length; new places are not initialized.
 Status list_resize(PyListObject* list, Py_ssize_t size);
 

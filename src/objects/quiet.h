@@ -10,20 +10,18 @@ namespace gill {
 
 // Releases the reference unless that could run code: false, then.
 [[gnu::always_inline]] inline bool release_quietly(PyObject* object) {
-  if (is_immortal(object)) return true;
-  if (object->ob_refcnt > 1) {
-    --object->ob_refcnt;
-    return true;
-  }
+  if (is_immortal(object) || --object->ob_refcnt != 0) return true;
   PyTypeObject* type = Py_TYPE(object);
-  if (type == &PyLong_Type || type == &PyFloat_Type) {
+  if (__builtin_expect(type == &PyLong_Type, 1) || type == &PyFloat_Type) {
     free_plain(object);
     return true;
   }
-  if (type != &PyUnicode_Type && type != &PyBytes_Type) return false;
-  object->ob_refcnt = 0;
-  type->tp_dealloc(object);
-  return true;
+  if (type == &PyUnicode_Type || type == &PyBytes_Type) {
+    type->tp_dealloc(object);
+    return true;
+  }
+  object->ob_refcnt = 1;
+  return false;
 }
 
 }  // namespace gill

@@ -53,14 +53,6 @@ inline Py_ssize_t release_quiet_items(PyObject* const* items, Py_ssize_t n) {
   return n;
 }
 
-// Copies pointers, mostly so few that wide instructions would be the larger part.
-inline void copy_few(PyObject** to, PyObject* const* from, Py_ssize_t n) {
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    to[i] = from[i];
-    asm("" : "+r"(i));
-  }
-}
-
 // "(a, b, c" and the closing text. `owner` may change while the items' __repr__ run: its size is read again.
 Ref<> sequence_repr(PyObject* owner, char open, const char* close);
 

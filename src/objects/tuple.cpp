@@ -4,6 +4,7 @@
 #include "base/binding.h"
 #include "base/names.h"
 #include "memory/collectable.h"
+#include "objects/displays.h"
 #include "objects/sequence_methods.h"
 #include "runtime/native_stack.h"
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "objects/dict.h"
+#include "objects/displays.h"
 #include "objects/int.h"
 #include "objects/list.h"
 #include "objects/tuple.h"
@@ -181,7 +182,9 @@ PyObject* match_class(PyObject* subject, PyObject* type, Py_ssize_t positional, 
 
 }  // namespace
 
-HANDLER(BUILD_TUPLE) {
+namespace {
+
+VM_STEP build_tuple_in_general(VM_PARAMETERS) {
   SAVE_PLACE();
   sp -= oparg;
   PyObject* tuple = tuple_steal_items(sp, oparg).release();
@@ -190,12 +193,37 @@ HANDLER(BUILD_TUPLE) {
   END_DISPATCH();
 }
 
-HANDLER(BUILD_LIST) {
+VM_STEP build_list_in_general(VM_PARAMETERS) {
   SAVE_PLACE();
   sp -= oparg;
   PyObject* list = list_steal_items(sp, oparg).release();
   if (!list) END_ERROR();
   *sp++ = list;
+  END_DISPATCH();
+}
+
+VM_STEP track_top(VM_PARAMETERS) {
+  start_tracking(sp[-1]);
+  END_DISPATCH();
+}
+
+}  // namespace
+
+HANDLER(BUILD_TUPLE) {
+  PyObject* tuple = oparg ? recent_tuple(sp - oparg, oparg) : nullptr;
+  if (!tuple) [[unlikely]] TAIL(build_tuple_in_general);
+  sp -= oparg;
+  *sp++ = tuple;
+  if (!start_tracking_quickly(tuple)) [[unlikely]] TAIL(track_top);
+  END_DISPATCH();
+}
+
+HANDLER(BUILD_LIST) {
+  PyObject* list = recent_list(sp - oparg, oparg);
+  if (!list) [[unlikely]] TAIL(build_list_in_general);
+  sp -= oparg;
+  *sp++ = list;
+  if (!start_tracking_quickly(list)) [[unlikely]] TAIL(track_top);
   END_DISPATCH();
 }
 

@@ -1,4 +1,5 @@
-"""What has a short way of its own must not differ from the long one: literals of dicts, sums of str, int with float, containers that die with what they hold."""
+"""What has a short way of its own must not differ from the long one: literals of dicts, sums of str, int with float, lists of a few items, items replaced, containers
+that die with what they hold."""
 import gc
 import unittest
 import weakref
@@ -31,6 +32,144 @@ class Literals(unittest.TestCase):
         self.assertIsNone(reference())
         self.assertFalse(gc.is_tracked({"a": 1, "b": 2, "c": "d"}))
         self.assertTrue(gc.is_tracked({"a": 1, "b": [], "c": "d"}))
+
+
+class FewItems(unittest.TestCase):
+    def made(self, n):
+        """Lists of n items, each made in another way."""
+        items = tuple(range(n))
+        if n == 2:
+            yield [0, 1]
+        yield list(items)
+        yield [*items]
+        yield list(items)[:]
+        yield [0, *items][1:]
+        yield "".join(map(str, items)).replace("", " ").split()
+        yield sorted(items)
+
+    def test_growing_and_shrinking(self):
+        for n in range(7):
+            for items in self.made(n):
+                expected = list(range(n)) if not items or items[0] == 0 else list(map(str, range(n)))
+                self.assertEqual(items, expected)
+                for i in range(12):
+                    items.append(i)
+                    expected = expected + [i]
+                    self.assertEqual(items, expected)
+                items[1:3] = ()
+                self.assertEqual(items, expected[:1] + expected[3:])
+                while items:
+                    items.pop()
+                items += "ab"
+                self.assertEqual(items, ["a", "b"])
+                items.clear()
+                items.insert(0, n)
+                self.assertEqual(items * 3, [n, n, n])
+
+    def test_emptied_and_filled_again(self):
+        for n in range(1, 6):
+            for items in self.made(n):
+                for _ in range(3):
+                    items.pop(0)
+                    items.insert(0, None)
+                    self.assertEqual(len(items), n)
+                while items:
+                    del items[-1]
+                for i in range(n + 1):
+                    items.insert(0, i)
+                self.assertEqual(items, list(range(n, -1, -1)))
+
+    def test_filled_while_it_is_cleared(self):
+        class Filling:
+            def __del__(self):
+                items.extend("abcdef")
+
+        items = [Filling(), 1]
+        items.clear()
+        self.assertEqual(items, list("abcdef"))
+        items = [1, Filling(), Filling()]
+        items[:] = ()
+        self.assertEqual(items, list("abcdef") * 2)
+
+    def test_changed_while_it_is_sorted(self):
+        for more in ([], [1], [1, 2, 3, 4, 5, 6]):
+            def key(item):
+                items.extend(more)
+                return -item
+
+            items = [1, 2, 3]
+            if more:
+                with self.assertRaises(ValueError):
+                    items.sort(key=key)
+            else:
+                items.sort(key=key)
+            self.assertEqual(sorted(items), [1, 2, 3])
+            items.append(4)
+            self.assertEqual(len(items), 4)
+
+    def test_order_in_which_replaced_items_die(self):
+        died = []
+
+        class Noted:
+            def __init__(self, name):
+                self.name = name
+
+            def __del__(self):
+                died.append(self.name)
+
+        def replace():
+            for i in range(100):
+                [Noted("replaced"), Noted("kept")][0] = None
+
+        replace()
+        self.assertEqual(died, ["replaced", "kept"] * 100)
+
+    def test_item_that_is_its_list(self):
+        def replace():
+            for i in range(100):
+                items = []
+                items.append(items)
+                items[0] = i
+                self.assertEqual(items, [i])
+
+        replace()
+
+
+def both(a, b):
+    return a
+
+
+class Operands(unittest.TestCase):
+    def test_one_object_twice(self):
+        numbers = [10**6, 10**12, -(10**6), 0.5]
+        for number in numbers:
+            made = [number * 3 for _ in range(50)]
+            for i in range(50):
+                x = made.pop()
+                self.assertEqual(x + x, number * 6)
+                self.assertEqual(both(x, x) * x, number * number * 9)
+                if isinstance(x, int):
+                    self.assertEqual(x & x, x)
+                    self.assertEqual(x ^ x, 0)
+
+    def test_around_the_sizes_of_digits(self):
+        values = [s * (2**n + d) for n in (0, 8, 29, 30, 31, 59, 60, 61, 63) for d in (-1, 0, 1) for s in (1, -1)]
+        for a in values:
+            for b in values:
+                wide_a, wide_b = a + (1 << 200), b + (1 << 200)
+                self.assertEqual(a + b, wide_a + wide_b - (1 << 201))
+                self.assertEqual(a - b, wide_a - wide_b)
+                self.assertEqual((a & b) + (a | b), a + b)
+                self.assertEqual(a ^ b, (a | b) - (a & b))
+                self.assertEqual((a + b) - b, a)
+
+    def test_ranges_around_the_sizes_of_digits(self):
+        for middle in (0, 257, 2**30, 2**60, 2**62, -5, -(2**30), -(2**60)):
+            seen = []
+            for i in range(middle - 3, middle + 3):
+                seen.append(i)
+            self.assertEqual(seen, [middle + d for d in range(-3, 3)])
+            self.assertEqual([repr(i) for i in range(middle - 3, middle + 3)], [repr(middle + d) for d in range(-3, 3)])
 
 
 class Numbers(unittest.TestCase):
