@@ -9,7 +9,7 @@ namespace gill {
 
 // Null where the heap has more to do. For objects of our own types, and what they own, without members wider than a word.
 [[gnu::always_inline]] inline void* recent_plain(size_t size) {
-  if (size - 1 >= kSmallStepLimit || g_allocators_replaced || !t_heap) [[unlikely]] return nullptr;
+  if (size - 1 >= kSmallStepLimit || g_allocators_replaced) [[unlikely]] return nullptr;
   return t_heap->take_recent(Kind::plain, static_cast<int>((size - 1) / kGranule));
 }
 
@@ -19,9 +19,12 @@ namespace gill {
   return memory ? memory : allocate_plain_object(size);
 }
 
+// False where the heap has more to do.
+[[gnu::always_inline]] inline bool free_plain_quickly(void* block) {
+  return !g_allocators_replaced && g_heap_range.contains(block) && Heap::put_recent(block);
+}
 [[gnu::always_inline]] inline void free_plain(void* block) {
-  if (!g_allocators_replaced && g_heap_range.contains(block) && Heap::put_recent(block)) [[likely]] return;
-  PyObject_Free(block);
+  if (!free_plain_quickly(block)) [[unlikely]] PyObject_Free(block);
 }
 
 }  // namespace gill

@@ -19,11 +19,14 @@ inline bool is_one_digit(PyObject* number) { return int_size(number) + 1 <= 2 &&
 inline int64_t one_digit_value(PyObject* number) { return int_size(number) * static_cast<int64_t>(int_digits(number)[0]); }
 
 // The value of an int of at most two digits, which fit a machine word; false for longer ones.
-inline bool word_of(PyObject* number, int64_t* value) {
+[[gnu::always_inline]] inline bool word_of(PyObject* number, int64_t* value) {
+  if (is_one_digit(number)) [[likely]] {
+    *value = one_digit_value(number);
+    return true;
+  }
   Py_ssize_t size = int_size(number);
-  if (size < -2 || size > 2) return false;
-  int64_t magnitude = size == 0 ? 0 : int_digits(number)[0];
-  if (size == 2 || size == -2) magnitude |= static_cast<int64_t>(int_digits(number)[1]) << PyLong_SHIFT;
+  if (size != 2 && size != -2) return false;
+  int64_t magnitude = int_digits(number)[0] | static_cast<int64_t>(int_digits(number)[1]) << PyLong_SHIFT;
   *value = size < 0 ? -magnitude : magnitude;
   return true;
 }

@@ -68,10 +68,12 @@ inline int64_t floor_remainder(int64_t a, int64_t b) {
   return remainder + (remainder != 0 && (remainder < 0) != (b < 0) ? b : 0);
 }
 
-VM_STEP operate_on_ints(VM_PARAMETERS) {
+}  // namespace
+
+VM_CALL PyObject* operate_on_ints(VM_PARAMETERS) {
   PyObject *right = sp[-1], *left = sp[-2];
-  if (!is_word(left) || !is_word(right)) TAIL(operate);
-  int64_t a = word_value(left), b = word_value(right), value;
+  int64_t a, b, value;
+  if (!word_of(left, &a) || !word_of(right, &b)) [[unlikely]] TAIL(operate);
   switch (static_cast<BinaryOp>(oparg)) {
     case BinaryOp::add: case BinaryOp::inplace_add: END_INT(a + b);
     case BinaryOp::subtract: case BinaryOp::inplace_subtract: END_INT(a - b);
@@ -97,6 +99,8 @@ VM_STEP operate_on_ints(VM_PARAMETERS) {
   }
 }
 
+namespace {
+
 VM_STEP operate_on_floats(VM_PARAMETERS) {
   PyObject *right = sp[-1], *left = sp[-2];
   double a = PyFloat_AS_DOUBLE(left), b = PyFloat_AS_DOUBLE(right);
@@ -111,8 +115,12 @@ VM_STEP operate_on_floats(VM_PARAMETERS) {
   }
 }
 
+// Of a float, or an int of at most two digits.
 inline double real_value(PyObject* number) {
-  return PyFloat_CheckExact(number) ? PyFloat_AS_DOUBLE(number) : static_cast<double>(word_value(number));
+  if (PyFloat_CheckExact(number)) return PyFloat_AS_DOUBLE(number);
+  int64_t value = 0;
+  (void)word_of(number, &value);
+  return static_cast<double>(value);
 }
 
 // One operand is a float, the other an int of at most two digits.

@@ -39,19 +39,20 @@ VM_STEP end_sequence(VM_PARAMETERS) {
   TAIL(end_loop);
 }
 
-// Hands the item on: to its variable, or to the stack.
-#define END_ITEM(ITEM)                                             \
+// Hands the item on: to its variable, or to the stack where that is null.
+#define END_ITEM_IN(VARIABLE, ITEM)                                \
   do {                                                             \
     PyObject* item_ = (ITEM);                                      \
-    if (PyObject** to_ = item_variable(frame, next, table)) {      \
+    if (PyObject** to_ = (VARIABLE)) {                             \
       PyObject* old_ = std::exchange(*to_, item_);                 \
       ++next;                                                      \
-      if (!old_) END_DISPATCH();                                   \
+      if (!old_) [[unlikely]] END_DISPATCH();                      \
       END_DROP(old_);                                              \
     }                                                              \
     *sp++ = item_;                                                 \
     END_DISPATCH();                                                \
   } while (0)
+#define END_ITEM(ITEM) END_ITEM_IN(item_variable(frame, next, table), ITEM)
 
 // The item is the number ctx->integer.
 VM_STEP new_item(VM_PARAMETERS) {
@@ -64,15 +65,18 @@ VM_CALL PyObject* next_of_range(VM_PARAMETERS) {
   auto* iterator = reinterpret_cast<RangeIterator*>(sp[-1]);
   if (iterator->left <= 0) TAIL(end_loop);
   long value = iterator->advance();
-  if (is_small(value)) END_ITEM(small_int(value));
-  // The variable's number of the round before is counted on when nobody else has it.
   PyObject** variable = item_variable(frame, next, table);
-  if (variable && *variable && Py_IS_TYPE(*variable, &PyLong_Type) && (*variable)->ob_refcnt == 1 && fits_word(value)) [[likely]] {
-    set_word(*variable, value);
-    ++next;
-    END_DISPATCH();
+  if (is_small(value)) END_ITEM_IN(variable, small_int(value));
+  if (is_natural_digit(value) || fits_word(value)) [[likely]] {
+    WordDigits digits = digits_of(value);
+    // The variable's number of the round before is counted on when nobody else has it.
+    if (variable && *variable && Py_IS_TYPE(*variable, &PyLong_Type) && (*variable)->ob_refcnt == 1) {
+      set_word(*variable, digits);
+      ++next;
+      END_DISPATCH();
+    }
+    if (void* memory = recent_plain(kWordIntSize)) [[likely]] END_ITEM_IN(variable, new_word(memory, digits));
   }
-  if (void* memory = fits_word(value) ? recent_plain(kWordIntSize) : nullptr) END_ITEM(new_word(memory, value));
   ctx->integer = value;
   TAIL(new_item);
 }

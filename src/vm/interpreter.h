@@ -109,14 +109,12 @@ VM_STEP answer_requests(VM_PARAMETERS);
 #define END_DROP_BOTH(ONE, OTHER)                \
   do {                                           \
     PyObject *one_ = (ONE), *other_ = (OTHER);   \
-    bool dies_ = drops_to_zero(one_);            \
-    bool dies_too_ = drops_to_zero(other_);      \
-    if (dies_ || dies_too_) {                    \
-      ctx->dying = dies_ ? one_ : nullptr;       \
-      ctx->dying_too = dies_too_ ? other_ : nullptr; \
+    if (drops_to_zero(one_)) {                   \
+      ctx->dying = one_;                         \
+      ctx->dying_too = drops_to_zero(other_) ? other_ : nullptr; \
       TAIL(drop_two);                            \
     }                                            \
-    END_DISPATCH();                              \
+    END_DROP(other_);                            \
   } while (0)
 #define END_CHECKED()                                                                                                        \
   do {                                                                                                                       \

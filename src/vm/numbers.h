@@ -13,26 +13,31 @@ inline bool both_str(PyObject* a, PyObject* b) { return Py_IS_TYPE(a, &PyUnicode
 
 // Ints of at most two digits have their value in a machine word, and every int object has room for two digits.
 inline bool is_word(PyObject* number) { return int_size(number) + 2 <= 4 && int_size(number) >= -2; }
-inline int64_t word_value(PyObject* number) {
-  Py_ssize_t size = int_size(number);
-  if (size + 1 <= 2 && size >= -1) [[likely]] return one_digit_value(number);
-  auto magnitude = static_cast<int64_t>(int_digits(number)[0] | static_cast<uint64_t>(int_digits(number)[1]) << PyLong_SHIFT);
-  return size < 0 ? -magnitude : magnitude;
-}
 inline constexpr int64_t kWordLimit = int64_t{1} << (2 * PyLong_SHIFT);
 inline bool fits_word(int64_t value) { return value > -kWordLimit && value < kWordLimit; }
 
-// Gives an int object that nobody else sees another value. The value is not small, and fits_word().
-inline void set_word(PyObject* number, int64_t value) {
+// Such a value as an int object has it: both digits in one word, the first in the lower half.
+struct WordDigits {
+  Py_ssize_t size;
+  uint64_t digits;
+};
+static_assert(sizeof(PyLongObject) == offsetof(PyLongObject, ob_digit) + sizeof(uint64_t));
+inline bool is_natural_digit(int64_t value) { return static_cast<uint64_t>(value) <= PyLong_MASK; }
+// Of a value that fits_word() and is not zero.
+[[gnu::always_inline]] inline WordDigits digits_of(int64_t value) {
+  if (is_natural_digit(value)) [[likely]] return {1, static_cast<uint64_t>(value)};
   uint64_t magnitude = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
   Py_ssize_t size = magnitude >> PyLong_SHIFT ? 2 : 1;
-  int_digits(number)[0] = static_cast<digit>(magnitude & PyLong_MASK);
-  int_digits(number)[1] = static_cast<digit>(magnitude >> PyLong_SHIFT);
-  reinterpret_cast<PyVarObject*>(number)->ob_size = value < 0 ? -size : size;
+  return {value < 0 ? -size : size, (magnitude & PyLong_MASK) | magnitude >> PyLong_SHIFT << 32};
 }
-static_assert(sizeof(PyLongObject) >= offsetof(PyLongObject, ob_digit) + 2 * sizeof(digit));
 
-inline PyObject* new_word(void* memory, int64_t value) {
+// Gives an int object that nobody else sees another value.
+[[gnu::always_inline]] inline void set_word(PyObject* number, WordDigits value) {
+  reinterpret_cast<PyVarObject*>(number)->ob_size = value.size;
+  std::memcpy(int_digits(number), &value.digits, sizeof value.digits);
+}
+
+[[gnu::always_inline]] inline PyObject* new_word(void* memory, WordDigits value) {
   auto* number = static_cast<PyObject*>(memory);
   number->ob_refcnt = 1;
   number->ob_type = &PyLong_Type;
@@ -78,6 +83,8 @@ inline int order_of_ints(PyObject* a, PyObject* b) {
 
 inline constexpr int kBinaryOpCaches = info_of(Op::BINARY_OP).caches;
 
+// Step: BINARY_OP of two exact ints; SAVE_PLACE() comes before.
+VM_STEP operate_on_ints(VM_PARAMETERS);
 // Steps: ctx->integer or ctx->real becomes a new object in the operands' place.
 VM_STEP finish_with_new_int(VM_PARAMETERS);
 VM_STEP finish_with_new_float(VM_PARAMETERS);
@@ -100,7 +107,8 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
   return variable && *variable == left;
 }
 
-// Ends BINARY_OP with `left` and `right` on the stack; SET gives an object its new value, INIT makes one of SIZE bytes of fresh memory.
+// Ends BINARY_OP with `left` and `right` on the stack; SET gives an object its new value, INIT makes one of SIZE bytes of fresh memory,
+// NEW ends it where there is no such memory at hand.
 #define END_REUSING(SIZE, SET, INIT, NEW)                   \
   do {                                                      \
     if (left->ob_refcnt == 1) {                             \
@@ -123,12 +131,14 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
       next += kBinaryOpCaches;                              \
       END_DROP_NUMBER(left);                                \
     }                                                       \
-    void* memory_ = recent_plain(SIZE);           \
-    if (!memory_) [[unlikely]] TAIL(NEW);                   \
+    void* memory_ = recent_plain(SIZE);                     \
+    if (!memory_) [[unlikely]] NEW();                       \
     sp[-2] = INIT(memory_);                                 \
     --sp;                                                   \
     next += kBinaryOpCaches;                                \
-    END_DROP_BOTH(left, right);                             \
+    /* Somebody else has each, or they are one. */          \
+    if (!is_immortal(left)) --left->ob_refcnt;              \
+    END_DROP_NUMBER(right);                                 \
   } while (0)
 
 #define END_INT(VALUE)                                      \
@@ -140,18 +150,27 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
       next += kBinaryOpCaches;                              \
       END_DROP_BOTH(left, right);                           \
     }                                                       \
-    ctx->integer = value_;                                  \
-    if (!fits_word(value_)) [[unlikely]] TAIL(finish_with_new_int); \
-    END_REUSING(kWordIntSize, GILL_SET_WORD, GILL_NEW_WORD, finish_with_new_int);        \
+    if (!is_natural_digit(value_) && !fits_word(value_)) [[unlikely]] GILL_FINISH_INT(); \
+    WordDigits digits_ = digits_of(value_);                 \
+    END_REUSING(kWordIntSize, GILL_SET_WORD, GILL_NEW_WORD, GILL_FINISH_INT);            \
   } while (0)
-#define GILL_SET_WORD(OBJECT) set_word(OBJECT, value_)
-#define GILL_NEW_WORD(MEMORY) new_word(MEMORY, value_)
+#define GILL_SET_WORD(OBJECT) set_word(OBJECT, digits_)
+#define GILL_NEW_WORD(MEMORY) new_word(MEMORY, digits_)
+#define GILL_FINISH_INT()                                   \
+  do {                                                      \
+    ctx->integer = value_;                                  \
+    TAIL(finish_with_new_int);                              \
+  } while (0)
 
 #define END_FLOAT(VALUE)                                    \
   do {                                                      \
     double value_ = (VALUE);                                \
+    END_REUSING(kFloatSize, GILL_SET_FLOAT, GILL_NEW_FLOAT, GILL_FINISH_FLOAT);          \
+  } while (0)
+#define GILL_FINISH_FLOAT()                                 \
+  do {                                                      \
     ctx->real = value_;                                     \
-    END_REUSING(kFloatSize, GILL_SET_FLOAT, GILL_NEW_FLOAT, finish_with_new_float);     \
+    TAIL(finish_with_new_float);                            \
   } while (0)
 #define GILL_NEW_FLOAT(MEMORY) new_float(MEMORY, value_)
 #define GILL_SET_FLOAT(OBJECT) (reinterpret_cast<PyFloatObject*>(OBJECT)->ob_fval = value_)

@@ -11,7 +11,7 @@ Op int_form(BinaryOp op) {
     case BinaryOp::add: case BinaryOp::inplace_add: return Op::BINARY_OP_ADD_INT;
     case BinaryOp::subtract: case BinaryOp::inplace_subtract: return Op::BINARY_OP_SUBTRACT_INT;
     case BinaryOp::multiply: case BinaryOp::inplace_multiply: return Op::BINARY_OP_MULTIPLY_INT;
-    default: return Op::BINARY_OP;
+    default: return Op::BINARY_OP_INT;
   }
 }
 Op float_form(BinaryOp op) {
@@ -47,15 +47,22 @@ ADAPTIVE(BINARY_OP, specialize_binary_op(frame, next, oparg, sp[-2], sp[-1]))
   HANDLER(NAME) {                                                                     \
     PyObject *right = sp[-1], *left = sp[-2];                                         \
     if (!both_int(left, right)) [[unlikely]] END_MISS(BINARY_OP);                     \
-    if (!is_word(left) || !is_word(right)) [[unlikely]] TAIL(op_BINARY_OP);           \
-    int64_t value;                                                                    \
-    if (COMPUTE(word_value(left), word_value(right), &value)) [[unlikely]] TAIL(op_BINARY_OP); \
+    int64_t a, b, value;                                                              \
+    if (!word_of(left, &a) || !word_of(right, &b)) [[unlikely]] TAIL(op_BINARY_OP);   \
+    if (COMPUTE(a, b, &value)) [[unlikely]] TAIL(op_BINARY_OP);                       \
     END_INT(value);                                                                   \
   }
 INT_OPERATION(BINARY_OP_ADD_INT, __builtin_add_overflow)
 INT_OPERATION(BINARY_OP_SUBTRACT_INT, __builtin_sub_overflow)
 INT_OPERATION(BINARY_OP_MULTIPLY_INT, __builtin_mul_overflow)
 #undef INT_OPERATION
+
+// The other operators.
+HANDLER(BINARY_OP_INT) {
+  if (!both_int(sp[-2], sp[-1])) [[unlikely]] END_MISS(BINARY_OP);
+  SAVE_PLACE();
+  TAIL(operate_on_ints);
+}
 
 #define FLOAT_OPERATION(NAME, OPERATOR)                                         \
   HANDLER(NAME) {                                                               \

@@ -13,8 +13,8 @@ namespace {
 inline Py_ssize_t index_in(PyObject* key, Py_ssize_t size) {
   if (!is_one_digit(key)) [[unlikely]] return -1;
   Py_ssize_t index = one_digit_value(key);
-  if (index < 0) index += size;
-  return index < size ? index : -1;
+  if (static_cast<size_t>(index) < static_cast<size_t>(size)) [[likely]] return index;
+  return index < 0 ? index + size : -1;
 }
 
 // A class's __getitem__ that is a Python function of two plain arguments.
@@ -68,7 +68,12 @@ ADAPTIVE(STORE_SUBSCR, specialize_store_subscr(next, sp[-2], sp[-1]))
     sp[-2] = item;                                                                       \
     --sp;                                                                                \
     SKIP_CACHES(BINARY_SUBSCR);                                                          \
-    END_DROP_BOTH(key, container);                                                       \
+    if (drops_to_zero(key) && !free_plain_quickly(key)) [[unlikely]] {                   \
+      ctx->dying = key;                                                                  \
+      ctx->dying_too = drops_to_zero(container) ? container : nullptr;                   \
+      TAIL(drop_two);                                                                    \
+    }                                                                                    \
+    END_DROP(container);                                                                 \
   }
 SEQUENCE_ITEM(BINARY_SUBSCR_LIST_INT, PyList_Type, PyList_GET_ITEM)
 SEQUENCE_ITEM(BINARY_SUBSCR_TUPLE_INT, PyTuple_Type, PyTuple_GET_ITEM)
@@ -117,11 +122,23 @@ HANDLER(BINARY_SUBSCR_GETITEM) {
 // ---- storing ----------------------------------------------------------------------------------------
 
 namespace {
+// The item that was replaced goes first.
+#define END_DROP_REPLACED(OLD, CONTAINER)                          \
+  do {                                                             \
+    PyObject *old_ = (OLD), *container_ = (CONTAINER);             \
+    if (drops_to_zero(container_)) [[unlikely]] {                  \
+      ctx->dying = drops_to_zero(old_) ? old_ : nullptr;           \
+      ctx->dying_too = container_;                                 \
+      TAIL(drop_two);                                              \
+    }                                                              \
+    END_DROP(old_);                                                \
+  } while (0)
+
 // The index dies; the old item and the list are above the stack.
 VM_STEP drop_index(VM_PARAMETERS) {
   PyObject *key = ctx->dying, *old = sp[0], *container = sp[1];
-  Py_TYPE(key)->tp_dealloc(key);
-  END_DROP_BOTH(old, container);
+  free_plain(key);
+  END_DROP_REPLACED(old, container);
 }
 }  // namespace
 
@@ -134,13 +151,13 @@ HANDLER(STORE_SUBSCR_LIST_INT) {
   PyObject* old = std::exchange(reinterpret_cast<PyListObject*>(container)->ob_item[index], sp[-3]);
   sp -= 3;
   SKIP_CACHES(STORE_SUBSCR);
-  if (drops_to_zero(key)) [[unlikely]] {
+  if (drops_to_zero(key) && !free_plain_quickly(key)) [[unlikely]] {
     ctx->dying = key;
     sp[0] = old;
     sp[1] = container;
     TAIL(drop_index);
   }
-  END_DROP_BOTH(old, container);
+  END_DROP_REPLACED(old, container);
 }
 
 HANDLER(STORE_SUBSCR_DICT) {
