@@ -32,14 +32,24 @@ function(order_for_start floor list_name)
   set(${list_name} ${sources} ${behind} PARENT_SCOPE)
 endfunction()
 
-# A linker script that puts the functions of start_order.txt, which tools/start_order.py writes, in front of all others. An ordering file
-# would not find those to whose names the link-time optimizer appends a hash.
-function(write_start_script script)
-  set(order ${CMAKE_CURRENT_SOURCE_DIR}/start_order.txt)
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${order})
-  file(STRINGS ${order} names)
-  list(TRANSFORM names REPLACE "(.+)" "*(.text.\\1 .text.\\1.llvm.* .text.hot.\\1 .text.hot.\\1.llvm.* .text.unlikely.\\1 .text.unlikely.\\1.llvm.*)")
-  list(JOIN names "\n" sections)
-  file(CONFIGURE OUTPUT ${script} CONTENT "SECTIONS {\n.text.start : {\n@sections@\n*(.text.startup .text.startup.*)\n}\n}\nINSERT BEFORE .text;\n
-SECTIONS {\ngill_types : { *(gill_types) }\ngill_modules : { *(gill_modules) }\n}\nINSERT BEFORE .rodata;\n" @ONLY)
+# A linker script that puts the functions and constants of link_order/*.txt, which tools/link_order.py writes, in front of all others. An
+# ordering file would not find those to whose names the link-time optimizer appends a hash. A function's constants are its jump tables, and
+# what its variables begin with. "archive:member" stands for all code of that file.
+function(write_link_script script)
+  foreach(kind functions constants)
+    set(order ${CMAKE_CURRENT_SOURCE_DIR}/link_order/${kind}.txt)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${order})
+    file(STRINGS ${order} ${kind})
+  endforeach()
+  set(tables ${functions})
+  list(FILTER tables EXCLUDE REGEX ":")
+  list(TRANSFORM tables REPLACE "(.+)" "*(.rodata.\\1 .rodata.\\1.llvm.* .rodata.__const.\\1.* .rodata..L__const.\\1.* .rodata..Lswitch.table.\\1*)")
+  list(TRANSFORM constants REPLACE "(.+)" "*(.rodata.\\1 .rodata.\\1.llvm.*)")
+  list(TRANSFORM functions REPLACE "^([^:]+)$" "*(.text.\\1 .text.\\1.llvm.* .text.hot.\\1 .text.hot.\\1.llvm.* .text.unlikely.\\1 .text.unlikely.\\1.llvm.*)")
+  list(TRANSFORM functions REPLACE "^(.+:.+)$" "*\\1(.text .text.*)")
+  foreach(kind functions constants tables)
+    list(JOIN ${kind} "\n" ${kind})
+  endforeach()
+  file(CONFIGURE OUTPUT ${script} CONTENT "SECTIONS {\n.text.front : {\n*(.text.startup .text.startup.*)\n*crt*.o(.text)\n*(.plt)\n@functions@\n}\n}\nINSERT BEFORE .text;\n
+SECTIONS {\ngill_types : { *(gill_types) }\ngill_modules : { *(gill_modules) }\n.rodata.front : {\n@constants@\n@tables@\n*(.rodata.cst* .rodata.str* .rodata..L.str*)\n}\n}\nINSERT BEFORE .rodata;\n" @ONLY)
 endfunction()

@@ -15,6 +15,7 @@
 // (None), Maybe<bool>, Maybe<integer>, Maybe<double>.
 #pragma once
 
+#include <algorithm>
 #include <tuple>
 
 #include "base/arguments.h"
@@ -191,24 +192,46 @@ struct Bound {
   static constexpr const char* name_storage = name_text.text;
 };
 
+template <size_t N>
+struct StoredDoc {
+  char text[N];
+  constexpr const char* pointer() const { return text; }
+};
+template <size_t N>
+consteval StoredDoc<N> stored_doc(const char (&doc)[N]) {
+  StoredDoc<N> result{};
+  std::copy_n(doc, N, result.text);
+  return result;
+}
+struct NoDoc {
+  constexpr const char* pointer() const { return nullptr; }
+};
+consteval NoDoc stored_doc(std::nullptr_t) { return {}; }
+
 }  // namespace detail
 
 #define GILL_BOUND(signature, function) ::gill::detail::Bound<signature, &function>
+// What few programs read, docstrings of functions above all, stands together, away from the strings that others read.
+#define GILL_DOC(doc)                                                                                   \
+  ([]() consteval {                                                                                     \
+    [[gnu::section(".rodata.docs")]] static constexpr auto storage = ::gill::detail::stored_doc(doc); \
+    return storage.pointer();                                                                           \
+  }())
 // `signature` begins with the name and has a receiver: $self, $type (class methods) or $module.
-#define METHOD(signature, function, doc) GILL_BOUND(signature, function)::definition(signature "\n--\n\n" doc, 0)
-#define CLASS_METHOD(signature, function, doc) GILL_BOUND(signature, function)::definition(signature "\n--\n\n" doc, METH_CLASS)
+#define METHOD(signature, function, doc) GILL_BOUND(signature, function)::definition(GILL_DOC(signature "\n--\n\n" doc), 0)
+#define CLASS_METHOD(signature, function, doc) GILL_BOUND(signature, function)::definition(GILL_DOC(signature "\n--\n\n" doc), METH_CLASS)
 // The receiver of a static method is a null PyObject*.
-#define STATIC_METHOD(signature, function, doc) GILL_BOUND(signature, function)::definition(signature "\n--\n\n" doc, METH_STATIC)
+#define STATIC_METHOD(signature, function, doc) GILL_BOUND(signature, function)::definition(GILL_DOC(signature "\n--\n\n" doc), METH_STATIC)
 // For the few callables whose reference has no text signature: `doc` is the whole docstring.
-#define METHOD_UNSIGNED(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, 0)
+#define METHOD_UNSIGNED(signature, function, doc) GILL_BOUND(signature, function)::definition(GILL_DOC(doc), 0)
 // One that gets a tuple of arguments in the reference: a bound one that is given keywords is named without its class or module.
-#define METHOD_OF_TUPLE(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, ::gill::kOfTuple)
+#define METHOD_OF_TUPLE(signature, function, doc) GILL_BOUND(signature, function)::definition(GILL_DOC(doc), ::gill::kOfTuple)
 // One that also parses the tuple, which shows in the wording of wrong counts; and one that parses an array.
 #define METHOD_PARSED(signature, function, doc) \
-  ::gill::detail::Bound<signature, &function, ::gill::Wording::parsed>::definition(doc, ::gill::kOfTuple)
-#define METHOD_PARSED_ARRAY(signature, function, doc) ::gill::detail::Bound<signature, &function, ::gill::Wording::parsed>::definition(doc, 0)
-#define CLASS_METHOD_UNSIGNED(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, METH_CLASS)
-#define CLASS_METHOD_OF_TUPLE(signature, function, doc) GILL_BOUND(signature, function)::definition(doc, METH_CLASS | ::gill::kOfTuple)
+  ::gill::detail::Bound<signature, &function, ::gill::Wording::parsed>::definition(GILL_DOC(doc), ::gill::kOfTuple)
+#define METHOD_PARSED_ARRAY(signature, function, doc) ::gill::detail::Bound<signature, &function, ::gill::Wording::parsed>::definition(GILL_DOC(doc), 0)
+#define CLASS_METHOD_UNSIGNED(signature, function, doc) GILL_BOUND(signature, function)::definition(GILL_DOC(doc), METH_CLASS)
+#define CLASS_METHOD_OF_TUPLE(signature, function, doc) GILL_BOUND(signature, function)::definition(GILL_DOC(doc), METH_CLASS | ::gill::kOfTuple)
 // tp_new: function(PyTypeObject*, ...); tp_init: Status function(T*, ...); tp_vectorcall; tp_call.
 #define CONSTRUCTOR(signature, function) \
   (&GILL_BOUND(signature, function)::construct)

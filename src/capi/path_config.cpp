@@ -11,6 +11,7 @@
 #include <cstring>
 #include <cwchar>
 #include <initializer_list>
+#include <utility>
 
 #include "capi/config.h"
 #include "runtime/runtime.h"
@@ -35,55 +36,60 @@ constexpr const wchar_t kVersionFolder[] = L"python3.11";
     if (PyStatus s = (__VA_ARGS__); PyStatus_Exception(s)) return s; \
   } while (0)
 
-// A path as it is put together; what does not fit makes it empty, which names nothing. Only the part in use is written, so that
-// the rest takes no memory.
+// A path as it is put together; what is too long makes it empty, which names nothing.
 struct Path {
-  wchar_t text[PATH_MAX + 1];
+  const wchar_t* text = L"";
 
-  Path() { text[0] = 0; }
-  Path(const Path& other) { *this = other; }
+  Path() = default;
+  Path(const Path& other) { append(other.text, std::wcslen(other.text)); }
   Path& operator=(const Path& other) {
-    std::wmemmove(text, other.text, std::wcslen(other.text) + 1);
+    Path copy(other);
+    std::swap(text, copy.text);
+    std::swap(storage, copy.storage);
     return *this;
   }
-  Path(std::initializer_list<const wchar_t*> parts) : Path() {
+  Path(std::initializer_list<const wchar_t*> parts) {
     for (const wchar_t* part : parts) join(part, std::wcslen(part));
   }
+  ~Path() { std::free(storage); }
 
   bool empty() const { return !*text; }
   bool operator==(const Path& other) const { return std::wcscmp(text, other.text) == 0; }
 
   void append(const wchar_t* part, size_t size) {
-    size_t length = std::wcslen(text);
-    if (length + size > PATH_MAX) {
-      text[0] = 0;
-      return;
-    }
-    std::wmemcpy(text + length, part, size);
-    text[length + size] = 0;
+    const size_t length = std::wcslen(text);
+    if (!size) return;
+    auto* larger = length + size > PATH_MAX ? nullptr : static_cast<wchar_t*>(std::realloc(storage, (length + size + 1) * sizeof(wchar_t)));
+    if (!larger) return clear();
+    std::wmemcpy(larger + length, part, size);
+    larger[length + size] = 0;
+    text = storage = larger;
   }
   // An absolute part stands for all.
   void join(const wchar_t* part, size_t size) {
-    if (size && *part == L'/') text[0] = 0;
+    if (size && *part == L'/') clear();
     // The reference takes a folder of one character to be the root.
     const size_t length = std::wcslen(text);
     if (length > 1 && text[length - 1] != L'/') append(L"/", 1);
     append(part, size);
   }
-  void normalize() { _Py_normpath(text, -1); }
+  void normalize() {
+    if (!empty()) _Py_normpath(storage, -1);
+  }
   // A relative path starts from the current folder, as written: links that `..` would leave are not followed here.
   void make_absolute() {
     normalize();
     if (*text == L'/') return;
-    Path relative = *this;
-    if (!_Py_wgetcwd(text, PATH_MAX)) *this = relative;
-    else if (!relative.empty() && std::wcscmp(relative.text, L".") != 0) join(relative.text, std::wcslen(relative.text));
+    wchar_t folder[PATH_MAX];
+    if (!_Py_wgetcwd(folder, PATH_MAX)) return;
+    const Path relative = *this;
+    *this = {folder};
+    if (!relative.empty() && std::wcscmp(relative.text, L".") != 0) join(relative.text, std::wcslen(relative.text));
   }
   Path parent() const {
-    Path result = *this;
-    wchar_t* slash = std::wcsrchr(result.text, L'/');
-    if (!slash) result.text[0] = 0;
-    else slash[slash == result.text] = 0;
+    Path result;
+    const wchar_t* slash = std::wcsrchr(text, L'/');
+    if (slash) result.append(text, static_cast<size_t>(slash - text) + (slash == text));
     return result;
   }
   const wchar_t* name() const {
@@ -91,8 +97,8 @@ struct Path {
     return slash ? slash + 1 : text;
   }
   Path real() const {
-    Path result;
-    return !empty() && _Py_wrealpath(text, result.text, PATH_MAX) ? result : *this;
+    wchar_t resolved[PATH_MAX];
+    return !empty() && _Py_wrealpath(text, resolved, PATH_MAX) ? Path{resolved} : *this;
   }
 
   bool has_mode(mode_t type, mode_t permissions = 0) const {
@@ -102,6 +108,11 @@ struct Path {
   bool is_file() const { return has_mode(S_IFREG); }
   bool is_directory() const { return has_mode(S_IFDIR); }
   bool is_program() const { return has_mode(S_IFREG, 0111); }
+
+ private:
+  wchar_t* storage = nullptr;  // the text, unless that is empty
+
+  void clear() { text = L""; }
 };
 
 // What is found out, before it goes to where the configuration says nothing.

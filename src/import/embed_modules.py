@@ -21,8 +21,8 @@ def main():
             package = path.stem == "__init__"
             name = path.parent.name if package else f"{path.parent.name}.{path.stem}"
             out.write(f'{{"{name}", "<frozen {name}>", {str(package).lower()},\n')
-            out.write("\n".join(literals(path.read_text())))
-            out.write("},\n")
+            text = "\n".join(literals(path.read_text()))
+            out.write(f"GILL_DOC({text})}},\n")
 
 
 main()

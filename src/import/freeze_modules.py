@@ -18,12 +18,23 @@ posixpath os site stat importlib.util importlib.machinery runpy __hello__ __phel
 TEXTS = {"__phello__.ham": "", "__phello__.ham.eggs": "", "frozen_only": 'initialized = True\nprint("Hello world!")\n'}
 
 # What a start runs stands together, so that the pages of the rest stay as they are in the file: this prints the functions and modules that it runs.
+# The import system is in place already; a copy of it is put in place once more.
 START = """
-import sys
+import sys, _imp
 ran = set()
 sys.setprofile(lambda frame, event, argument: ran.add((frame.f_code.co_filename, frame.f_code.co_qualname)))
-import site, contextlib
+for name, origin in {"_frozen_importlib": "importlib._bootstrap", "_frozen_importlib_external": "importlib._bootstrap_external"}.items():
+    sys.modules[name] = type(sys)(name)
+    sys.modules[name].__origname__ = origin
+    exec(_imp.get_frozen_object(name), sys.modules[name].__dict__)
+sys.modules["_frozen_importlib"]._install(sys, _imp)
+sys.modules["_frozen_importlib"]._install_external_importers()
+import codecs, contextlib, site
+codecs.CodecInfo(None, None)
+codecs.IncrementalEncoder()
 site.main()
+site.execusercustomize()
+site.enablerlcompleter()
 sys.setprofile(None)
 print((ran, set(sys.modules)))
 """
@@ -67,17 +78,32 @@ def codes_in(code):
             yield from codes_in(constant)
 
 
+def parts_of(constants):
+    for constant in constants:
+        yield constant
+        if isinstance(constant, tuple):
+            yield from parts_of(constant)
+
+
 class Writer:
-    """What `run` has, code objects, is written to when the code runs, and so are its strings and the tuples of its names and constants."""
+    """What `run` has, code objects, is written to when the code runs, and so are its strings and the tuples of its names and constants.
+    Of the functions that it makes only what a function object takes from its code is read, and of all others nothing."""
 
     def __init__(self, out, run):
         self.out = out
         self.run = set(map(id, run))
+        made = [constant for code in run for constant in code.co_consts if isinstance(constant, types.CodeType)]
+        read = [part for code in run for part in (code.co_exceptiontable, *parts_of(code.co_consts))]
+        read += [part for code in made for part in (code, code.co_consts, code.co_name, code.co_qualname, *code.co_consts[:1])]
+        self.read = set(map(identity, read))
         tuples = [part for code in run for part in (code.co_names, code.co_consts, variables_of(code)[0])]
         self.run_tuples = set(map(identity, tuples))
         self.run_names = {name for part in tuples for name in part if isinstance(name, str) and name.isidentifier()} | {code.co_name for code in run}
         self.known = {}  # identity -> expression for the object's address
         self.count = 0
+
+    def section_of(self, value):
+        return "rest" if identity(value) in self.read else "unread"
 
     def define(self, section, form, value, member):
         name = f"o{self.count}"
@@ -119,12 +145,12 @@ class Writer:
             widest = max(map(ord, text))
             unit, kind = ("unsigned char", 1) if widest < 256 else ("Py_UCS2", 2) if widest < 65536 else ("Py_UCS4", 4)
             units = ", ".join(str(ord(c)) for c in text)
-            return self.define("rest", f"WideText<{unit}, {len(text) + 1}>", f"{{wide_head({len(text)}, {kind}), {{{units}}}}}", "head._base.ob_base")
+            return self.define(self.section_of(text), f"WideText<{unit}, {len(text) + 1}>", f"{{wide_head({len(text)}, {kind}), {{{units}}}}}", "head._base.ob_base")
         if len(text) == 0:
             return "&empty_string.head.ob_base"
         if len(text) == 1:
             return f"&ascii_characters[{ord(text)}].head.ob_base"
-        section = "names" if text in self.run_names else "rest"
+        section = "names" if text in self.run_names else self.section_of(text)
         return self.define(section, f"StaticName<{len(text) + 1}>", f"{{text_head({len(text)}), {literal(text.encode())}}}", "head.ob_base")
 
     def write_bytes(self, data):
@@ -132,7 +158,7 @@ class Writer:
             return "&empty_bytes_object.head.ob_base"
         if len(data) == 1:
             return f"&byte_objects[{data[0]}].head.ob_base"
-        return self.define("rest", f"Bytes<{len(data) + 1}>", f"{{head_of(&PyBytes_Type, {len(data)}), -1, {literal(data)}}}", "head.ob_base")
+        return self.define(self.section_of(data), f"Bytes<{len(data) + 1}>", f"{{head_of(&PyBytes_Type, {len(data)}), -1, {literal(data)}}}", "head.ob_base")
 
     def write_int(self, value):
         if -5 <= value <= 256:
@@ -145,7 +171,7 @@ class Writer:
         if not items:
             return "&g_empty_tuple.ob_base.ob_base"
         addresses = ", ".join(map(self.address, items))
-        section = "tuples" if identity(items) in self.run_tuples else "rest"
+        section = "tuples" if identity(items) in self.run_tuples else self.section_of(items)
         return self.define(section, f"Tuple<{len(items)}>", f"{{head_of(&PyTuple_Type, {len(items)}), {{{addresses}}}}}", "head.ob_base")
 
     def write_code(self, code):
@@ -159,7 +185,7 @@ class Writer:
         first_traceable = next((i for i in range(len(units) // 2) if units[2 * i] == RESUME), len(units) // 2)
         text = literal(units + units[:2])
         value = f"code({len(units) // 2}, {code.co_flags}, {{{', '.join(map(str, counts))}}}, {{{', '.join(parts)}}}, {first_traceable}, {text})"
-        section = "code" if id(code) in self.run else "rest"
+        section = "code" if id(code) in self.run else self.section_of(code)
         return self.define(section, f"Code<{len(units) + 3}>", value, "ob_base.ob_base")
 
 

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/binding.h"
 #include "base/names.h"
 #include "import/frozen_objects.h"
 #include "import/import_state.h"

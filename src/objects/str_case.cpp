@@ -198,8 +198,8 @@ Maybe<bool> str_isspace(PyObject* self) { return all_of(self, [](U4 c) { return 
 Maybe<bool> str_isdecimal(PyObject* self) { return all_of(self, [](U4 c) { return _PyUnicode_IsDecimalDigit(c) != 0; }); }
 Maybe<bool> str_isdigit(PyObject* self) { return all_of(self, [](U4 c) { return _PyUnicode_IsDigit(c) != 0; }); }
 Maybe<bool> str_isnumeric(PyObject* self) { return all_of(self, [](U4 c) { return _PyUnicode_IsNumeric(c) != 0; }); }
-Maybe<bool> str_isalpha(PyObject* self) { return all_of(self, [](U4 c) { return _PyUnicode_IsAlpha(c) != 0; }); }
-Maybe<bool> str_isalnum(PyObject* self) { return all_of(self, [](U4 c) { return Py_UNICODE_ISALNUM(c) != 0; }); }
+Maybe<bool> str_isalpha(PyObject* self) { return all_of(self, [](U4 c) { return c < 128 ? Py_ISALPHA(c) : _PyUnicode_IsAlpha(c) != 0; }); }
+Maybe<bool> str_isalnum(PyObject* self) { return all_of(self, [](U4 c) { return c < 128 ? Py_ISALNUM(c) : Py_UNICODE_ISALNUM(c) != 0; }); }
 
 Maybe<bool> str_isidentifier(PyObject* self) {
   TRY(ensure_ready(self));
