@@ -15,6 +15,24 @@ thread_local constinit Heap* t_heap = nullptr;
 
 namespace {
 
+// The class whose pages a class shares with its neighbours while it has few slots: two for each doubling of the size.
+constexpr int sharing_class(int index) {
+  size_t size = class_size(index);
+  if (index < kSmallClasses) {
+    size_t step = std::max(kWideAlignment, std::bit_floor(size - 1) / 2);
+    return class_of((size + step - 1) / step * step);
+  }
+  size_t wide = 4096;
+  for (size_t shared : {2720, 1808, 1360, 1024, 672}) {
+    if (size <= shared) wide = shared;
+  }
+  return class_of(wide);
+}
+// A class has pages of its own once it has taken so many bytes from shared ones. What was freed there and is taken again counts
+// little, but does count: the way to it is longer.
+constexpr uint32_t kSharedBytes = 4096;
+constexpr uint32_t kRecycledShare = 128;
+
 // A run of pages that holds `count` slots, with its description. Null when memory is exhausted.
 Page* take_described(Heap* heap, Kind kind, size_t slot_size, size_t count, size_t pages) {
   size_t words = (count + 63) / 64;
@@ -215,6 +233,17 @@ Page* Heap::new_page(Kind kind, int index) {
   return page;
 }
 
+// For a class without a page that has room; null when it is to have a page of its own.
+void* Heap::allocate_shared(Kind kind, int index) {
+  const int wide = sharing_class(index);
+  uint32_t& taken = shared_bytes_[static_cast<int>(kind)][index];
+  if (wide == index || taken >= kSharedBytes) return nullptr;
+  const bool recycled = wide < kMagazineClasses && magazines_[static_cast<int>(kind)][wide].count();
+  const auto size = static_cast<uint32_t>(class_size(index));
+  taken += recycled ? size / kRecycledShare + 1 : size;
+  return allocate_class(kind, wide, class_size(wide));
+}
+
 void* Heap::allocate_slow(Kind kind, int index) {
   Cursor& cursor = cursors_[static_cast<int>(kind)][index];
   Page* page = cursor.page;
@@ -227,6 +256,7 @@ void* Heap::allocate_slow(Kind kind, int index) {
     }
     page = page_with_room(kind, index);
     if (page) leave_bucket(page);
+    else if (void* slot = allocate_shared(kind, index)) return slot;
     else page = new_page(kind, index);
     if (!page || !check_out(cursor, page, 0)) return nullptr;
   }

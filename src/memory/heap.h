@@ -381,6 +381,7 @@ class Heap {
 
   void* allocate_checked(Kind kind, size_t size);
   void* allocate_slow(Kind kind, int index);
+  void* allocate_shared(Kind kind, int index);
   void* allocate_counted(Kind kind, int index);
   void count_fresh(Cursor& cursor, Kind kind, int index, void* slot);
   // How many more slots of a class are handed out before the next that is a sample.
@@ -417,6 +418,7 @@ class Heap {
   Countdown countdowns_[kKinds][kSizeClasses];
   bool is_drawn_[kKinds][kSizeClasses];  // the countdown is
   uint32_t sample_epoch_;                // what all were drawn in
+  uint32_t shared_bytes_[kKinds][kSizeClasses];  // what each took from shared pages
   size_t free_bytes_;  // in slots that are free in their pages
   size_t until_trim_;  // bytes to be freed until the next trim_some()
   Page* trim_cursor_;  // where that goes on, in the list before trim_list_

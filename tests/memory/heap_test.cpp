@@ -44,6 +44,39 @@ TEST(Heap, SlotsAreAlignedAndDoNotOverlap) {
   if (!kWatchedHeap) EXPECT_LE(own.heap->counters().pages, 3u * kSizeClasses);
 }
 
+TEST(Heap, ClassesWithFewSlotsSharePages) {
+  if (kWatchedHeap) GTEST_SKIP();
+  for (Kind kind : {Kind::plain, Kind::collectable, Kind::collectable_prefixed}) {
+    OwnHeap own;
+    std::vector<void*> slots;
+    for (int index = 0; index < kSizeClasses; ++index) {
+      const size_t size = class_size(index);
+      slots.push_back(own.heap->allocate(kind, size));
+      ASSERT_EQ((reinterpret_cast<uintptr_t>(slots.back()) + prefix_of(kind)) % (size % kWideAlignment ? kGranule : kWideAlignment), 0u);
+      ASSERT_GE(Heap::usable_size(slots.back()), size);
+      ASSERT_LE(Heap::usable_size(slots.back()), std::max<size_t>(size * 2, 16));
+    }
+    EXPECT_LT(own.heap->counters().pages, size_t{kSizeClasses} / 3);
+    for (void* slot : slots) Heap::free(slot);
+  }
+}
+
+TEST(Heap, AClassWithManySlotsHasPagesOfItsOwn) {
+  if (kWatchedHeap) GTEST_SKIP();
+  OwnHeap own;
+  for (size_t size : {24u, 72u, 136u, 544u}) {
+    std::vector<void*> slots;
+    for (int i = 0; i < 1000; ++i) slots.push_back(own.heap->allocate(Kind::collectable, size));
+    EXPECT_EQ(Heap::usable_size(slots.back()), size);
+    for (void* slot : slots) Heap::free(slot);
+    // What is used again and again gets one too.
+    for (int i = 0; i < 10000; ++i) Heap::free(own.heap->allocate(Kind::collectable_prefixed, size));
+    void* slot = own.heap->allocate(Kind::collectable_prefixed, size);
+    EXPECT_EQ(Heap::usable_size(slot), size);
+    Heap::free(slot);
+  }
+}
+
 TEST(Heap, APageFindsTheSlotOfAnyAddressInIt) {
   OwnHeap own;
   for (int index = 0; index < kSizeClasses; ++index) {
