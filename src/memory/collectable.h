@@ -12,7 +12,7 @@ namespace gill {
 // Null where the heap has more to do.
 [[gnu::always_inline]] inline PyObject* recent_collectable(size_t size) {
   if (size > kSmallStepLimit || g_allocators_replaced) [[unlikely]] return nullptr;
-  void* slot = t_heap->take_recent(Kind::collectable, class_of(size));
+  void* slot = t_heap->take_at_hand(Kind::collectable, class_of(size));
   if (slot) [[likely]] collector_note_allocation();
   return static_cast<PyObject*>(slot);
 }
@@ -35,12 +35,15 @@ namespace gill {
   page->heap->list_as(page, kYoungest);
 }
 
-// Frees an object of one of our own types that are collectable and have nothing in front of them.
-[[gnu::always_inline]] inline void free_collectable(void* object) {
+// Frees a collectable object with so many bytes in front of it in its slot.
+[[gnu::always_inline]] inline void free_collectable_behind(void* object, size_t prefix) {
   Page* page = Page::of(object);
   collector_note_release(page, object);
-  if (g_allocators_replaced) [[unlikely]] return free_hooked(object);
-  Heap::free_collectable_in(page, object);
+  void* slot = static_cast<char*>(object) - prefix;
+  if (g_allocators_replaced) [[unlikely]] return free_hooked(slot);
+  Heap::free_collectable_in(page, slot);
 }
+// One of our own types that have nothing in front of them.
+[[gnu::always_inline]] inline void free_collectable(void* object) { free_collectable_behind(object, 0); }
 
 }  // namespace gill

@@ -260,9 +260,7 @@ void* Heap::allocate_slow(Kind kind, int index) {
     else page = new_page(kind, index);
     if (!page || !check_out(cursor, page, 0)) return nullptr;
   }
-  unsigned bit = static_cast<unsigned>(std::countr_zero(cursor.free));
-  cursor.free &= cursor.free - 1;
-  void* slot = cursor.base + bit * class_size(index);
+  void* slot = cursor.take(class_size(index));
   count_fresh(cursor, kind, index, slot);
   return slot;
 }

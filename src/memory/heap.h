@@ -258,6 +258,14 @@ class Heap {
     char* base;  // the slot of bit 0
     Page* page;
     uint32_t word;
+
+    // The first that is free; there must be one.
+    [[gnu::always_inline]] void* take(size_t slot_size) {
+      void* slot = base + static_cast<unsigned>(std::countr_zero(free)) * slot_size;
+      free &= free - 1;
+      __builtin_assume(slot != nullptr);
+      return slot;
+    }
   };
 
   static constexpr int kMagazineClasses = kSmallClasses;
@@ -280,9 +288,7 @@ class Heap {
     }
     Cursor& cursor = cursors_[static_cast<int>(kind)][index];
     if (cursor.free == 0) [[unlikely]] return allocate_slow(kind, index);
-    unsigned bit = static_cast<unsigned>(std::countr_zero(cursor.free));
-    cursor.free &= cursor.free - 1;
-    return cursor.base + bit * slot_size;
+    return cursor.take(slot_size);
   }
   // From the slots freed last alone; null when there is none.
   [[gnu::always_inline]] void* take_recent(Kind kind, int index) {
@@ -290,6 +296,17 @@ class Heap {
     return nullptr;
 #else
     return magazines_[static_cast<int>(kind)][index].pop();
+#endif
+  }
+  // The same, or from the word that is checked out.
+  [[gnu::always_inline]] void* take_at_hand(Kind kind, int index) {
+#ifdef GILL_DEBUG_CHECKS
+    return nullptr;
+#else
+    Magazine& magazine = magazines_[static_cast<int>(kind)][index];
+    if (void* slot = magazine.pop()) [[likely]] return slot;
+    Cursor& cursor = cursors_[static_cast<int>(kind)][index];
+    return magazine.count() || cursor.free == 0 ? nullptr : cursor.take(class_size(index));
 #endif
   }
   // Puts a slot of kind plain among those; false where free() has more to do.

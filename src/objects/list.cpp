@@ -18,6 +18,13 @@ constexpr size_t kMostItems = static_cast<size_t>(PY_SSIZE_T_MAX) / sizeof(PyObj
 
 PyListObject* as_list(PyObject* object) { return reinterpret_cast<PyListObject*>(object); }
 
+// PyMem_Malloc() and PyMem_Free() in line where nobody replaced them.
+PyObject** allocate_items(Py_ssize_t count) {
+  size_t bytes = static_cast<size_t>(count) * sizeof(PyObject*);
+  if (void* at_hand = bytes <= kSmallStepLimit ? plain_at_hand(widened(bytes)) : nullptr) return static_cast<PyObject**>(at_hand);
+  return PyMem_New(PyObject*, count);
+}
+
 }  // namespace
 
 // The room grows by an eighth, so that appending is linear over all; it shrinks when less than half is used.
@@ -43,13 +50,13 @@ Status list_resize(PyListObject* list, Py_ssize_t size) {
     PyMem_Free(list->ob_item);
     list->ob_item = nullptr;
   } else {
-    const bool was_inline = has_inline_items(list);
-    auto* items = static_cast<PyObject**>(PyMem_Realloc(was_inline ? nullptr : list->ob_item, room * sizeof(PyObject*)));
+    const bool moves_out = !list->ob_item || has_inline_items(list);
+    auto* items = moves_out ? allocate_items(static_cast<Py_ssize_t>(room)) : static_cast<PyObject**>(PyMem_Realloc(list->ob_item, room * sizeof(PyObject*)));
     if (!items) {
       PyErr_NoMemory();
       return failure;
     }
-    if (was_inline) std::copy_n(list->ob_item, list->ob_base.ob_size, items);
+    if (moves_out) copy_few(items, list->ob_item, list->ob_base.ob_size);
     list->ob_item = items;
   }
   list->ob_base.ob_size = size;
@@ -61,12 +68,6 @@ void reverse_items(PyObject** items, Py_ssize_t n) { std::reverse(items, items +
 
 namespace {
 
-// PyMem_Malloc() and PyMem_Free() in line where nobody replaced them.
-PyObject** allocate_items(Py_ssize_t count) {
-  size_t bytes = static_cast<size_t>(count) * sizeof(PyObject*);
-  if (void* recent = bytes <= kSmallStepLimit ? recent_plain(widened(bytes)) : nullptr) return static_cast<PyObject**>(recent);
-  return PyMem_New(PyObject*, count);
-}
 // Those that the list has, or had.
 void free_items(PyListObject* list, PyObject** items) {
   if (!items || items == inline_items(list)) return;
@@ -511,13 +512,11 @@ PyObject* list_vectorcall(PyObject* type, PyObject* const* args, size_t nargsf, 
   return self.release();
 }
 
-void list_dealloc(PyObject* self) {
-  PyListObject* list = as_list(self);
-  list->ob_base.ob_size = release_quiet_items(list->ob_item, list->ob_base.ob_size);
-  if (list->ob_base.ob_size == 0 && PyList_CheckExact(self)) {
-    free_items(list, list->ob_item);
-    return free_collectable(self);
-  }
+void list_dealloc(PyObject* self);
+
+// With what did not die quietly, or of a subclass.
+[[gnu::noinline]] void dispose_of_rest(PyListObject* list) {
+  PyObject* self = as_object(list);
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, list_dealloc);
   clear_items(list);
@@ -525,6 +524,15 @@ void list_dealloc(PyObject* self) {
   else Py_TYPE(self)->tp_free(self);
   Py_TRASHCAN_END;
 }
+
+void list_dealloc(PyObject* self) {
+  PyListObject* list = as_list(self);
+  list->ob_base.ob_size = release_quiet_items(list->ob_item, list->ob_base.ob_size);
+  if (list->ob_base.ob_size > 0 || !PyList_CheckExact(self)) [[unlikely]] return dispose_of_rest(list);
+  free_items(list, list->ob_item);
+  free_collectable(self);
+}
+
 int list_traverse(PyObject* self, visitproc visit, void* arg) {
   for (Py_ssize_t i = Py_SIZE(self); --i >= 0;) Py_VISIT(as_list(self)->ob_item[i]);
   return 0;

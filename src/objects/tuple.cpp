@@ -82,11 +82,11 @@ Ref<> tuple_from_array(PyObject* const* items, Py_ssize_t n) {
 
 namespace {
 
-void tuple_dealloc(PyObject* self) {
-  if (self == as_object(&g_empty_tuple)) return;
+void tuple_dealloc(PyObject* self);
+
+// With what did not die quietly, or of a subclass.
+[[gnu::noinline]] void dispose_of_rest(PyObject* self, Py_ssize_t left) {
   PyObject** items = items_of(self);
-  Py_ssize_t left = release_quiet_items(items, Py_SIZE(self));
-  if (left == 0 && PyTuple_CheckExact(self)) return free_collectable(self);
   // From the trashcan it comes here once more.
   Py_SET_SIZE(self, left);
   PyObject_GC_UnTrack(self);
@@ -97,6 +97,12 @@ void tuple_dealloc(PyObject* self) {
   if (PyTuple_CheckExact(self)) free_collectable(self);
   else Py_TYPE(self)->tp_free(self);
   Py_TRASHCAN_END;
+}
+
+void tuple_dealloc(PyObject* self) {
+  Py_ssize_t left = release_quiet_items(items_of(self), Py_SIZE(self));
+  if (left == 0 && PyTuple_CheckExact(self)) [[likely]] return free_collectable(self);
+  dispose_of_rest(self, left);
 }
 
 int tuple_traverse(PyObject* self, visitproc visit, void* arg) {

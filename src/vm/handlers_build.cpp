@@ -210,7 +210,7 @@ VM_STEP track_top(VM_PARAMETERS) {
 }  // namespace
 
 HANDLER(BUILD_TUPLE) {
-  PyObject* tuple = oparg ? recent_tuple(sp - oparg, oparg) : nullptr;
+  PyObject* tuple = oparg == 2 ? recent_tuple(sp - 2, 2) : oparg ? recent_tuple(sp - oparg, oparg) : nullptr;
   if (!tuple) [[unlikely]] TAIL(build_tuple_in_general);
   sp -= oparg;
   *sp++ = tuple;
