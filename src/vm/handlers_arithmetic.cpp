@@ -153,6 +153,14 @@ VM_CALL PyObject* drop_number(VM_PARAMETERS) {
   END_DISPATCH();
 }
 
+VM_CALL PyObject* finish_with_int(VM_PARAMETERS) {
+  const int64_t value_ = ctx->integer;
+  if (!fits_word(value_)) TAIL(finish_with_new_int);
+  PyObject *right = sp[-1], *left = sp[-2];
+  const WordDigits digits_ = digits_of(value_);
+  END_REUSING(kWordIntSize, GILL_SET_WORD, GILL_NEW_WORD, GILL_FINISH_INT);
+}
+
 VM_CALL PyObject* finish_with_new_int(VM_PARAMETERS) {
   SAVE_PLACE();
   PyObject* result = int_from(ctx->integer).release();

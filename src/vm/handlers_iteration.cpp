@@ -54,11 +54,22 @@ VM_STEP end_sequence(VM_PARAMETERS) {
   } while (0)
 #define END_ITEM(ITEM) END_ITEM_IN(item_variable(frame, next, table), ITEM)
 
+// The variable's number of the round before is counted on when nobody else has it.
+inline bool is_countable(PyObject** variable) {
+  return variable && *variable && Py_IS_TYPE(*variable, &PyLong_Type) && (*variable)->ob_refcnt == 1;
+}
+
 // The item is the number ctx->integer.
 VM_STEP new_item(VM_PARAMETERS) {
+  PyObject** variable = item_variable(frame, next, table);
+  if (fits_word(ctx->integer) && is_countable(variable)) {
+    set_word(*variable, digits_of(ctx->integer));
+    ++next;
+    END_DISPATCH();
+  }
   PyObject* item = int_from(ctx->integer).release();
   if (!item) END_ERROR();
-  END_ITEM(item);
+  END_ITEM_IN(variable, item);
 }
 
 VM_CALL PyObject* next_of_range(VM_PARAMETERS) {
@@ -67,10 +78,9 @@ VM_CALL PyObject* next_of_range(VM_PARAMETERS) {
   long value = iterator->advance();
   PyObject** variable = item_variable(frame, next, table);
   if (is_small(value)) END_ITEM_IN(variable, small_int(value));
-  if (is_natural_digit(value) || fits_word(value)) [[likely]] {
-    WordDigits digits = digits_of(value);
-    // The variable's number of the round before is counted on when nobody else has it.
-    if (variable && *variable && Py_IS_TYPE(*variable, &PyLong_Type) && (*variable)->ob_refcnt == 1) {
+  if (is_natural_digit(value)) [[likely]] {
+    const WordDigits digits = {1, static_cast<uint64_t>(value)};
+    if (is_countable(variable)) {
       set_word(*variable, digits);
       ++next;
       END_DISPATCH();

@@ -85,6 +85,8 @@ inline constexpr int kBinaryOpCaches = info_of(Op::BINARY_OP).caches;
 
 // Step: BINARY_OP of two exact ints; SAVE_PLACE() comes before.
 VM_STEP operate_on_ints(VM_PARAMETERS);
+// Step: ends BINARY_OP with ctx->integer, which is not small.
+VM_STEP finish_with_int(VM_PARAMETERS);
 // Steps: ctx->integer or ctx->real becomes a new object in the operands' place.
 VM_STEP finish_with_new_int(VM_PARAMETERS);
 VM_STEP finish_with_new_float(VM_PARAMETERS);
@@ -150,9 +152,12 @@ inline bool grows_variable(Frame* frame, const CodeUnit* next, PyObject* left) {
       next += kBinaryOpCaches;                              \
       END_DROP_BOTH(left, right);                           \
     }                                                       \
-    if (!is_natural_digit(value_) && !fits_word(value_)) [[unlikely]] GILL_FINISH_INT(); \
-    WordDigits digits_ = digits_of(value_);                 \
-    END_REUSING(kWordIntSize, GILL_SET_WORD, GILL_NEW_WORD, GILL_FINISH_INT);            \
+    if (!is_natural_digit(value_)) {                        \
+      ctx->integer = value_;                                \
+      TAIL(finish_with_int);                                \
+    }                                                       \
+    WordDigits digits_ = {1, static_cast<uint64_t>(value_)}; \
+    END_REUSING(kWordIntSize, GILL_SET_WORD, GILL_NEW_WORD, GILL_FINISH_INT); \
   } while (0)
 #define GILL_SET_WORD(OBJECT) set_word(OBJECT, digits_)
 #define GILL_NEW_WORD(MEMORY) new_word(MEMORY, digits_)
