@@ -157,12 +157,11 @@ bool instance_release_quietly(PyObject* self) {
   InstancePrefix* prefix = prefix_of(self);
   InstanceValues* values = prefix->values();
   if (!values) return !prefix->dict();
-  PyObject** slots = values->slots();
-  for (int i = 0; i < values->size; ++i) {
-    PyObject*& slot = slots[values->order[i]];
-    if (!slot) continue;
-    if (!release_quietly(slot)) return false;
-    slot = nullptr;
+  PyObject** slot = values->slots();
+  for (PyObject** end = slot + values->capacity; slot < end; ++slot) {
+    if (!*slot) continue;
+    if (!release_quietly(*slot)) return false;
+    *slot = nullptr;
   }
   free_values(self, values);
   return true;

@@ -12,7 +12,7 @@
 
 #include "base/binding.h"
 #include "memory/instance_layout.h"
-#include "memory/objects.h"
+#include "memory/collectable.h"
 #include "objects/instance.h"
 #include "objects/object.h"
 #include "objects/type.h"
@@ -116,7 +116,7 @@ void subtype_dealloc(PyObject* self) {
   }
 
   if (is_plain_class(type) && !(type->tp_weaklistoffset && *weak_list_slot(self)) && instance_release_quietly(self)) {
-    free_object(self);
+    free_collectable_behind(self, kPrefixSize);
     return release(as_object(type));
   }
   PyObject_GC_UnTrack(self);
@@ -268,12 +268,12 @@ PyGetSetDef* subtype_getsets(bool dict, bool weakref) {
 using namespace gill;
 
 // An instance is mostly so few words that calling memset would be the larger part.
-static inline void zero_words(PyObject* self, size_t bytes) {
+static inline void zero_words(void* start, size_t bytes) {
   if (bytes > 256) {
-    std::memset(static_cast<void*>(self), 0, bytes);
+    std::memset(start, 0, bytes);
     return;
   }
-  auto* word = reinterpret_cast<uint64_t*>(self);
+  auto* word = static_cast<uint64_t*>(start);
   for (uint64_t* end = word + bytes / sizeof(uint64_t); word < end; ++word) {
     *word = 0;
     asm("" : "+r"(word));
@@ -281,9 +281,30 @@ static inline void zero_words(PyObject* self, size_t bytes) {
   if (bytes % sizeof(uint64_t)) [[unlikely]] std::memset(word, 0, bytes % sizeof(uint64_t));
 }
 
+// An instance of a class that adds nothing to `object` but attributes, and weak references perhaps, from a slot that is at hand. Null
+// where there is more to do.
+static inline PyObject* instance_at_hand(PyTypeObject* type) {
+  const auto size = static_cast<size_t>(type->tp_basicsize);
+  if (type->tp_base != &PyBaseObject_Type || size > sizeof(PyObject) + sizeof(void*) || size % sizeof(void*) || !has_managed_dict(type)) return nullptr;
+  const size_t all = kPrefixSize + size + instance_tail_size(type);
+  if (all > kSmallStepLimit || g_allocators_replaced) [[unlikely]] return nullptr;
+  auto* slot = static_cast<char*>(t_heap->take_at_hand(Kind::collectable_prefixed, class_of(all)));
+  if (!slot) [[unlikely]] return nullptr;
+  collector_note_allocation();
+  auto* self = reinterpret_cast<PyObject*>(slot + kPrefixSize);
+  zero_words(self + 1, all - kPrefixSize - sizeof(PyObject));
+  self->ob_refcnt = 1;
+  self->ob_type = type;
+  retain(as_object(type));
+  instance_initialize(self);
+  start_tracking(self);
+  return self;
+}
+
 extern "C" {
 
 PyObject* PyType_GenericAlloc(PyTypeObject* type, Py_ssize_t items) {
+  if (PyObject* self = instance_at_hand(type)) [[likely]] return self;
   // One item more than asked for: the sentinel that some C types keep behind their items.
   size_t size = type->tp_itemsize ? _PyObject_VAR_SIZE(type, items + 1) : _PyObject_SIZE(type);
   bool managed = has_managed_dict(type);

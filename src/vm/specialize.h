@@ -91,7 +91,7 @@ void specialize_unpack_sequence(CodeUnit* next, uint32_t oparg, PyObject* sequen
 // superinstructions.cpp: the form of `first` when the two others follow it. LOAD_FAST with an attribute is in specialize_attributes.cpp.
 Op joined_form(Op first, Op second, Op third);
 // specialize_calls.cpp, specialize_builtins.cpp. The arguments of bound methods include the object.
-void specialize_call(CodeUnit* next, PyObject* callable, Py_ssize_t count, PyObject* kwnames);
+void specialize_call(ThreadState* thread, EvalContext* ctx, CodeUnit* next, PyObject* callable, Py_ssize_t count, PyObject* kwnames);
 void specialize_precall(ThreadState* thread, CodeUnit* next, uint32_t oparg, PyObject* callable, Py_ssize_t count, PyObject* kwnames);
 
 }  // namespace gill::vm

@@ -1,5 +1,7 @@
 // CALL of Python functions: cache is counter, version of the function (2), arguments that have no default. PRECALL's forms for
 // them leave the call itself to CALL; for those of built-in callables see specialize_builtins.cpp.
+// CALL of classes: counter, version of the class (2), version of its __init__.
+#include "objects/type.h"
 #include "vm/calls.h"
 #include "vm/specialize.h"
 
@@ -26,7 +28,20 @@ Py_ssize_t required_arguments(PyFunctionObject* function) {
 
 }  // namespace
 
-void specialize_call(CodeUnit* next, PyObject* callable, Py_ssize_t count, PyObject* kwnames) {
+// A class whose instances are made without more than its __init__ of so many arguments, besides the instance.
+static void specialize_class_call(ThreadState* thread, EvalContext* ctx, CodeUnit* next, PyObject* callable, Py_ssize_t count) {
+  if (!can_construct(thread, ctx, callable)) return found_nothing(next);
+  auto* type = reinterpret_cast<PyTypeObject*>(callable);
+  auto* init = reinterpret_cast<PyFunctionObject*>(type_lookup(type, name<"__init__">));
+  uint32_t version = takes_exactly(init, count + 1) && assign_version_tag(type) ? function_version(init) : 0;
+  if (!version || version > UINT16_MAX) return found_nothing(next);
+  write32(next + 1, type->tp_version_tag);
+  next[3] = static_cast<CodeUnit>(version);
+  specialized_to(next, Op::CALL_CLASS);
+}
+
+void specialize_call(ThreadState* thread, EvalContext* ctx, CodeUnit* next, PyObject* callable, Py_ssize_t count, PyObject* kwnames) {
+  if (!kwnames && PyType_Check(callable)) return specialize_class_call(thread, ctx, next, callable, count);
   if (kwnames || !is_plain_function(callable)) return found_nothing(next);
   auto* function = reinterpret_cast<PyFunctionObject*>(callable);
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
@@ -53,7 +68,7 @@ HANDLER(CALL_ADAPTIVE) {
   if (next[0] == 0) {
     SAVE_PLACE();
     Operands call(sp, oparg);
-    specialize_call(next, call.callable(), call.count, ctx->kw_names);
+    specialize_call(thread, ctx, next, call.callable(), call.count, ctx->kw_names);
     [[clang::musttail]] return kPlainTable.at[next[-1] & 255](VM_ARGUMENTS);
   }
   --next[0];
@@ -88,6 +103,35 @@ HANDLER(CALL_PY_WITH_DEFAULTS) {
     callee->localsplus[i] = value;
   }
   sp = call.base;
+  SKIP_CACHES(CALL);
+  END_CALL(callee);
+}
+
+// What construct() does in general.
+HANDLER(CALL_CLASS) {
+  PyObject** base = sp - oparg - 2;
+  PyObject* cls = base[1];
+  if (base[0] || ctx->kw_names || Py_TYPE(cls)->tp_call != PyType_Type.tp_call || ctx->cframe.use_tracing) [[unlikely]] END_MISS(CALL);
+  auto* type = reinterpret_cast<PyTypeObject*>(cls);
+  if (type->tp_version_tag != read32(next + 1)) [[unlikely]] END_MISS(CALL);
+  auto* init = reinterpret_cast<PyFunctionObject*>(type_lookup(type, name<"__init__">));
+  if (init->func_version != next[3]) [[unlikely]] END_MISS(CALL);
+  Frame* callee = push_quickly(thread, init);
+  if (!callee) [[unlikely]] TAIL(op_CALL);
+  SAVE_PLACE();
+  PyObject* instance = PyType_GenericAlloc(type, 0);
+  if (!instance) [[unlikely]] {
+    pop_frame(thread, callee);
+    END_ERROR();
+  }
+  // One for the result, and one for the first argument in the place of the class, which the instance holds, too.
+  retain(instance);
+  base[0] = base[1] = instance;
+  if (!is_immortal(cls)) --cls->ob_refcnt;
+  retain(as_object(init));
+  fill_frame(callee, init, base + 1, static_cast<Py_ssize_t>(oparg) + 1);
+  callee->constructs = true;
+  sp = base + 1;
   SKIP_CACHES(CALL);
   END_CALL(callee);
 }

@@ -1,5 +1,5 @@
-"""What has a short way of its own must not differ from the long one: literals of dicts, sums of str, int with float, lists of a few items, items replaced, containers
-that die with what they hold."""
+"""What has a short way of its own must not differ from the long one: literals of dicts, sums of str, int with float, lists of a few items, items replaced,
+instances, containers that die with what they hold."""
 import gc
 import unittest
 import weakref
@@ -133,6 +133,95 @@ class FewItems(unittest.TestCase):
                 self.assertEqual(items, [i])
 
         replace()
+
+
+class Instances(unittest.TestCase):
+    """Calls of a class from one place, before and after the class changed."""
+
+    def setUp(self):
+        class Meta(type):
+            pass
+
+        class Made(metaclass=Meta):
+            def __init__(self, x):
+                self.x = x
+
+        def make(*more):
+            made = []
+            for i in range(100):
+                made.append(Made(i))
+            return made
+
+        self.meta, self.cls, self.make = Meta, Made, make
+        self.assertEqual([made.x for made in make()], list(range(100)))
+
+    def test_another_init(self):
+        def init(self, y):
+            self.y = -y
+
+        self.cls.__init__ = init
+        self.assertEqual([vars(made) for made in self.make()], [{"y": -i} for i in range(100)])
+
+    def test_init_with_other_code(self):
+        self.cls.__init__.__code__ = (lambda self, z: setattr(self, "z", z)).__code__
+        self.assertEqual([vars(made) for made in self.make()], [{"z": i} for i in range(100)])
+
+    def test_init_with_other_parameters(self):
+        def init(self, x, y=5):
+            self.x, self.y = x, y
+
+        self.cls.__init__ = init
+        self.assertEqual({made.y for made in self.make()}, {5})
+        self.cls.__init__ = lambda self: None
+        with self.assertRaisesRegex(TypeError, "takes 1 positional argument but 2 were given"):
+            self.make()
+
+    def test_init_that_returns_something(self):
+        self.cls.__init__ = lambda self, x: x
+        with self.assertRaisesRegex(TypeError, r"^__init__\(\) should return None, not 'int'$"):
+            self.make()
+
+    def test_init_that_raises(self):
+        def init(self, x):
+            1 / 0
+
+        self.cls.__init__ = init
+        with self.assertRaises(ZeroDivisionError):
+            self.make()
+
+    def test_without_init(self):
+        del self.cls.__init__
+        with self.assertRaisesRegex(TypeError, "takes no arguments"):
+            self.make()
+
+    def test_new(self):
+        self.cls.__new__ = lambda cls, x: x
+        self.assertEqual(self.make(), list(range(100)))
+
+    def test_call_of_the_metaclass(self):
+        self.meta.__call__ = lambda cls, x: [x]
+        self.assertEqual(self.make(), [[i] for i in range(100)])
+
+    def test_abstract(self):
+        self.cls.__abstractmethods__ = {"absent"}
+        with self.assertRaisesRegex(TypeError, "abstract"):
+            self.make()
+
+    def test_more_attributes_than_before(self):
+        def init(self, x):
+            for i in range(x):
+                setattr(self, f"a{i}", i)
+
+        self.cls.__init__ = init
+        for i, made in enumerate(self.make()):
+            self.assertEqual(vars(made), {f"a{n}": n for n in range(i)})
+
+    def test_weak_references(self):
+        references = [weakref.ref(made) for made in self.make()]
+        self.assertEqual({reference() for reference in references}, {None})
+        kept = self.make()
+        references = [weakref.ref(made) for made in kept]
+        self.assertEqual([reference() for reference in references], kept)
 
 
 def both(a, b):
