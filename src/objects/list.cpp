@@ -540,10 +540,7 @@ int list_traverse(PyObject* self, visitproc visit, void* arg) {
 int list_tp_clear(PyObject* self) { return clear_items(as_list(self)); }
 
 Ref<> list_sizeof(PyListObject* self) {
-  // The places behind an exact list are its slot's, in use or not.
-  auto own = PyList_CheckExact(self) ? static_cast<Py_ssize_t>(Heap::usable_size(self)) : Py_TYPE(self)->tp_basicsize;
-  Py_ssize_t apart = has_inline_items(self) ? 0 : self->allocated * static_cast<Py_ssize_t>(sizeof(PyObject*));
-  return steal(PyLong_FromSsize_t(own + apart));
+  return steal(PyLong_FromSsize_t(Py_TYPE(self)->tp_basicsize + self->allocated * static_cast<Py_ssize_t>(sizeof(PyObject*))));
 }
 Ref<> list_class_getitem(PyTypeObject* type, PyObject* item) { return steal(Py_GenericAlias(as_object(type), item)); }
 

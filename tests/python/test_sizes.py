@@ -26,12 +26,6 @@ class Long(int):
     pass
 
 
-def grown_display(i):
-    items = [None, None]
-    items.extend([None] * (i % 7))
-    return items
-
-
 INSTANCE = Plain()
 KINDS = {
     "int": lambda i: i + (1 << 40),
@@ -41,7 +35,6 @@ KINDS = {
     "2-tuple": lambda i: (KINDS, None),
     "empty list": lambda i: [],
     "list display": lambda i: [None, None, None],
-    "grown display": grown_display,
     "appended list": lambda i: [*([None] * (i % 7)), None],
     "3-key dict": lambda i: {"a": None, "b": None, "c": None},
     "dict of ints": lambda i: dict.fromkeys(range(20)),
