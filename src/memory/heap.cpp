@@ -238,51 +238,78 @@ void* Heap::allocate_shared(Kind kind, int index) {
   const int wide = sharing_class(index);
   uint32_t& taken = shared_bytes_[static_cast<int>(kind)][index];
   if (wide == index || taken >= kSharedBytes) return nullptr;
-  const bool recycled = wide < kMagazineClasses && magazines_[static_cast<int>(kind)][wide].count();
   const auto size = static_cast<uint32_t>(class_size(index));
-  taken += recycled ? size / kRecycledShare + 1 : size;
+  if (wide >= kMagazineClasses) taken += size;
+  else if (magazines_[static_cast<int>(kind)][wide].count()) taken += size / kRecycledShare + 1;
+  else taken += size * Magazine::kRefill;  // by whoever comes first, once for each so many
   return allocate_class(kind, wide, class_size(wide));
 }
 
+// Checks out the next word with a free slot, of the rest of the page, with what was freed in it meanwhile, or of another page.
+bool Heap::find_room(Cursor& cursor, Kind kind, int index) {
+  Page* page = cursor.page;
+  if (page) {
+    if (check_out(cursor, page, cursor.word) || check_out(cursor, page, 0)) return true;
+    // Full: it is in no list until something in it is freed.
+    page->current = 0;
+    cursor = Cursor();
+  }
+  page = page_with_room(kind, index);
+  if (!page) return false;
+  leave_bucket(page);
+  return check_out(cursor, page, 0);
+}
+
+bool Heap::open_page(Cursor& cursor, Kind kind, int index) {
+  Page* page = new_page(kind, index);
+  return page && check_out(cursor, page, 0);
+}
+
+// From a class without a magazine, whose cursor has no slot left.
 void* Heap::allocate_slow(Kind kind, int index) {
   Cursor& cursor = cursors_[static_cast<int>(kind)][index];
-  Page* page = cursor.page;
-  // The rest of the page, and what was freed in it meanwhile.
-  if (!page || (!check_out(cursor, page, cursor.word) && !check_out(cursor, page, 0))) {
-    if (page) {
-      // Full: it is in no list until something in it is freed.
-      page->current = 0;
-      cursor = Cursor();
-    }
-    page = page_with_room(kind, index);
-    if (page) leave_bucket(page);
-    else if (void* slot = allocate_shared(kind, index)) return slot;
-    else page = new_page(kind, index);
-    if (!page || !check_out(cursor, page, 0)) return nullptr;
+  if (!find_room(cursor, kind, index)) {
+    if (void* slot = allocate_shared(kind, index)) return slot;
+    if (!open_page(cursor, kind, index)) return nullptr;
   }
   void* slot = cursor.take(class_size(index));
   count_fresh(cursor, kind, index, slot);
   return slot;
 }
 
+// When a magazine has no slot left, or has handed out as many as it was told.
+void* Heap::allocate_refilled(Kind kind, int index) {
+  Magazine& magazine = magazines_[static_cast<int>(kind)][index];
+  if (!magazine.count()) {
+    Cursor& cursor = cursors_[static_cast<int>(kind)][index];
+    if (!cursor.free && !find_room(cursor, kind, index)) {
+      if (void* slot = allocate_shared(kind, index)) return slot;
+      if (!open_page(cursor, kind, index)) return nullptr;
+    }
+    magazine.fill(cursor.base, class_size(index), cursor.free);
+  }
+  void* slot = magazine.pop();
+  return slot ? slot : allocate_counted(kind, index);
+}
+
 // ---- samples --------------------------------------------------------------------------------------------
 
-Heap::Countdown& Heap::countdown(Kind kind, int index) {
+uint32_t& Heap::countdown(Kind kind, int index) {
   if (sample_epoch_ != sample_epoch()) {
     sample_epoch_ = sample_epoch();
     std::memset(is_drawn_, 0, sizeof(is_drawn_));
   }
-  Countdown& found = countdowns_[static_cast<int>(kind)][index];
+  uint32_t& found = countdowns_[static_cast<int>(kind)][index];
   if (bool& is_drawn = is_drawn_[static_cast<int>(kind)][index]; !is_drawn) {
     is_drawn = true;
-    found = {draw_blocks_until_sample(class_size(index)), draw_blocks_until_sample(class_size(index))};
+    found = draw_blocks_until_sample(class_size(index));
   }
   return found;
 }
 
 // `slot` is handed out first of what was just checked out. The cursor keeps of the rest what comes before the next sample.
 void Heap::count_fresh(Cursor& cursor, Kind kind, int index, void* slot) {
-  uint32_t& left = countdown(kind, index).fresh;
+  uint32_t& left = countdown(kind, index);
   if (left == 0) {
     sample_slot(cursor.page, slot, class_size(index));
     left = draw_blocks_until_sample(class_size(index));
@@ -305,7 +332,7 @@ void Heap::count_fresh(Cursor& cursor, Kind kind, int index, void* slot) {
 // From a magazine that has slots, when as many were handed out as it was told.
 void* Heap::allocate_counted(Kind kind, int index) {
   Magazine& magazine = magazines_[static_cast<int>(kind)][index];
-  uint32_t& left = countdown(kind, index).recycled;
+  uint32_t& left = countdown(kind, index);
   void* slot = magazine.pop_uncounted();
   if (left == 0) {
     sample_slot(Page::of(slot), slot, class_size(index));
@@ -317,6 +344,12 @@ void* Heap::allocate_counted(Kind kind, int index) {
   magazine.set_uncounted(uncounted);
   left -= uncounted;
   return slot;
+}
+
+void Heap::count_anew() {
+  for (auto& of_kind : magazines_) {
+    for (Magazine& magazine : of_kind) magazine.set_uncounted(0);
+  }
 }
 
 // In builds with debug checks, where switches are on or the sanitizer watches.
@@ -389,8 +422,13 @@ void Heap::release_page(Page* page) {
   std::free(page);
 }
 
-void Heap::freed_one(Page* page) {
-  if (page->current || (page->bucket != kNoBucket && page->free_count < page->bucket_end)) return;
+// Moves the page to where it belongs now that a slot of it was freed.
+inline void Heap::freed_one(Page* page) {
+  if (page->current || (page->bucket != kNoBucket && page->free_count < page->bucket_end)) [[likely]] return;
+  place_anew(page);
+}
+
+void Heap::place_anew(Page* page) {
   if (page->free_count == page->slot_count) {
     leave_bucket(page);
     release_page(page);
@@ -434,31 +472,41 @@ void Heap::free_slowly(Page* page, void* slot) {
   Magazine& magazine = page->heap->magazines_[static_cast<int>(page->kind)][page->size_class];
   if (magazine.full()) [[unlikely]] {
     // The older half goes back.
-    constexpr uint32_t kHalf = Magazine::kCapacity / 2;
-    for (uint32_t i = 0; i < kHalf; ++i) give_back(Page::of(magazine[i]), magazine[i]);
-    magazine.drop_oldest(kHalf);
+    page->heap->give_back_oldest(magazine, Magazine::kCapacity / 2, page->slot_size);
   }
   magazine.push(slot);
 }
 
 void Heap::give_back(Page* page, void* slot) {
+  Heap* heap = page->heap;
+  const size_t size = page->slot_size;
+  heap->put_in_page(page, slot);
+  heap->note_freed(size);
+}
+
+void Heap::give_back_oldest(Magazine& magazine, uint32_t count, size_t slot_size) {
+  for (uint32_t i = 0; i < count; ++i) put_in_page(Page::of(magazine[i]), magazine[i]);
+  magazine.drop_oldest(count);
+  note_freed(count * slot_size);
+}
+
+// The page goes when that was the last of its slots.
+inline void Heap::put_in_page(Page* page, void* slot) {
   page->set(kFree, page->index_of(slot));
   ++page->free_count;
-  Heap* heap = page->heap;
-  size_t size = page->slot_size;
-  heap->free_bytes_ += size;
-  heap->freed_one(page);
-  if (heap->until_trim_ <= size) [[unlikely]] return heap->trim_some();
-  heap->until_trim_ -= size;
+  free_bytes_ += page->slot_size;
+  freed_one(page);
+}
+
+inline void Heap::note_freed(size_t bytes) {
+  if (until_trim_ <= bytes) [[unlikely]] return trim_some();
+  until_trim_ -= bytes;
 }
 
 void Heap::flush() {
   for (auto& of_kind : magazines_) {
-    for (Magazine& magazine : of_kind) {
-      while (magazine.count()) {
-        void* slot = magazine.pop_uncounted();
-        give_back(Page::of(slot), slot);
-      }
+    for (int index = 0; index < kMagazineClasses; ++index) {
+      if (const uint32_t count = of_kind[index].count()) give_back_oldest(of_kind[index], count, class_size(index));
     }
   }
 }

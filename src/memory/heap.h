@@ -18,6 +18,7 @@
 
 #include <Python.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -208,12 +209,13 @@ struct HeapCounters {
   size_t returned_stretches;  // of 4 KiB, given back from partly filled pages; ever
 };
 
-// The slots of a small class that were freed last, handed out first because they are still in the processor's cache.
+// The slots of a small class that were freed last, handed out first because they are still in the processor's cache; or some fresh ones.
 // In their page they count as taken. How many may be handed out until the sampler is to be asked stands beside their count, so that
 // one subtraction and one test tell both.
 class Magazine {
  public:
   static constexpr uint32_t kCapacity = 31;
+  static constexpr uint32_t kRefill = 16;
   static constexpr uint32_t kMostUncounted = 0x7fff;
 
   uint32_t count() const { return state_ & 0xffff; }
@@ -226,6 +228,12 @@ class Magazine {
     void* slot = slots_[left & 0xffff];
     __builtin_assume(slot != nullptr);
     return slot;
+  }
+  // Of an empty one: with up to kRefill of the slots from `base` on whose bits are set in `free`, the lowest on top, and takes their bits.
+  void fill(char* base, size_t slot_size, uint64_t& free) {
+    const uint32_t taken = std::min(static_cast<uint32_t>(std::popcount(free)), kRefill);
+    for (uint32_t place = taken; place-- > 0; free &= free - 1) slots_[place] = base + static_cast<size_t>(std::countr_zero(free)) * slot_size;
+    state_ += taken;
   }
   // Not of an empty one.
   void* pop_uncounted() { return slots_[--state_ & 0xffff]; }
@@ -282,9 +290,8 @@ class Heap {
   }
   [[gnu::always_inline]] void* allocate_class(Kind kind, int index, size_t slot_size) {
     if (index < kMagazineClasses) {
-      Magazine& magazine = magazines_[static_cast<int>(kind)][index];
-      if (void* slot = magazine.pop()) [[likely]] return slot;
-      if (magazine.count()) [[unlikely]] return allocate_counted(kind, index);
+      void* slot = magazines_[static_cast<int>(kind)][index].pop();
+      return slot ? slot : allocate_refilled(kind, index);
     }
     Cursor& cursor = cursors_[static_cast<int>(kind)][index];
     if (cursor.free == 0) [[unlikely]] return allocate_slow(kind, index);
@@ -347,6 +354,9 @@ class Heap {
     page->magazine = on && page->size_class < kMagazineClasses ? &magazines_[static_cast<int>(page->kind)][page->size_class] : nullptr;
   }
 
+  // Forgets how many slots magazines may hand out until the sampler is asked: it says another number now.
+  void count_anew();
+
   // Gives the slots in magazines back to their pages, so that pages can run empty.
   void flush();
 
@@ -399,23 +409,25 @@ class Heap {
   void* allocate_checked(Kind kind, size_t size);
   void* allocate_slow(Kind kind, int index);
   void* allocate_shared(Kind kind, int index);
+  void* allocate_refilled(Kind kind, int index);
   void* allocate_counted(Kind kind, int index);
   void count_fresh(Cursor& cursor, Kind kind, int index, void* slot);
-  // How many more slots of a class are handed out before the next that is a sample.
-  struct Countdown {
-    uint32_t recycled;  // from the magazine
-    uint32_t fresh;     // from the cursor
-  };
-  Countdown& countdown(Kind kind, int index);
+  uint32_t& countdown(Kind kind, int index);
   void* allocate_large(Kind kind, size_t size);
   Page* new_page(Kind kind, int index);
   Page* page_with_room(Kind kind, int index);
   void put_back(Cursor& cursor);
   bool check_out(Cursor& cursor, Page* page, uint32_t from_word);
+  bool find_room(Cursor& cursor, Kind kind, int index);
+  bool open_page(Cursor& cursor, Kind kind, int index);
   void enter_bucket(Page* page);
   void leave_bucket(Page* page);
   void freed_one(Page* page);
+  void place_anew(Page* page);
   static void give_back(Page* page, void* slot);
+  void give_back_oldest(Magazine& magazine, uint32_t count, size_t slot_size);
+  void put_in_page(Page* page, void* slot);
+  void note_freed(size_t bytes);
   static void free_slowly(Page* page, void* slot);
   void release_page(Page* page);
   void trim_some();
@@ -432,7 +444,7 @@ class Heap {
   Page *grey_first_, *grey_last_;
   Page* page_cursor_;
   HeapCounters counters_;
-  Countdown countdowns_[kKinds][kSizeClasses];
+  uint32_t countdowns_[kKinds][kSizeClasses];  // how many more slots are handed out before the next that is a sample
   bool is_drawn_[kKinds][kSizeClasses];  // the countdown is
   uint32_t sample_epoch_;                // what all were drawn in
   uint32_t shared_bytes_[kKinds][kSizeClasses];  // what each took from shared pages

@@ -331,6 +331,7 @@ void set_sample_interval(size_t bytes) {
   g_samples.interval.store(bytes, std::memory_order_relaxed);
   g_samples.epoch.store(sample_epoch() + 1, std::memory_order_relaxed);
   t_countdown.left = 0;
+  if (t_heap) t_heap->count_anew();
   if (!bytes) clear_samples();
 }
 

@@ -5,8 +5,8 @@
 // stands for s / (1 - exp(-s / interval)) bytes: sums over the samples in use estimate, without bias, what all blocks hold.
 //
 // Counting down costs next to nothing because the number of blocks until the next sample is drawn beforehand. For the slots of a
-// size class it stands beside the number of slots in the magazine, and goes down in the same subtraction; of a word of fresh slots that a
-// cursor checks out, it hands out only those before the sampled one. Blocks of malloc's are counted in bytes by each thread.
+// size class it stands beside the number of slots in the magazine, and goes down in the same subtraction; where a class has no magazine, a
+// cursor hands out only those before the sampled one. Blocks of malloc's are counted in bytes by each thread.
 //
 // A page with samples has no magazine, so that its slots are freed the slow way, and the head of a list of them. For malloc's blocks there
 // is a hash table.
@@ -48,7 +48,7 @@ void set_stack_reader(const StackReader* reader);
 
 // The average number of bytes from one sample to the next; 0: nothing is sampled.
 size_t sample_interval();
-// Samples stay when another interval is set, and go when it is 0. Other threads' raw memory follows later. Needs the interpreter's lock.
+// Samples stay when another interval is set, and go when it is 0. Other threads' raw memory and other interpreters' slots follow later. Needs the interpreter's lock.
 void set_sample_interval(size_t bytes);
 // Changes with the interval: what was drawn before is void.
 uint32_t sample_epoch();

@@ -18,7 +18,10 @@ namespace {
 
 class Sampler : public testing::Test {
  protected:
-  void SetUp() override { restart(4096); }
+  void SetUp() override {
+    t_heap = heap;
+    restart(4096);
+  }
   void TearDown() override {
     set_stack_reader(nullptr);
     restart(kDefaultSampleInterval);
