@@ -1,4 +1,4 @@
-// Gradual construction of strings (the published _PyUnicodeWriter), and the accumulator of pieces.
+// Gradual construction of strings: the published _PyUnicodeWriter, and an accumulator of pieces.
 #include "objects/str.h"
 
 #include <charconv>
@@ -190,54 +190,44 @@ void _PyUnicodeWriter_Dealloc(_PyUnicodeWriter* w) {
   if (s) release(s);
 }
 
-// ---- accumulator: a list of joined chunks and a list of pending pieces ------------------------------
+// ---- accumulator: its two fields are published as lists, but nobody looks at them. The first is a writer here. -------
 
-static int flush(_PyAccu* acc) {
-  Py_ssize_t n = PyList_GET_SIZE(acc->small);
-  if (n == 0) return 0;
-  Ref<> joined = steal(PyUnicode_Join(&empty_string.head.ob_base, acc->small));
-  if (!joined) return -1;
-  if (!acc->large && !(acc->large = PyList_New(0))) return -1;
-  if (PyList_SetSlice(acc->small, 0, n, nullptr) < 0) return -1;
-  return PyList_Append(acc->large, joined.get());
-}
+static _PyUnicodeWriter* writer_of(_PyAccu* acc) { return reinterpret_cast<_PyUnicodeWriter*>(acc->large); }
 
 int _PyAccu_Init(_PyAccu* acc) {
-  acc->large = nullptr;
-  acc->small = PyList_New(0);
-  return acc->small ? 0 : -1;
+  auto* writer = PyMem_New(_PyUnicodeWriter, 1);
+  acc->large = reinterpret_cast<PyObject*>(writer);
+  acc->small = nullptr;
+  if (!writer) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  _PyUnicodeWriter_Init(writer);
+  writer->min_length = 100;  // most texts are short, and are made without growing
+  writer->overallocate = 1;
+  return 0;
 }
 
-int _PyAccu_Accumulate(_PyAccu* acc, PyObject* s) {
-  if (PyList_Append(acc->small, s) < 0) return -1;
-  return PyList_GET_SIZE(acc->small) < 100000 ? 0 : flush(acc);
+int _PyAccu_Accumulate(_PyAccu* acc, PyObject* s) { return _PyUnicodeWriter_WriteStr(writer_of(acc), s); }
+
+PyObject* _PyAccu_Finish(_PyAccu* acc) {
+  PyObject* text = _PyUnicodeWriter_Finish(writer_of(acc));
+  PyMem_Free(std::exchange(acc->large, nullptr));
+  return text;
 }
 
 PyObject* _PyAccu_FinishAsList(_PyAccu* acc) {
-  int result = flush(acc);
-  clear_field(acc->small);
-  if (result < 0) {
-    clear_field(acc->large);
-    return nullptr;
-  }
-  PyObject* list = std::exchange(acc->large, nullptr);
-  return list ? list : PyList_New(0);
-}
-
-PyObject* _PyAccu_Finish(_PyAccu* acc) {
-  Ref<> list;
-  if (!acc->large) {
-    list = steal(std::exchange(acc->small, nullptr));
-  } else {
-    list = steal(_PyAccu_FinishAsList(acc));
-    if (!list) return nullptr;
-  }
-  return PyUnicode_Join(&empty_string.head.ob_base, list.get());
+  Ref<> text = steal(_PyAccu_Finish(acc));
+  if (!text) return nullptr;
+  PyObject* list = PyList_New(1);
+  if (list) PyList_SET_ITEM(list, 0, text.release());
+  return list;
 }
 
 void _PyAccu_Destroy(_PyAccu* acc) {
-  clear_field(acc->small);
-  clear_field(acc->large);
+  if (!acc->large) return;
+  _PyUnicodeWriter_Dealloc(writer_of(acc));
+  PyMem_Free(std::exchange(acc->large, nullptr));
 }
 
 }  // extern "C"
