@@ -51,5 +51,5 @@ function(write_link_script script)
     list(JOIN ${kind} "\n" ${kind})
   endforeach()
   file(CONFIGURE OUTPUT ${script} CONTENT "SECTIONS {\n.text.front : {\n*(.text.startup .text.startup.*)\n*crt*.o(.text)\n*(.plt)\n@functions@\n}\n}\nINSERT BEFORE .text;\n
-SECTIONS {\ngill_types : { *(gill_types) }\ngill_modules : { *(gill_modules) }\n.rodata.front : {\n@constants@\n@tables@\n*(.rodata.cst* .rodata.str* .rodata..L.str*)\n}\n}\nINSERT BEFORE .rodata;\n" @ONLY)
+SECTIONS {\ngill_types : { *(gill_types) }\ngill_modules : { *(gill_modules) }\n.rodata.front : {\n@constants@\n*(.rodata._ZN4gill12signature_of*)\n@tables@\n*(.rodata.cst* .rodata.str* .rodata..L.str* .rodata..Lconstinit*)\n}\n}\nINSERT BEFORE .rodata;\n" @ONLY)
 endfunction()

@@ -3,9 +3,10 @@
 The kernel maps 64 KiB around each page of code or constants that is touched; where what is needed stands together, that is half the
 memory, and half the page faults. The programs are those of bench/memory/startup.py, those of bench/programs and the few below. What
 more of them use stands nearer the front. Run it, with valgrind installed and a release build (its addresses are fixed), when the way
-of a start through the runtime has changed much; names that are gone do no harm.
+of a start through the runtime has changed much; names that are gone do no harm. Which functions are only in line with others is not
+for long: what a build that has fewer of those executes is put in too.
 
-Usage: link_order.py [--gill PATH]
+Usage: link_order.py [--gill PATH] [--plain PATH] [--functions]
 """
 import argparse
 import ctypes
@@ -67,6 +68,8 @@ def programs():
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 LIBC.ptrace.restype = ctypes.c_long
+LIBC.personality.argtypes = [ctypes.c_ulong]
+PLACE_NOTHING_AT_RANDOM = 0x40000
 TRACE_ME, CONTINUE, GET_REGISTERS, SET_REGISTERS, SET_OPTIONS = 0, 7, 12, 13, 0x4200
 FORK, VFORK, CLONE, EXEC, KILL_AT_EXIT = 2, 4, 8, 16, 1 << 20
 EXEC_EVENT = 4
@@ -83,6 +86,8 @@ class Tracer:
         with open(gill, "rb") as file:
             self.image = file.read()
         self.segments = load_segments(gill)
+        # Where Linux loads a position-independent executable while it places nothing at random.
+        self.shift = 0x555555554000 if self.segments[0][0] == 0 else 0
         self.executed = set()
 
     def run(self, arguments):
@@ -92,6 +97,7 @@ class Tracer:
             silent = os.open(os.devnull, os.O_RDWR)
             for descriptor in range(3):
                 os.dup2(silent, descriptor)
+            LIBC.personality(PLACE_NOTHING_AT_RANDOM)
             LIBC.ptrace(TRACE_ME, 0, None, None)
             os.execv(self.gill, [self.gill, *arguments])
         os.waitpid(child, 0)
@@ -124,20 +130,20 @@ class Tracer:
     def insert_breakpoints(self, task):
         with open(f"/proc/{task}/mem", "r+b", buffering=0) as memory:
             for address in self.functions:
-                memory.seek(address)
+                memory.seek(address + self.shift)
                 memory.write(BREAKPOINT)
 
     def pass_breakpoint(self, task):
         registers = (ctypes.c_ulonglong * 27)()
         LIBC.ptrace(GET_REGISTERS, task, None, registers)
-        address = registers[INSTRUCTION_POINTER] - 1
+        address = registers[INSTRUCTION_POINTER] - 1 - self.shift
         if address not in self.functions:
             return
         self.executed.add(address)
         with open(f"/proc/{task}/mem", "r+b", buffering=0) as memory:
-            memory.seek(address)
+            memory.seek(address + self.shift)
             memory.write(self.original(address))
-        registers[INSTRUCTION_POINTER] = address
+        registers[INSTRUCTION_POINTER] = address + self.shift
         LIBC.ptrace(SET_REGISTERS, task, None, registers)
 
 
@@ -196,15 +202,32 @@ def holders(addresses, table):
 
 # ---- the lists -----------------------------------------------------------------------------------------------------------------------
 
-def by_use(runs):
+def plain(name):
+    """Of a name that the optimizer made unique the suffix is another in each build. The names of methods all go together."""
+    return re.sub(r"(_ZN4gill6detail5Bound).*(9name_textE)$", r"\1*\2", name.partition(".llvm.")[0])
+
+
+def names_in(addresses, table):
+    return {plain(name) for address in addresses for name in table[address][1]}
+
+
+def functions_executed(gill, commands):
+    """For each of the commands, the names of the functions that it executes; and the names of all there are."""
+    table = symbols(gill, "FUNC", ".text")
+    tracer = Tracer(gill, table)
+    return [names_in(tracer.run(arguments), table) for arguments in commands], names_in(table, table)
+
+
+def constants_read(gill, commands):
+    # Of a large table a start reads one place at most.
+    table = {address: symbol for address, symbol in symbols(gill, "OBJECT", ".rodata").items() if symbol[0] <= LARGEST_CONSTANT}
+    return [names_in(holders(addresses_read(gill, arguments), table), table) for arguments in commands]
+
+
+def write(kind, runs):
     """What several programs use, the most used first, what the same programs use side by side."""
-    counts = Counter(address for run in runs for address in run)
-    return sorted(counts, key=lambda address: (-counts[address], [address not in run for run in runs], address))
-
-
-def write(kind, names):
-    # Of a name that the optimizer made unique the suffix is another in each build. The names of methods all go together.
-    names = dict.fromkeys(re.sub(r"(_ZN4gill6detail5Bound).*(9name_textE)$", r"\1*\2", name.partition(".llvm.")[0]) for name in names)
+    counts = Counter(name for run in runs for name in run)
+    names = sorted(counts, key=lambda name: (-counts[name], [name not in run for run in runs], name))
     folder = ROOT / "src" / "link_order"
     folder.mkdir(exist_ok=True)
     (folder / f"{kind}.txt").write_text("".join(f"{name}\n" for name in names))
@@ -213,22 +236,23 @@ def write(kind, names):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gill", default=str(ROOT / "build" / "release" / "gill"), type=os.path.realpath)
-    gill = parser.parse_args().gill
-    members = archive_members()
-    functions, constants = symbols(gill, "FUNC", ".text"), symbols(gill, "OBJECT", ".rodata")
-    tracer = Tracer(gill, functions)
+    for name, build in {"--gill": "release", "--plain": "dev"}.items():
+        parser.add_argument(name, default=str(ROOT / "build" / build / "gill"), type=os.path.realpath)
+    parser.add_argument("--functions", action="store_true", help="write no list of constants, which takes minutes")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        scripts = []
+        commands = list(programs())
         for name, text in TYPICAL.items():
-            scripts.append(pathlib.Path(folder, f"{name}.py"))
-            scripts[-1].write_text(text)
-        runs = [tracer.run(arguments) for arguments in [*programs(), *([str(script)] for script in scripts)]]
-    write("functions", (members.get(name, name) for address in by_use(runs) for name in functions[address][1]))
-    # Of a large table a start reads one place at most.
-    constants = {address: symbol for address, symbol in constants.items() if symbol[0] <= LARGEST_CONSTANT}
-    runs = [set(holders(addresses_read(gill, arguments), constants)) for arguments in STARTS.values()]
-    write("constants", (name for address in by_use(runs) for name in constants[address][1]))
+            script = pathlib.Path(folder, f"{name}.py")
+            script.write_text(text)
+            commands.append([str(script)])
+        runs, known = functions_executed(options.gill, commands)
+        for run, others in zip(runs, functions_executed(options.plain, commands)[0]):
+            run |= others - known
+    members = archive_members()
+    write("functions", [{members.get(name, name) for name in run} for run in runs])
+    if not options.functions:
+        write("constants", constants_read(options.gill, STARTS.values()))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/binding.h"
+#include "base/math_library.h"
 #include "base/names.h"
 #include "import/import_state.h"
 #include "memory/page_range.h"
@@ -89,6 +90,8 @@ Ref<> load_extension(PyObject* spec, PyObject*) {
   TRY(encode_name(module_name.get(), encoded));
   Ref<> file = TRY(steal(PyUnicode_EncodeFSDefault(path.get())));
   if (!is_inert(module_name.get(), PyBytes_AS_STRING(file.get()))) current_interpreter()->imports->foreign_code = true;
+  // An extension may count on the reference's executable, which has it.
+  load_math_library();
   void* library = request_memory([&] { return dlopen(PyBytes_AS_STRING(file.get()), current_interpreter()->imports->dlopen_flags); });
   if (!library) {
     const char* reason = dlerror();

@@ -89,7 +89,7 @@ Maybe<Py_ssize_t> field_index(const StrView& text, Py_ssize_t start, Py_ssize_t 
   if (start == end) return Py_ssize_t{-1};
   Py_ssize_t value = 0;
   for (Py_ssize_t i = start; i < end; ++i) {
-    int digit = Py_UNICODE_TODECIMAL(text[i]);
+    int digit = text[i] < 128 ? (Py_ISDIGIT(text[i]) ? static_cast<int>(text[i] - '0') : -1) : Py_UNICODE_TODECIMAL(text[i]);
     if (digit < 0) return Py_ssize_t{-1};
     if (value > (PY_SSIZE_T_MAX - digit) / 10) return raise(PyExc_ValueError, "Too many decimal digits in format string");
     value = value * 10 + digit;

@@ -38,6 +38,7 @@ StaticTypeRecord* TypeState::record_of(PyTypeObject* type) {
 TypeState* create_type_state(Interpreter* interpreter) {
   auto* state = static_cast<TypeState*>(PyMem_RawCalloc(1, sizeof(TypeState)));
   if (!state) Py_FatalError("no memory for the type state");
+  state->cache_mask = TypeState::kFewEntries - 1;
   return interpreter->types = state;
 }
 
@@ -107,8 +108,11 @@ PyObject* type_lookup_uncached(PyTypeObject* type, PyObject* name) {
   if (failed) {
     PyErr_Clear();
   } else if (PyUnicode_CheckExact(name) && PyUnicode_CHECK_INTERNED(name) && assign_version_tag(type)) {
-    MethodCacheEntry& entry = type_state().cache_entry(type->tp_version_tag, name);
+    TypeState& state = type_state();
+    MethodCacheEntry& entry = state.cache_entry(type->tp_version_tag, name);
     PyObject* old = entry.name;
+    // Entries whose place is another one then are not found there, which does no harm.
+    if (old && ++state.replaced == TypeState::kMostReplaced) state.cache_mask = TypeState::kMostEntries - 1;
     retain(name);
     entry = {type->tp_version_tag, name, found};
     if (old) release(old);

@@ -36,8 +36,12 @@ struct SlotRowIndex {
 };
 
 struct TypeState {
-  static constexpr unsigned kCacheBits = 12;
-  MethodCacheEntry cache[1u << kCacheBits];
+  // The cache is as small as a short program needs until entries have pushed each other out for a while.
+  static constexpr unsigned kFewEntries = 2048, kMostEntries = 4096;
+  static constexpr unsigned kMostReplaced = 2048;
+  unsigned cache_mask;
+  unsigned replaced;  // how often
+  MethodCacheEntry cache[kMostEntries];
 
   // Buckets by address.
   static constexpr unsigned kRecordBuckets = 512;
@@ -47,7 +51,7 @@ struct TypeState {
   // Lists of zombies of the deallocation trashcan live on the thread; nothing else here.
 
   MethodCacheEntry& cache_entry(unsigned version, PyObject* name) {
-    return cache[(version ^ static_cast<unsigned>(reinterpret_cast<uintptr_t>(name) >> 4)) & ((1u << kCacheBits) - 1)];
+    return cache[(version ^ static_cast<unsigned>(reinterpret_cast<uintptr_t>(name) >> 4)) & cache_mask];
   }
   // The record of a static type, made on first use; null when memory runs out.
   StaticTypeRecord* record_of(PyTypeObject* type);

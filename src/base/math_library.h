@@ -1,0 +1,9 @@
+// See math_library.cpp.
+#pragma once
+
+namespace gill {
+
+// Loads libm for all to see; null, and dlerror() tells, when that fails.
+void* load_math_library();
+
+}  // namespace gill
