@@ -12,7 +12,7 @@ namespace gill {
 // Null where the heap has more to do.
 [[gnu::always_inline]] inline PyObject* recent_collectable(size_t size) {
   if (size > kSmallStepLimit || g_allocators_replaced) [[unlikely]] return nullptr;
-  void* slot = t_heap->take_at_hand(Kind::collectable, class_of(size));
+  void* slot = t_heap->take_recent(Kind::collectable, class_of(size));
   if (slot) [[likely]] collector_note_allocation();
   return static_cast<PyObject*>(slot);
 }

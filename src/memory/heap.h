@@ -305,17 +305,6 @@ class Heap {
     return magazines_[static_cast<int>(kind)][index].pop();
 #endif
   }
-  // The same, or from the word that is checked out.
-  [[gnu::always_inline]] void* take_at_hand(Kind kind, int index) {
-#ifdef GILL_DEBUG_CHECKS
-    return nullptr;
-#else
-    Magazine& magazine = magazines_[static_cast<int>(kind)][index];
-    if (void* slot = magazine.pop()) [[likely]] return slot;
-    Cursor& cursor = cursors_[static_cast<int>(kind)][index];
-    return magazine.count() || cursor.free == 0 ? nullptr : cursor.take(class_size(index));
-#endif
-  }
   // Puts a slot of kind plain among those; false where free() has more to do.
   [[gnu::always_inline]] static bool put_recent(void* slot) {
 #ifdef GILL_DEBUG_CHECKS

@@ -13,15 +13,9 @@ namespace gill {
   return t_heap->take_recent(Kind::plain, static_cast<int>((size - 1) / kGranule));
 }
 
-// The same with what was freed longer ago.
-[[gnu::always_inline]] inline void* plain_at_hand(size_t size) {
-  if (size - 1 >= kSmallStepLimit || g_allocators_replaced) [[unlikely]] return nullptr;
-  return t_heap->take_at_hand(Kind::plain, static_cast<int>((size - 1) / kGranule));
-}
-
 // Null without an exception when memory is exhausted.
 [[gnu::always_inline]] inline void* allocate_small_plain(size_t size) {
-  void* memory = plain_at_hand(size);
+  void* memory = recent_plain(size);
   return memory ? memory : allocate_plain_object(size);
 }
 

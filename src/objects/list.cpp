@@ -21,7 +21,7 @@ PyListObject* as_list(PyObject* object) { return reinterpret_cast<PyListObject*>
 // PyMem_Malloc() and PyMem_Free() in line where nobody replaced them.
 PyObject** allocate_items(Py_ssize_t count) {
   size_t bytes = static_cast<size_t>(count) * sizeof(PyObject*);
-  if (void* at_hand = bytes <= kSmallStepLimit ? plain_at_hand(widened(bytes)) : nullptr) return static_cast<PyObject**>(at_hand);
+  if (void* recent = bytes <= kSmallStepLimit ? recent_plain(widened(bytes)) : nullptr) return static_cast<PyObject**>(recent);
   return PyMem_New(PyObject*, count);
 }
 

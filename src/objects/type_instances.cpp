@@ -281,14 +281,14 @@ static inline void zero_words(void* start, size_t bytes) {
   if (bytes % sizeof(uint64_t)) [[unlikely]] std::memset(word, 0, bytes % sizeof(uint64_t));
 }
 
-// An instance of a class that adds nothing to `object` but attributes, and weak references perhaps, from a slot that is at hand. Null
+// An instance of a class that adds nothing to `object` but attributes, and weak references perhaps, from a slot that was freed last. Null
 // where there is more to do.
-static inline PyObject* instance_at_hand(PyTypeObject* type) {
+static inline PyObject* recent_instance(PyTypeObject* type) {
   const auto size = static_cast<size_t>(type->tp_basicsize);
   if (type->tp_base != &PyBaseObject_Type || size > sizeof(PyObject) + sizeof(void*) || size % sizeof(void*) || !has_managed_dict(type)) return nullptr;
   const size_t all = kPrefixSize + size + instance_tail_size(type);
   if (all > kSmallStepLimit || g_allocators_replaced) [[unlikely]] return nullptr;
-  auto* slot = static_cast<char*>(t_heap->take_at_hand(Kind::collectable_prefixed, class_of(all)));
+  auto* slot = static_cast<char*>(t_heap->take_recent(Kind::collectable_prefixed, class_of(all)));
   if (!slot) [[unlikely]] return nullptr;
   collector_note_allocation();
   auto* self = reinterpret_cast<PyObject*>(slot + kPrefixSize);
@@ -304,7 +304,7 @@ static inline PyObject* instance_at_hand(PyTypeObject* type) {
 extern "C" {
 
 PyObject* PyType_GenericAlloc(PyTypeObject* type, Py_ssize_t items) {
-  if (PyObject* self = instance_at_hand(type)) [[likely]] return self;
+  if (PyObject* self = recent_instance(type)) [[likely]] return self;
   // One item more than asked for: the sentinel that some C types keep behind their items.
   size_t size = type->tp_itemsize ? _PyObject_VAR_SIZE(type, items + 1) : _PyObject_SIZE(type);
   bool managed = has_managed_dict(type);
