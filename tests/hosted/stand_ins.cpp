@@ -18,6 +18,10 @@ Ref<> tuple_from_array(PyObject* const* items, Py_ssize_t n) {
   return tuple;
 }
 
+void copy_characters(int to_kind, void* to, Py_ssize_t to_start, const StrView& from, Py_ssize_t start, Py_ssize_t n) {
+  for (Py_ssize_t i = 0; i < n; ++i) PyUnicode_WRITE(to_kind, to, to_start + i, PyUnicode_READ(from.kind, from.data, start + i));
+}
+
 // The reference's writer begins without a buffer.
 void StrWriter::write_inline() {}
 
