@@ -30,7 +30,7 @@ constexpr int sharing_class(int index) {
 }
 // A class has pages of its own once it has taken so many bytes from shared ones. What was freed there and is taken again counts
 // little, but does count: the way to it is longer.
-constexpr uint32_t kSharedBytes = 4096;
+constexpr uint32_t kSharedBytes = 8192;
 constexpr uint32_t kRecycledShare = 128;
 
 // A run of pages that holds `count` slots, with its description. Null when memory is exhausted.
