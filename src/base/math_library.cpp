@@ -1,9 +1,16 @@
 // The C library's mathematical functions, from a library that is loaded when one of them is first called: most programs call
 // none, and it is a third of a megabyte and a fiftieth of a start. Each name here is a jump through a pointer, as in a procedure linkage
 // table, which leads to find_math_function() until the function is known.
+//
+// A first call must not fail where the library was to be had when the process began. So it is loaded at once where the address space is
+// limited, and before the process gets another root; extensions, by which a program could do more to itself, load it as well.
 #include "base/math_library.h"
 
 #include <dlfcn.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -12,6 +19,11 @@
 namespace gill {
 
 void* load_math_library() { return dlopen("libm.so.6", RTLD_NOW | RTLD_GLOBAL); }
+
+void load_math_library_if_limited() {
+  rlimit space;
+  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) load_math_library();
+}
 
 }  // namespace gill
 
@@ -82,12 +94,31 @@ first_call_of_math_function:
 MATH_FUNCTIONS(DEFINE)
 #undef DEFINE
 
+// All descriptors of the process may be in use: a child that shares the memory has a table of its own, and can close some. It ends without a
+// signal.
+static void* load_with_other_descriptors() {
+  auto load = [](void*) {
+    for (int descriptor = 0; descriptor < 10; ++descriptor) close(descriptor);
+    gill::load_math_library();
+    return 0;
+  };
+  constexpr size_t kStack = size_t{256} << 10;
+  char* stack = static_cast<char*>(std::malloc(kStack));
+  if (!stack) return nullptr;
+  const int child = clone(load, stack + kStack, CLONE_VM | CLONE_VFORK, nullptr);
+  if (child > 0) waitpid(child, nullptr, __WCLONE);
+  std::free(stack);
+  // Without a file, where it is loaded now.
+  return gill::load_math_library();
+}
+
 extern "C" [[gnu::used, gnu::visibility("hidden")]] void* find_math_function(void** address, void** first) {
 #define NAME(name) #name,
   static constexpr const char* kNames[] = {MATH_FUNCTIONS(NAME)};
 #undef NAME
   const int error = errno;
   void* library = gill::load_math_library();
+  if (!library) library = load_with_other_descriptors();
   void* function = library ? dlsym(library, kNames[address - first]) : nullptr;
   if (!function) {
     std::fprintf(stderr, "gill: %s\n", dlerror());

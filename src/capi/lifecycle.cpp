@@ -11,6 +11,7 @@
 #include <cwchar>
 #include <string_view>
 
+#include "base/math_library.h"
 #include "base/names.h"
 #include "capi/config.h"
 #include "import/import_state.h"
@@ -259,6 +260,7 @@ PyStatus Py_InitializeFromConfig(const PyConfig* given) {
   if (is_first && !initialize_hash_secret(config.use_hash_seed, config.hash_seed)) {
     return PyStatus_Error("failed to get random numbers to initialize Python");
   }
+  load_math_library_if_limited();
   Interpreter* interpreter = new_interpreter();
   if (!interpreter) return PyStatus_Error("can't make main interpreter");
   interpreter->config = config;

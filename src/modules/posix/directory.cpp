@@ -10,6 +10,7 @@
 #include <climits>
 #include <cstring>
 
+#include "base/math_library.h"
 #include "modules/posix/directory.h"
 
 namespace gill::posix {
@@ -109,6 +110,7 @@ Status posix_fchdir(PyObject*, FileNumber fd) {
   return Status::ok;
 }
 Status posix_chroot(PyObject*, Path path) {
+  load_math_library();  // which the other root may not have
   return once(path, [&] { return ::chroot(path.text()); });
 }
 
