@@ -282,23 +282,46 @@ struct Items {
   }
 };
 
-// Records of the keys' prefixes. `keys` may be the items.
+// Calls with the function that gives the prefix of an object.
+template <class Call>
+auto with_prefix(Prefix prefix, Call call) {
+  switch (prefix) {
+    case Prefix::integer: return call([](PyObject* key) { return integer_prefix(word_value(key)); });
+    case Prefix::real: return call([](PyObject* key) { return real_prefix(PyFloat_AS_DOUBLE(key)); });
+    case Prefix::latin: return call(latin_prefix);
+    default: return call([](PyObject*) { return uint64_t{0}; });
+  }
+}
+
+// Whether the keys are in order already, as far as prefixes and the contents of str tell. Most lists that are not show it soon.
+bool are_in_order(const Items& list, PyObject** keys, const Order& order) {
+  return with_prefix(order.prefix, [&](auto prefix_of) {
+    PyObject* previous = nullptr;
+    uint64_t least = 0;
+    for (Py_ssize_t i = 0; i < list.n; ++i) {
+      PyObject* key = keys[list.index_of(i)];
+      const uint64_t prefix = prefix_of(order.prefixed(key));
+      if (prefix < least) return false;
+      if (previous && prefix == least && !order.prefix_is_key() && (order.less != less_latin || less_latin(key, previous))) return false;
+      previous = key;
+      least = prefix;
+    }
+    return true;
+  });
+}
+
+// Sorts records of the keys' prefixes. `keys` may be the items.
 Status sort_by_keys(const Items& list, PyObject** keys) {
   const Py_ssize_t n = list.n;
+  const Order order = choose_order(keys, n);
+  if (are_in_order(list, keys, order)) return Status::ok;
   Record few[kFew];
   Record* records = n <= kFew ? few : PyMem_New(Record, n);
   if (!records) return no_memory();
-  Order order = choose_order(keys, n);
   Range range;
-  auto fill = [&](auto prefix_of) {
+  with_prefix(order.prefix, [&](auto prefix_of) {
     for (Py_ssize_t i = 0; i < n; ++i) records[i] = range.with(prefix_of(order.prefixed(keys[list.index_of(i)])));
-  };
-  switch (order.prefix) {
-    case Prefix::integer: fill([](PyObject* key) { return integer_prefix(word_value(key)); }); break;
-    case Prefix::real: fill([](PyObject* key) { return real_prefix(PyFloat_AS_DOUBLE(key)); }); break;
-    case Prefix::latin: fill(latin_prefix); break;
-    case Prefix::none: fill([](PyObject*) { return uint64_t{0}; }); break;
-  }
+  });
   Packing packing(range, n);
   packing.pack(records, records, n);
   LessKey less = {packing, keys + list.index_of(0), list.reverse ? -1 : 1, order.less};
