@@ -116,13 +116,13 @@ size_t find_run(size_t count) {
   return g_pages.pages;
 }
 
-// Hands back at least this many dirty pages, the last ones: the first ones are taken next.
+// Hands back so many dirty pages, the last ones: the first ones are taken next.
 void hand_back(size_t count) {
   count = std::min(count, g_pages.dirty_count);
-  for (size_t word = g_pages.accessible / 64 + 1, end = 0; count && word-- > 0;) {
+  for (size_t word = g_pages.accessible / 64 + 1; count && word-- > 0;) {
     while (uint64_t dirty = g_pages.dirty[word]) {
       // The last pages in a row of this word, with those before them.
-      end = word * 64 + static_cast<size_t>(std::bit_width(dirty));
+      const size_t end = word * 64 + static_cast<size_t>(std::bit_width(dirty));
       size_t first = end;
       while (first > 0 && end - first < count && is_set(g_pages.dirty, first - 1)) clear(g_pages.dirty, --first);
       ::madvise(address(first), (end - first) * kPageSize, MADV_DONTNEED);

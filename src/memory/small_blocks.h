@@ -9,7 +9,7 @@ namespace gill {
 
 // Null where the heap has more to do. For objects of our own types, and what they own, without members wider than a word.
 [[gnu::always_inline]] inline void* recent_plain(size_t size) {
-  if (size - 1 >= kSmallStepLimit || g_allocators_replaced) [[unlikely]] return nullptr;
+  if (size - 1 >= kSmallStepLimit || g_allocators_replaced || !t_heap) [[unlikely]] return nullptr;
   return t_heap->take_recent(Kind::plain, static_cast<int>((size - 1) / kGranule));
 }
 

@@ -151,6 +151,12 @@ class Foreign(unittest.TestCase):
             self.libc.pthread_join(handle, None)
         self.assertEqual(results, [list(range(1, 51))] * 8)
 
+    def test_a_number_made_without_the_lock(self):
+        # Programs do it by mistake, with the library where `pythonapi` is meant, and get away with it in the reference.
+        make = self.libc.PyLong_FromLong
+        make.argtypes, make.restype = [ctypes.c_long], ctypes.py_object
+        self.assertEqual([make(10**6 + i) for i in range(100)], [10**6 + i for i in range(100)])
+
 
 if __name__ == "__main__":
     unittest.main()
