@@ -16,7 +16,11 @@ namespace {
 inline constexpr uint32_t kHeld = 1;
 inline constexpr uint32_t kOneWaiter = 2;
 inline constexpr unsigned kReturningBeforeComputing = 2;
-inline constexpr uint64_t kMostCredit = 4;  // in intervals
+inline constexpr int64_t kMostCredit = 4;  // in intervals
+// A returning thread that comes back for a moment, a tenth of the switch interval at most, pays a third of its turn: such threads may have three
+// quarters of the time. One that comes back to compute pays for all of it, and so may have half.
+inline constexpr uint64_t kMoment = 10;
+inline constexpr int64_t kFavour = 3;
 // Of the switch interval: how long a computing thread may go on when one in haste comes, and how late the first in line may be.
 inline constexpr uint64_t kShortestTurn = 100;
 inline constexpr uint64_t kLateness = 8;
@@ -112,6 +116,8 @@ bool InterpreterLock::take_alone() {
   return word_.compare_exchange_strong(free, kHeld, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
+bool InterpreterLock::is_moment(uint64_t length_ns) const { return length_ns * kMoment < interval_ns(); }
+
 void InterpreterLock::begin_turn(Arrival arrival, uint64_t now, uint64_t used) {
   turn_arrival_ = arrival;
   turn_used_ns_.store(used, std::memory_order_relaxed);
@@ -123,10 +129,12 @@ uint64_t InterpreterLock::end_turn(uint64_t now) {
   const uint64_t began = turn_began_ns_.load(std::memory_order_relaxed);
   turn_began_ns_.store(0, std::memory_order_relaxed);
   if (!began) return 0;
-  const auto length = static_cast<int64_t>(now - began);
-  const auto most = static_cast<int64_t>(kMostCredit * interval_ns());
-  credit_ns_ = std::clamp(credit_ns_ + (turn_arrival_ == Arrival::computing ? length : -length), -most, most);
-  return turn_used_ns_.load(std::memory_order_relaxed) + (now - began);
+  const uint64_t length = now - began;
+  const auto most = kMostCredit * static_cast<int64_t>(interval_ns());
+  const auto in_full = static_cast<int64_t>(length) * kFavour;
+  const int64_t earned = turn_arrival_ == Arrival::computing ? in_full : -(is_moment(length) ? in_full / kFavour : in_full);
+  credit_ns_ = std::clamp(credit_ns_ + earned, -most, most);
+  return turn_used_ns_.load(std::memory_order_relaxed) + length;
 }
 
 void InterpreterLock::acquire(LockUser user, Arrival arrival) {
@@ -376,6 +384,7 @@ void InterpreterLock::yield(LockUser user) {
     pthread_mutex_unlock(&mutex_);
     return;
   }
+  const bool returned = turn_arrival_ == Arrival::returning;
   const uint64_t now = monotonic_ns(), length = end_turn(now);
   ThreadRecord& record = thread_record();
   tell_waiters(false);
@@ -383,13 +392,16 @@ void InterpreterLock::yield(LockUser user) {
   record.leave_and_arrive();
   word_.fetch_add(kOneWaiter, std::memory_order_relaxed);
   const uint64_t interval = interval_ns();
+  // It was faster than somebody who has waited for too long, and is still to have its moment.
+  const bool is_hasty = returned && is_moment(length);
   // A turn that a returning thread interrupts goes on after it. But who was woken to take the lock stays the first.
-  const bool interrupted = &next_queue() == &returning_ && length + interval / kShortestTurn < interval && !computing_.first_is_woken();
+  const bool is_interrupted = !is_hasty && &next_queue() == &returning_ && length + interval / kShortestTurn < interval && !computing_.first_is_woken();
   // The system lets whoever asks run late, now and then: what a turn was too long is taken from the next.
-  const uint64_t used = interrupted ? length : std::min(length > interval ? length - interval : 0, interval / 4 * 3);
-  Waiter waiter{.user = user, .record = record, .arrival = Arrival::computing, .used_ns = used, .began_ns = now};
+  const uint64_t used = is_hasty || is_interrupted ? length : std::min(length > interval ? length - interval : 0, interval / 4 * 3);
+  Waiter waiter{.user = user, .record = record, .arrival = is_hasty ? Arrival::returning : Arrival::computing, .used_ns = used, .began_ns = now};
+  Queue& queue = queue_of(waiter.arrival);
   ToWake woken = hand_over(now);
-  interrupted ? computing_.push_front(&waiter) : computing_.push(&waiter);
+  is_interrupted ? queue.push_front(&waiter) : queue.push(&waiter);
   wait_in_queue(waiter, woken);
   begin_holding(user);
   record.enter_after_wait();

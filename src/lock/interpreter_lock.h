@@ -12,8 +12,10 @@
 //   * A thread that returns from a blocking call, or is new, does not queue behind threads that compute: it stands in
 //     a queue of its own, is served first, and asks the holder once that has had its turn for a hundredth of the interval. This haste
 //     has a budget (`credit_ns_`): the turns of computing threads earn it and the turns of returning threads, while others wait,
-//     spend it. When it is used up returning threads ask after the interval like all others and take turns
-//     with computing ones, so a thread that returns only to compute gets half of the time at most.
+//     spend it, those that last only for a moment a third of their length. When it is used up returning threads ask after the interval like
+//     all others and take turns with computing ones. So threads that return for moments get three quarters of the time at
+//     most, and one that returns to compute gets half.
+//   * A returning thread that is asked within its first moment, because it was faster than a waiter once too often, is still returning.
 //   * Before it queues or sleeps a thread looks for the lock for a moment (adaptive_spin.h): most turns of threads that pass work to
 //     each other are shorter than the way to sleep and back.
 //
@@ -104,6 +106,7 @@ class InterpreterLock {
   void note_holder(LockUser user);
   void begin_holding(LockUser user);
   bool may_look() const;
+  bool is_moment(uint64_t length_ns) const;
   void begin_turn(Arrival arrival, uint64_t now, uint64_t used);
   uint64_t end_turn(uint64_t now);
   bool withdraw_request();

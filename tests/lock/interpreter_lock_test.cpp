@@ -189,6 +189,47 @@ TEST(InterpreterLock, AnInterruptedTurnGoesOnBeforeTheOthers) {
   EXPECT_EQ(order, (std::vector<int>{4, 3, 1, 2}));
 }
 
+// As one that has often been faster than the threads which were woken for the lock, until one of them asks.
+TEST(InterpreterLock, AReturningThreadThatIsAskedAtOnceStaysInHaste) {
+  Fixture f;
+  f.lock.set_switch_interval_us(20'000'000);
+  std::vector<int> order;
+  auto compute = [&](unsigned long id) {
+    return std::thread([&, id] {
+      const auto waiters = f.lock.waiters();
+      f.lock.acquire(f.user(id), Arrival::computing);
+      order.push_back(static_cast<int>(id));
+      if (waiters == 0) {
+        wait_for_request(f);
+        f.lock.yield(f.user(id));
+      }
+      f.lock.release();
+    });
+  };
+  // A turn while somebody waits earns the credit for haste: more than starting two threads spends.
+  f.lock.acquire(f.user(1), Arrival::computing);
+  std::thread before([&] {
+    f.lock.acquire(f.user(2), Arrival::computing);
+    f.lock.release();
+  });
+  while (!f.lock.contended()) usleep(100);
+  usleep(300'000);
+  f.lock.release();
+  before.join();
+
+  f.lock.acquire(f.user(1), Arrival::returning);
+  std::thread first = compute(3);
+  while (f.lock.waiters() < 1) usleep(100);
+  std::thread second = compute(4);
+  while (f.lock.waiters() < 2) usleep(100);
+  f.lock.yield(f.user(1));
+  order.push_back(1);
+  f.lock.release();
+  first.join();
+  second.join();
+  EXPECT_EQ(order, (std::vector<int>{3, 1, 4}));
+}
+
 // A clock to compare with: its holder is asked when its interval is over.
 struct Clock : Fixture {
   std::thread waiter;
