@@ -9,6 +9,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/ticks.h"
+
 namespace gill {
 
 // Whether this process may run on more than one processor: on one, looking keeps the other thread from its work.
@@ -21,33 +23,35 @@ class AdaptiveSpin {
  public:
   // Until `done()` or the moment is over; whether it was done. Any number of threads may look at the same time: what they note of each
   // other's luck is approximate.
-  template <class Done>
-  bool until(Done done) {
-    uint16_t limit = limit_.load(std::memory_order_relaxed);
-    const uint16_t failures = failures_.load(std::memory_order_relaxed);
+  template <class Done, class Clock = uint64_t (*)()>
+  bool until(Done done, Clock clock = ticks) {
+    uint32_t limit = limit_.load(std::memory_order_relaxed);
+    const uint32_t failures = failures_.load(std::memory_order_relaxed);
     const bool full_try = failures >= kFailuresToFullTry;
     if (full_try) limit = runs_in_parallel() ? kMost : 0;
-    for (uint16_t turn = 0; turn < limit; ++turn) {
+    const uint64_t began = clock();
+    for (uint64_t waited = 0; waited < limit; waited = ticks_between(began, clock())) {
       __builtin_ia32_pause();
       if (!done()) continue;
       // Short waits among longer ones make it forget those little by little only.
-      const uint16_t remembered = full_try ? 0 : limit - limit / 8;
-      limit_.store(std::clamp<uint16_t>(std::max<uint16_t>(2 * turn, remembered), kLeast, kMost), std::memory_order_relaxed);
+      const uint32_t remembered = full_try ? 0 : limit - limit / 8;
+      limit_.store(std::clamp(std::max(2 * static_cast<uint32_t>(waited), remembered), kLeast, kMost), std::memory_order_relaxed);
       failures_.store(0, std::memory_order_relaxed);
       return true;
     }
-    limit_.store(std::max<uint16_t>(full_try ? kLeast : limit / 2, kLeast), std::memory_order_relaxed);
+    limit_.store(std::max(full_try ? kLeast : limit / 2, kLeast), std::memory_order_relaxed);
     failures_.store(full_try ? 0 : failures + 1, std::memory_order_relaxed);
     return false;
   }
 
- private:
-  // In turns, each some 20 to 50 ns.
-  static constexpr uint16_t kLeast = 16, kMost = 500;
-  static constexpr uint16_t kFailuresToFullTry = 32;
+  // In ticks: between 12 and 50 us on processors with a clock of 4 to 1 GHz, and a 64th of that. How long one look takes differs by far more.
+  static constexpr uint32_t kMost = 50'000, kLeast = kMost / 64;
 
-  std::atomic<uint16_t> limit_ = kLeast;
-  std::atomic<uint16_t> failures_ = kFailuresToFullTry;  // since the last luck or full try
+ private:
+  static constexpr uint32_t kFailuresToFullTry = 32;
+
+  std::atomic<uint32_t> limit_ = kLeast;
+  std::atomic<uint32_t> failures_ = kFailuresToFullTry;  // since the last luck or full try
 };
 
 }  // namespace gill

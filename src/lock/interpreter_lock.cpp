@@ -38,7 +38,10 @@ void sleep_on(std::atomic<uint32_t>& word, uint64_t deadline_ns) {
 }
 // The calling thread's sleeps end to a microsecond at their deadline, rather than within the 50 that the kernel allows itself for
 // grouping wake-ups.
-void sleep_precisely() { prctl(PR_SET_TIMERSLACK, 1000); }
+thread_local constinit bool t_sleeps_precisely = false;
+void sleep_precisely() {
+  if (!t_sleeps_precisely) t_sleeps_precisely = prctl(PR_SET_TIMERSLACK, 1000) == 0;
+}
 // Wakes who sleeps on the word, which may be gone meanwhile: the kernel looks at the address only.
 void wake_up(std::atomic<uint32_t>* word) { futex(word, FUTEX_WAKE_PRIVATE, 1, nullptr, 0); }
 

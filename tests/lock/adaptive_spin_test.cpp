@@ -6,15 +6,25 @@
 namespace gill {
 namespace {
 
+// Each look takes a hundredth of what the longest look lasts.
+constexpr uint64_t kLook = AdaptiveSpin::kMost / 100;
+
+struct Looks {
+  AdaptiveSpin& spin;
+  uint64_t now = 0;
+  int count = 0;
+
+  bool until(int wanted) {
+    return spin.until([&] { return now += kLook, ++count == wanted; }, [this] { return now; });
+  }
+};
+
 int looks_in_vain(AdaptiveSpin& spin) {
-  int looks = 0;
-  EXPECT_FALSE(spin.until([&] { return ++looks, false; }));
-  return looks;
+  Looks looks{spin};
+  EXPECT_FALSE(looks.until(0));
+  return looks.count;
 }
-bool succeeds_at(AdaptiveSpin& spin, int look) {
-  int looks = 0;
-  return spin.until([&] { return ++looks == look; });
-}
+bool succeeds_at(AdaptiveSpin& spin, int look) { return Looks{spin}.until(look); }
 
 TEST(AdaptiveSpin, LooksLessWhereItIsInVain) {
   AdaptiveSpin spin;
@@ -22,27 +32,26 @@ TEST(AdaptiveSpin, LooksLessWhereItIsInVain) {
     EXPECT_EQ(looks_in_vain(spin), 0);
     return;
   }
-  const int first = looks_in_vain(spin);
-  const int second = looks_in_vain(spin);
-  EXPECT_LT(second, first / 10);
+  EXPECT_EQ(looks_in_vain(spin), 100);
+  EXPECT_LE(looks_in_vain(spin), 2);
 }
 
 TEST(AdaptiveSpin, LooksAboutTwiceAsLongAsItTookTheLastTime) {
   if (!runs_in_parallel()) GTEST_SKIP() << "needs two processors";
   AdaptiveSpin spin;
-  ASSERT_TRUE(succeeds_at(spin, 100));
-  EXPECT_TRUE(succeeds_at(spin, 150));
-  EXPECT_FALSE(succeeds_at(spin, 400));
+  ASSERT_TRUE(succeeds_at(spin, 20));
+  EXPECT_TRUE(succeeds_at(spin, 30));
+  EXPECT_FALSE(succeeds_at(spin, 80));
 }
 
 TEST(AdaptiveSpin, ForgetsLongWaitsAmongShortOnesLittleByLittle) {
   if (!runs_in_parallel()) GTEST_SKIP() << "needs two processors";
   AdaptiveSpin spin;
-  ASSERT_TRUE(succeeds_at(spin, 100));
-  EXPECT_TRUE(succeeds_at(spin, 2));
-  EXPECT_TRUE(succeeds_at(spin, 100));
-  for (int i = 0; i < 40; ++i) EXPECT_TRUE(succeeds_at(spin, 2));
-  EXPECT_FALSE(succeeds_at(spin, 100));
+  ASSERT_TRUE(succeeds_at(spin, 20));
+  EXPECT_TRUE(succeeds_at(spin, 1));
+  EXPECT_TRUE(succeeds_at(spin, 20));
+  for (int i = 0; i < 40; ++i) EXPECT_TRUE(succeeds_at(spin, 1));
+  EXPECT_FALSE(succeeds_at(spin, 20));
 }
 
 TEST(AdaptiveSpin, TriesInFullNowAndThen) {
@@ -50,8 +59,18 @@ TEST(AdaptiveSpin, TriesInFullNowAndThen) {
   AdaptiveSpin spin;
   looks_in_vain(spin);
   int tries = 0;
-  while (!succeeds_at(spin, 300)) ASSERT_LT(++tries, 1000);
+  while (!succeeds_at(spin, 60)) ASSERT_LT(++tries, 1000);
   EXPECT_GT(tries, 8);
+}
+
+// However long a look takes: the clock is asked, looks are not counted.
+TEST(AdaptiveSpin, EndsByTheClock) {
+  if (!runs_in_parallel()) GTEST_SKIP() << "needs two processors";
+  AdaptiveSpin spin;
+  uint64_t now = 0;
+  int looks = 0;
+  EXPECT_FALSE(spin.until([&] { return now += AdaptiveSpin::kMost, ++looks, false; }, [&] { return now; }));
+  EXPECT_EQ(looks, 1);
 }
 
 }  // namespace

@@ -56,7 +56,8 @@ Ref<> compress(PyObject* module, BufferArgument data, Default<Z_DEFAULT_COMPRESS
   StreamEnd ender{stream, deflateEnd};
   Input input(stream, data.data(), data.size());
   Output output(stream);
-  TRY(output.start(static_cast<Py_ssize_t>(deflateBound(&stream, static_cast<uLong>(data.size() < kBufferSize ? data.size() : kBufferSize)))));
+  // All that may be needed: what is not written to stays without memory, and growing would copy megabytes with the lock held.
+  TRY(output.start(static_cast<Py_ssize_t>(deflateBound(&stream, static_cast<uLong>(data.size())))));
   do {
     input.refill();
     int mode = input.last() ? Z_FINISH : Z_NO_FLUSH;
