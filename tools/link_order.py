@@ -26,7 +26,7 @@ from program_peaks import CHILD, NAMES, PROGRAMS  # noqa: E402
 from startup import PROGRAMS as STARTS  # noqa: E402
 
 TYPICAL = {
-    "a script": "import sys\ndef main():\n    print('hello', len(sys.argv), file=sys.stderr)\nif __name__ == '__main__': main()",
+    "a script": "import sys\ndef main():\n    print('hello', len(sys.argv), file=sys.stderr)\nif __name__ == '__main__': sys.exit(main())",
     "options": "import argparse\np = argparse.ArgumentParser()\np.add_argument('-n', type=int, default=3)\np.add_argument('files', nargs='*')\n"
                "print(p.parse_args(['-n', '4', 'a']), p.format_help())",
     "data classes": "import dataclasses, enum, typing\n@dataclasses.dataclass(order=True)\nclass P:\n    x: int\n    y: typing.Optional[str] = None\n"
@@ -49,8 +49,10 @@ TYPICAL = {
     "numbers": "import datetime, decimal, fractions, math, random, statistics\nprint(math.sqrt(2), math.floor(2.5), random.Random(1).sample(range(99), 5))\n"
                "print(datetime.datetime(2020, 1, 1) + datetime.timedelta(3), datetime.date.today().isoformat(), statistics.mean([1, 2, 3.5]))\n"
                "print(fractions.Fraction(1, 3) + 1, decimal.Decimal('1.1') * 3, 2 ** 200 % 97, round(2.567, 2), int('123'), hex(255))",
+    "many objects": "class A:\n    __slots__ = ('x', 'y')\nclass B:\n    def __init__(self, x): self.x = x\nkept = []\n"
+                    "for i in range(100_000):\n    a = A(); a.x = a; a.y = [i]; kept.append((a, B(i), [], {'i': i}))\n    if i % 3 == 0: kept[i // 2] = {i}\n",
     "failure": "import traceback\ntry:\n    {}['a']\nexcept KeyError as e:\n    traceback.print_exc()\nclass A:\n    @property\n    def x(self): return 1\n"
-               "    def __getattr__(self, n): raise AttributeError(n)\nprint(A().x, getattr(A(), 'y', 0), isinstance(A(), A))\nraise SystemExit",
+               "    def __getattr__(self, n): raise AttributeError(n)\nprint(A().x, getattr(A(), 'y', 0), isinstance(A(), A))\n(1).reel",
 }
 ARCHIVES = ["gmp", "z", "expat"]
 LARGEST_CONSTANT = 8192
@@ -243,7 +245,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         commands = list(programs())
         for name, text in TYPICAL.items():
-            script = pathlib.Path(folder, f"{name}.py")
+            script = pathlib.Path(folder, f"typical {name}.py")  # no name of a module that another imports
             script.write_text(text)
             commands.append([str(script)])
         runs, known = functions_executed(options.gill, commands)
