@@ -197,6 +197,7 @@ void Heap::list_as(Page* page, YoungList list) {
 
 void Heap::queue_grey(Page* page) {
   page->queued = 1;
+  page->grey_from = kNoWord;
   page->grey_next = nullptr;
   page->grey_previous = grey_last_;
   (grey_last_ ? grey_last_->grey_next : grey_first_) = page;

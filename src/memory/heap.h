@@ -120,6 +120,7 @@ struct Page {
   uint8_t current;      // the allocator takes from it now
   uint8_t young_list;   // YoungList
   uint8_t queued;       // in the queue of grey pages
+  uint8_t grey_from;    // the first word in which an object was marked grey since the page was last looked through, or kNoWord
   uint8_t bucket;       // which list of partly filled pages, or kNoBucket
   uint16_t bucket_end;  // the free count at which the page belongs into another bucket or back
   uint16_t sampled;     // a bit for each slot that is a sample, of 16 by their index; other slots may have the same
@@ -181,6 +182,8 @@ constexpr size_t description_size(Kind kind, size_t slots) {
 
 inline constexpr uint8_t kRunClass = 0xff;
 inline constexpr uint8_t kNoBucket = 0xff;
+inline constexpr uint8_t kNoWord = 0xff;
+static_assert(kPageSize / kGranule / 64 < kNoWord);
 inline constexpr int kBuckets = 4;
 
 // Which list of young pages a page is in: every page with a tracked object of generation 0 is in the first, every other one

@@ -176,18 +176,24 @@ class Slice {
     place.group()[kMarked] |= place.bit();
     place.group()[kGrey] |= place.bit();
     if (!place.page->queued) heap_->queue_grey(place.page);
+    place.page->grey_from = std::min(place.page->grey_from, static_cast<uint8_t>(place.index / 64));
   }
   static int visit_to_mark(PyObject* object, void* slice) {
     static_cast<Slice*>(slice)->mark(object);
     return 0;
   }
 
-  // Marks what grey objects refer to. False when the budget was spent before all were done.
+  // Marks what grey objects refer to. False when the budget was spent before all were done. A chain may lead to and fro between pages: of
+  // a page that comes again only the words from the first with a new grey object on are looked at.
   bool drain() {
     while (Page* page = heap_->first_grey()) {
-      bool again = false;
-      prefetch_headers(page, 0, page->word(kGrey, 0));
-      for (size_t word = 0; word < page->words; ++word) {
+      const size_t first = std::exchange(page->grey_from, kNoWord);
+      if (first == kNoWord) {
+        heap_->unqueue_grey(page);
+        continue;
+      }
+      prefetch_headers(page, first, page->word(kGrey, first));
+      for (size_t word = first; word < page->words; ++word) {
         uint64_t& grey = page->word(kGrey, word);
         if (grey) prefetch_objects(page, word, grey);
         if (word + 1 < page->words) prefetch_headers(page, word + 1, page->word(kGrey, word + 1));
@@ -199,12 +205,13 @@ class Slice {
             grey &= ~(uint64_t{1} << bit);
             if (PyTuple_CheckExact(object)) _PyTuple_MaybeUntrack(object);
           }
-          if (is_spent()) return false;
-          again = true;
+          if (is_spent()) {
+            page->grey_from = std::min(page->grey_from, static_cast<uint8_t>(word));
+            return false;
+          }
         }
       }
-      cycle_.work += page->words;
-      if (!again) heap_->unqueue_grey(page);
+      cycle_.work += static_cast<Py_ssize_t>(page->words - first);
     }
     return true;
   }
