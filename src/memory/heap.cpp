@@ -1,5 +1,7 @@
 #include "memory/heap.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -33,23 +35,26 @@ constexpr int sharing_class(int index) {
 constexpr uint32_t kSharedBytes = 8192;
 constexpr uint32_t kRecycledShare = 128;
 
-// A run of pages that holds `count` slots, with its description. Null when memory is exhausted.
-Page* take_described(Heap* heap, Kind kind, size_t slot_size, size_t count, size_t pages) {
-  size_t words = (count + 63) / 64;
-  size_t bytes = (description_size(kind, count) + kCacheLine - 1) / kCacheLine * kCacheLine;
-  auto* page = static_cast<Page*>(request_memory([=] { return std::aligned_alloc(kCacheLine, bytes); }));
+// What malloc keeps in front of a block. Descriptions that are whole lines with it stand in a row without a gap.
+constexpr size_t kMallocHeader = sizeof(size_t);
+
+// A page of `count` slots, or the run of an object, with its description. Null when memory is exhausted.
+Page* take_described(Heap* heap, Kind kind, uint8_t size_class, size_t slot_size, size_t count, size_t object_bytes) {
+  size_t bytes = (description_size(kind, count) + kMallocHeader + kCacheLine - 1) / kCacheLine * kCacheLine - kMallocHeader;
+  auto* page = static_cast<Page*>(request_memory([=] { return ::memalign(kCacheLine, bytes); }));
   if (!page) return nullptr;
   std::memset(static_cast<void*>(page), 0, bytes);
   page->heap = heap;
-  page->slot_size = static_cast<uint32_t>(slot_size);
   page->reciprocal = slot_size < kPageSize ? static_cast<uint32_t>((uint64_t{1} << 32) / slot_size + 1) : 0;
+  page->slot_size = static_cast<uint16_t>(slot_size);
   page->slot_count = static_cast<uint16_t>(count);
-  page->words = static_cast<uint16_t>(words);
-  page->stride = kind == Kind::plain ? 1 : uint16_t{kGroup};
+  page->words = static_cast<uint16_t>((count + 63) / 64);
+  page->stride = kind == Kind::plain ? 1 : uint8_t{kGroup};
   page->kind = kind;
+  page->size_class = size_class;
   page->bucket = kNoBucket;
-  page->run_pages = static_cast<uint32_t>(pages);
-  if (!take_pages(page, pages)) {
+  if (size_class == kRunClass) page->object_bytes = object_bytes;
+  if (!take_pages(page, page->run_pages())) {
     std::free(page);
     return nullptr;
   }
@@ -92,7 +97,7 @@ void Heap::adopt(Page* page) {
   use_magazine(page, !page->first_sample);
   page->bucket = kNoBucket;
   if (page->kind != Kind::plain) link_collectable(page);
-  counters_.pages += page->run_pages;
+  counters_.pages += page->run_pages();
   if (page->size_class == kRunClass) counters_.run_bytes += page->object_bytes;
   free_bytes_ += size_t{page->free_count} * page->slot_size;
   if (page->size_class != kRunClass && page->free_count) enter_bucket(page);
@@ -198,17 +203,24 @@ void Heap::list_as(Page* page, YoungList list) {
 void Heap::queue_grey(Page* page) {
   page->queued = 1;
   page->grey_from = kNoWord;
-  page->grey_next = nullptr;
-  page->grey_previous = grey_last_;
-  (grey_last_ ? grey_last_->grey_next : grey_first_) = page;
+  if (grey_last_) {
+    grey_last_->grey_next = page->number();
+    page->grey_previous = grey_last_->number();
+  } else {
+    grey_first_ = page;
+  }
   grey_last_ = page;
 }
 
 void Heap::unqueue_grey(Page* page) {
   if (!page->queued) return;
   page->queued = 0;
-  (page->grey_previous ? page->grey_previous->grey_next : grey_first_) = page->grey_next;
-  (page->grey_next ? page->grey_next->grey_previous : grey_last_) = page->grey_previous;
+  Page* next = page == grey_last_ ? nullptr : Page::numbered(page->grey_next);
+  Page* previous = page == grey_first_ ? nullptr : Page::numbered(page->grey_previous);
+  if (next) next->grey_previous = page->grey_previous;
+  else grey_last_ = previous;
+  if (previous) previous->grey_next = page->grey_next;
+  else grey_first_ = next;
 }
 
 void Heap::count_pages(size_t added) {
@@ -221,9 +233,8 @@ void Heap::count_pages(size_t added) {
 Page* Heap::new_page(Kind kind, int index) {
   size_t slot_size = class_size(index);
   size_t count = (kPageSize - prefix_gap(kind)) / slot_size;
-  Page* page = take_described(this, kind, slot_size, count, 1);
+  Page* page = take_described(this, kind, static_cast<uint8_t>(index), slot_size, count, 0);
   if (!page) return nullptr;
-  page->size_class = static_cast<uint8_t>(index);
   use_magazine(page, true);
   for (size_t i = 0; i < count; i += 64) page->word(kFree, i / 64) = count - i < 64 ? (uint64_t{1} << (count - i)) - 1 : ~uint64_t{0};
   page->free_count = static_cast<uint16_t>(count);
@@ -373,11 +384,9 @@ void* Heap::allocate_large(Kind kind, size_t size) {
   if (kind == Kind::plain) return native_malloc(size);
   size_t bytes = prefix_gap(kind) + size;
   if (bytes < size) return nullptr;
-  size_t pages = (bytes + kPageSize - 1) / kPageSize;
-  Page* page = take_described(this, kind, kPageSize, 1, pages);
+  Page* page = take_described(this, kind, kRunClass, kPageSize, 1, size);
   if (!page) return nullptr;
-  page->size_class = kRunClass;
-  page->object_bytes = size;
+  const size_t pages = page->run_pages();
   forbid_access(page->slot(0) + size, pages * kPageSize - bytes);
   link_collectable(page);
   count_pages(pages);
@@ -417,7 +426,7 @@ void Heap::release_page(Page* page) {
     std::free(page->tally);
     if (page_cursor_ == page) page_cursor_ = page->gc_next;
   }
-  counters_.pages -= page->run_pages;
+  counters_.pages -= page->run_pages();
   free_bytes_ -= size_t{page->free_count} * page->slot_size;
   give_pages(page);
   std::free(page);

@@ -1,7 +1,7 @@
 // The object heap of one interpreter.
 //
 //   address range (reserved once for the process)         map: a Page for each number of a page
-//     └ pages of 16 KiB: one size class and one kind each     └ Page ┬ bitmaps
+//     └ pages of 32 KiB: one size class and one kind each     └ Page ┬ bitmaps
 //         ┌ slot 0 ┬ slot 1 ┬ ... ┐
 //
 // What is known of a page stands beside it: which slots are free, and for collectable objects which are
@@ -31,7 +31,7 @@
 
 namespace gill {
 
-inline constexpr int kPageShift = 14;
+inline constexpr int kPageShift = 15;
 inline constexpr size_t kPageSize = size_t{1} << kPageShift;
 inline constexpr size_t kStretch = 4096;  // what the operating system gives and takes
 inline constexpr size_t kGranule = 8;
@@ -104,17 +104,22 @@ inline constexpr size_t kCacheLine = 64;
 inline constexpr size_t kGroup = kCacheLine / sizeof(uint64_t);
 static_assert(kBitmaps <= kGroup);
 
+// An object beyond the largest class has a run of pages of its own, and the run this class.
+inline constexpr uint8_t kRunClass = 0xff;
+constexpr size_t run_pages_for(Kind kind, size_t object_bytes) { return (prefix_gap(kind) + object_bytes + kPageSize - 1) / kPageSize; }
+
 struct Page {
   // The first line: what allocation, tracking and release look at.
   Heap* heap;
   char* slots;  // the first
   Magazine* magazine;  // where freed slots go; null where they are freed the slow way: large ones, and a page with samples (memory/sampler.h)
-  uint32_t slot_size;
+  uint64_t* scratch;   // the collector's notes while it runs
   uint32_t reciprocal;  // (offset * reciprocal) >> 32 is the slot's index
+  uint16_t slot_size;
   uint16_t slot_count;
   uint16_t free_count;  // without those of a word that the allocator has checked out
   uint16_t words;       // of one bitmap
-  uint16_t stride;      // from one word of a bitmap to the next: kGroup for collectable kinds, one otherwise
+  uint8_t stride;       // from one word of a bitmap to the next: kGroup for collectable kinds, one otherwise
   Kind kind;
   uint8_t size_class;   // or kRunClass
   uint8_t current;      // the allocator takes from it now
@@ -123,30 +128,34 @@ struct Page {
   uint8_t grey_from;    // the first word in which an object was marked grey since the page was last looked through, or kNoWord
   uint8_t bucket;       // which list of partly filled pages, or kNoBucket
   uint16_t bucket_end;  // the free count at which the page belongs into another bucket or back
-  uint16_t sampled;     // a bit for each slot that is a sample, of 16 by their index; other slots may have the same
   uint16_t seen_free;   // the free count when trim() last looked
-  uint32_t run_pages;   // pages of a run, 1 otherwise
-  uint64_t* scratch;    // the collector's notes while it runs
+  uint8_t idle;         // a bit for each stretch: seen empty by trim() since the allocator last took from the page
+  uint8_t returned;     // the same: given back to the operating system since
+  uint16_t sampled;     // a bit for each slot that is a sample, of 16 by their index; other slots may have the same
+  uint32_t first_sample;  // the sampler's number, or 0
 
-  Page* next;   // in the bucket of partly filled pages
+  union {
+    Page* next;           // in the bucket of partly filled pages
+    size_t object_bytes;  // a run's object size: it is in no bucket
+  };
   Page* previous;
   Page* gc_next;        // all collectable pages
   Page* gc_previous;
   Page* young_next;     // in a list of young pages
   Page* young_previous;
-  Page* grey_next;      // in the queue of pages with grey objects
-  Page* grey_previous;
+  uint32_t grey_next;   // by number(), in the queue of pages with grey objects; where there is one
+  uint32_t grey_previous;
   uint32_t* tally;      // the incremental collector's counts of references, or null
-  size_t object_bytes;  // a run's object size
-  uint32_t first_sample;  // the sampler's number, or 0
-  uint8_t idle;         // a bit for each stretch: seen empty by trim() since the allocator last took from the page
-  uint8_t returned;     // the same: given back to the operating system since
   // The first word of each bitmap, then the second of each, and so on.
   alignas(kCacheLine) uint64_t bits[];
 
   // Of an address in a page in use, any page of a run included.
   static Page* of(const void* p) { return g_heap_range.page_of(p); }
   char* start() const { return slots - prefix_gap(kind); }
+  // Of all pages of the range.
+  uint32_t number() const { return static_cast<uint32_t>((reinterpret_cast<uintptr_t>(slots) - g_heap_range.base) >> kPageShift); }
+  static Page* numbered(uint32_t number) { return g_heap_range.page_of(reinterpret_cast<char*>(g_heap_range.base) + (size_t{number} << kPageShift)); }
+  size_t run_pages() const { return size_class == kRunClass ? run_pages_for(kind, object_bytes) : 1; }
   // What the collector keeps, and through group(), is there for collectable kinds alone.
   uint64_t& word(PageBitmap which, size_t i) { return which == kFree ? bits[i * stride] : group(i)[which]; }
   uint64_t* group(size_t word) { return bits + word * kGroup; }
@@ -173,14 +182,15 @@ struct Page {
     for (int which = kTracked + 1; which < kBitmaps; ++which) words_of_slot[which] &= ~bit;
   }
 };
+static_assert(sizeof(Page) == 2 * kCacheLine && kPageSize <= UINT16_MAX);
 
-// Bytes of a page's description.
+// Bytes of a page's description, up to the last word that is used.
 constexpr size_t description_size(Kind kind, size_t slots) {
-  size_t stride = kind == Kind::plain ? 1 : kGroup;
-  return sizeof(Page) + stride * ((slots + 63) / 64) * sizeof(uint64_t);
+  size_t last = (slots - 1) / 64;
+  size_t words = kind == Kind::plain ? last + 1 : last * kGroup + kBitmaps;
+  return sizeof(Page) + words * sizeof(uint64_t);
 }
 
-inline constexpr uint8_t kRunClass = 0xff;
 inline constexpr uint8_t kNoBucket = 0xff;
 inline constexpr uint8_t kNoWord = 0xff;
 static_assert(kPageSize / kGranule / 64 < kNoWord);

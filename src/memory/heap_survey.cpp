@@ -27,7 +27,7 @@ void Heap::survey(HeapUse& use, void (*visit)(Page*, void*, void*), void* contex
   Survey survey = {this, &use, visit, context};
   auto look = [](Page* page, void* raw) {
     auto* self = static_cast<Survey*>(raw);
-    size_t pages = page->run_pages;
+    size_t pages = page->run_pages();
     if (page->heap != self->heap) return;
     if (page->size_class == kRunClass) {
       self->use->runs.pages += pages;

@@ -1,6 +1,6 @@
 // Memory that goes back to the operating system from the middle of partly filled pages.
 //
-// What the system gives and takes is 4 KiB, a quarter of a page of ours. A stretch in which every slot is free can go back, since
+// What the system gives and takes is 4 KiB, an eighth of a page of ours. A stretch in which every slot is free can go back, since
 // nothing is threaded through free slots; its slots stay what they are, and are zeroed memory when they are handed out again.
 //
 // A stretch goes back when it has been seen empty twice with no allocation from its page between, so that memory that is about to be

@@ -26,11 +26,11 @@ namespace {
 
 inline constexpr size_t kRangeSize = size_t{64} << 30;
 inline constexpr size_t kLeastRangeSize = size_t{16} << 20;
-inline constexpr size_t kSegmentPages = 64;  // made accessible together: 1 MiB
-inline constexpr size_t kLeastDirty = 256;   // 4 MiB of free pages keep their memory
-inline constexpr size_t kMostDirty = 2048;   // 32 MiB, or
-inline constexpr size_t kDirtyShare = 4;     // a quarter of all pages that were ever taken
-inline constexpr time_t kInterval = 1;       // seconds
+inline constexpr size_t kSegmentPages = (size_t{1} << 20) / kPageSize;  // made accessible together
+inline constexpr size_t kLeastDirty = (size_t{4} << 20) / kPageSize;    // so many free pages keep their memory
+inline constexpr size_t kMostDirty = (size_t{32} << 20) / kPageSize;    // at most, or
+inline constexpr size_t kDirtyShare = 4;                                // a quarter of all pages that were ever taken
+inline constexpr time_t kInterval = 1;                                  // seconds
 
 struct PageRange {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -179,7 +179,7 @@ bool take_pages(Page* page, size_t count) {
 }
 
 void give_pages(Page* page) {
-  size_t count = page->run_pages;
+  size_t count = page->run_pages();
   forbid_access(page->start(), count * kPageSize);
   Guard guard;
   size_t first = (reinterpret_cast<uintptr_t>(page->start()) - g_heap_range.base) / kPageSize;
@@ -203,7 +203,7 @@ void for_each_taken_run(void (*visit)(Page* page, void* context), void* context)
     } else {
       Page* page = g_heap_range.page_of(address(i));
       visit(page, context);
-      i += page->run_pages;
+      i += page->run_pages();
     }
   }
 }

@@ -20,7 +20,6 @@ class Runs {
  public:
   explicit Runs(size_t count) : pages_(count) {
     for (Page& page : pages_) {
-      page.run_pages = 1;
       EXPECT_TRUE(take_pages(&page, 1));
       *page.start() = 1;
     }
