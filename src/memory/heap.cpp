@@ -35,6 +35,10 @@ constexpr int sharing_class(int index) {
 constexpr uint32_t kSharedBytes = 8192;
 constexpr uint32_t kRecycledShare = 128;
 
+// What the allocator checks out at once of a page stands in so many bytes, so that of large slots those that were freed meanwhile are
+// used again before more memory is touched.
+constexpr size_t kCheckedOutBytes = 8192;
+
 // What malloc keeps in front of a block. Descriptions that are whole lines with it stand in a row without a gap.
 constexpr size_t kMallocHeader = sizeof(size_t);
 
@@ -151,11 +155,17 @@ Page* Heap::page_with_room(Kind kind, int index) {
 
 // ---- allocation -----------------------------------------------------------------------------------------
 
-// Takes the next word with a free slot of the page out of its bitmap.
+// Takes the next free slots of the page, up to a word of them, out of its bitmap.
 bool Heap::check_out(Cursor& cursor, Page* page, uint32_t from_word) {
   for (uint32_t w = from_word; w < page->words; ++w) {
-    cursor.free = std::exchange(page->word(kFree, w), 0);
-    if (!cursor.free) continue;
+    uint64_t& free = page->word(kFree, w);
+    if (!free) continue;
+    cursor.free = free;
+    if (page->slot_size > kCheckedOutBytes / 64) {
+      const size_t end = static_cast<size_t>(std::countr_zero(free)) + kCheckedOutBytes / page->slot_size;
+      if (end < 64) cursor.free &= (uint64_t{1} << end) - 1;
+    }
+    free ^= cursor.free;
     page->free_count = static_cast<uint16_t>(page->free_count - std::popcount(cursor.free));
     cursor.base = page->slot(size_t{w} * 64);
     cursor.page = page;

@@ -162,6 +162,17 @@ TEST(Heap, LargeCollectableObjectsHavePagesOfTheirOwn) {
   EXPECT_LT(own.heap->counters().pages, pages);
 }
 
+TEST(Heap, LargeSlotsAreUsedAgainBeforeMoreMemoryIsTouched) {
+  if (kWatchedHeap) GTEST_SKIP() << "plain blocks are malloc's, and freed slots wait in quarantine";
+  OwnHeap own;
+  for (int i = 0; i < 10; ++i) Heap::free(own.heap->allocate(Kind::plain, 2048));  // in a page that other sizes share
+  for (int i = 0; i < 100; ++i) {
+    void* slot = own.heap->allocate(Kind::plain, 2048);
+    EXPECT_LT(Page::of(slot)->index_of(slot), 4u);
+    Heap::free(slot);
+  }
+}
+
 size_t resident_stretches(Page* page) {
   unsigned char resident[kPageSize / kStretch];
   EXPECT_EQ(::mincore(page->start(), kPageSize, resident), 0);
