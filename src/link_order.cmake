@@ -50,6 +50,12 @@ function(write_link_script script)
   foreach(kind functions constants tables)
     list(JOIN ${kind} "\n" ${kind})
   endforeach()
+  # What freeze_modules.py writes: what the fewest programs use comes last.
+  set(frozen "")
+  foreach(section start_code start_names start_tuples start_rest more_code more_names more_tuples more_rest unread)
+    string(APPEND frozen " *(.data.frozen_${section})")
+  endforeach()
   file(CONFIGURE OUTPUT ${script} CONTENT "SECTIONS {\n.text.front : {\n*(.text.startup .text.startup.*)\n*crt*.o(.text)\n*(.plt)\n@functions@\n}\n}\nINSERT BEFORE .text;\n
-SECTIONS {\ngill_types : { *(gill_types) }\ngill_modules : { *(gill_modules) }\n.rodata.front : {\n@constants@\n*(.rodata._ZN4gill12signature_of*)\n@tables@\n*(.rodata.cst* .rodata.str* .rodata..L.str* .rodata..Lconstinit*)\n}\n}\nINSERT BEFORE .rodata;\n" @ONLY)
+SECTIONS {\ngill_types : { *(gill_types) }\ngill_modules : { *(gill_modules) }\n.rodata.front : {\n@constants@\n*(.rodata._ZN4gill12signature_of*)\n@tables@\n*(.rodata.cst* .rodata.str* .rodata..L.str* .rodata..Lconstinit*)\n}\n}\nINSERT BEFORE .rodata;\n
+SECTIONS {\n.data.frozen : { @frozen@ }\n}\nINSERT AFTER .data;\n" @ONLY)
 endfunction()

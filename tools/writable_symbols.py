@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-WRITABLE = re.compile(r"\.(data|bss|tdata|tbss)$")  # .data.rel.ro becomes read-only when the program starts
+WRITABLE = re.compile(r"\.(data(\.frozen)?|bss|tdata|tbss)$")  # .data.rel.ro becomes read-only when the program starts
 
 
 def writable_symbols(executable):

@@ -1,23 +1,31 @@
-"""Compiles the modules that start-up needs and writes their code objects as C++ data: freeze_modules.py OUTPUT DEPENDENCIES.
+"""Writes the code objects of modules that many programs need as C++ data: freeze_modules.py OUTPUT DEPENDENCIES.
 
-Run by the reference interpreter at build time; tests/python/test_frozen_code.py compares the code with what gill itself makes of the source.
+The frozen modules are compiled. Of the library's others it is the code that is in their .pyc, by which frozen.cpp knows it when that is read.
+Run by the reference interpreter at build time; tests/python/test_frozen_code.py compares the code with what gill itself makes of both.
 The forms of the data are in frozen_objects.h. Equal constants of equal type are one object.
 """
+import functools
+import importlib.util
 import inspect
+import marshal
 import pathlib
 import subprocess
 import sys
 import sysconfig
 import types
 
-LIBRARY = pathlib.Path(sysconfig.get_path("stdlib"))
+FOLDER = pathlib.Path(sysconfig.get_path("stdlib"))
 # Each by the name that its source has, with the names that the reference gives to others of the same code left to frozen.cpp.
 MODULES = """importlib._bootstrap importlib._bootstrap_external zipimport abc codecs io _collections_abc _sitebuiltins genericpath ntpath
 posixpath os site stat importlib.util importlib.machinery runpy __hello__ __phello__ __phello__.spam""".split()
 # The reference has these from files that are not installed.
 TEXTS = {"__phello__.ham": "", "__phello__.ham.eggs": "", "frozen_only": 'initialized = True\nprint("Hello world!")\n'}
+# Of these each start imports the first, and what is common in the .pth files of site-packages the others.
+START_LIBRARY = "encodings encodings.aliases encodings.utf_8".split()
+MORE_LIBRARY = "types warnings importlib importlib._abc keyword operator reprlib collections functools contextlib".split()
+HEADER_SIZE = 16  # of a .pyc
 
-# What a start runs stands together, so that the pages of the rest stay as they are in the file: this prints the functions and modules that it runs.
+# What a start runs stands together, so that the pages of the rest stay as they are in the file: here is what it runs.
 # The import system is in place already; a copy of it is put in place once more.
 START = """
 import sys, _imp
@@ -28,15 +36,19 @@ for name, origin in {"_frozen_importlib": "importlib._bootstrap", "_frozen_impor
     sys.modules[name].__origname__ = origin
     exec(_imp.get_frozen_object(name), sys.modules[name].__dict__)
 sys.modules["_frozen_importlib"]._install(sys, _imp)
+sys.modules["_frozen_importlib"]._builtin_from_name("_thread")
 sys.modules["_frozen_importlib"]._install_external_importers()
-import codecs, contextlib, site
+import codecs, contextlib, encodings, site
+encodings.search_function("utf-8")
 codecs.CodecInfo(None, None)
 codecs.IncrementalEncoder()
 site.main()
 site.execusercustomize()
 site.enablerlcompleter()
-sys.setprofile(None)
-print((ran, set(sys.modules)))
+"""
+MORE = """
+import importlib.util, importlib.machinery
+importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec("json"))
 """
 
 LOCAL, CELL, FREE = 0x20, 0x40, 0x80
@@ -45,8 +57,27 @@ RESUME = __import__("opcode").opmap["RESUME"]
 
 
 def source_file(module):
-    path = LIBRARY.joinpath(*module.split("."))
+    path = FOLDER.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def compiled_file(module):
+    return pathlib.Path(importlib.util.cache_from_source(source_file(module)))
+
+
+def fingerprint(data):
+    """The same as in frozen.cpp."""
+    mask, multiplier = 2**64 - 1, 0x9E3779B97F4A7C15
+
+    def mixed(hash, word):
+        hash = (hash ^ word) * multiplier & mask
+        return (hash << 29 | hash >> 35) & mask
+
+    lanes = [1, 2, 3, 4]
+    padded = data + bytes(32 - len(data) % 32)
+    for i in range(0, len(padded), 8):
+        lanes[i // 8 % 4] = mixed(lanes[i // 8 % 4], int.from_bytes(padded[i:i + 8], "little"))
+    return functools.reduce(mixed, lanes, 0)
 
 
 def literal(data):
@@ -78,37 +109,71 @@ def codes_in(code):
             yield from codes_in(constant)
 
 
+def in_order(elements):
+    """A frozenset's order would depend on the hashes. What it is for, `in`, a tuple does as well; the reference has one too."""
+    return tuple(sorted(elements))
+
+
 def parts_of(constants):
     for constant in constants:
         yield constant
+        if isinstance(constant, frozenset):
+            constant = in_order(constant)
+            yield constant
         if isinstance(constant, tuple):
             yield from parts_of(constant)
 
 
-class Writer:
-    """What `run` has, code objects, is written to when the code runs, and so are its strings and the tuples of its names and constants.
-    Of the functions that it makes only what a function object takes from its code is read, and of all others nothing."""
+def has_set(code):
+    return any(isinstance(part, frozenset) for each in codes_in(code) for part in parts_of(each.co_consts))
 
-    def __init__(self, out, run):
-        self.out = out
+
+def is_interned(constant):
+    return isinstance(constant, str) and constant.isascii() and constant.replace("_", "a").isalnum()
+
+
+class Group:
+    """What is used when the code objects of `run` run: they are written to, and so are their strings and the tuples of their names and constants.
+    Of the functions that they make only what a function object takes from its code is read, and of all others nothing."""
+
+    def __init__(self, name, run):
+        self.name = name
         self.run = set(map(id, run))
         made = [constant for code in run for constant in code.co_consts if isinstance(constant, types.CodeType)]
-        read = [part for code in run for part in (code.co_exceptiontable, *parts_of(code.co_consts))]
+        read = [part for code in run for part in (code.co_exceptiontable, code.co_filename, *parts_of(code.co_consts))]
         read += [part for code in made for part in (code, code.co_consts, code.co_name, code.co_qualname, *code.co_consts[:1])]
         self.read = set(map(identity, read))
-        tuples = [part for code in run for part in (code.co_names, code.co_consts, variables_of(code)[0])]
-        self.run_tuples = set(map(identity, tuples))
-        self.run_names = {name for part in tuples for name in part if isinstance(name, str) and name.isidentifier()} | {code.co_name for code in run}
+        names = [part for code in run for part in (code.co_names, variables_of(code)[0])]
+        constants = list(parts_of(code.co_consts for code in run))
+        self.tuples = {identity(part) for part in (*names, *constants) if isinstance(part, tuple)}
+        self.names = {code.co_name for code in run}.union(*names, filter(is_interned, constants))
+
+    def part_of(self, value):
+        if id(value) in self.run:
+            return "code"
+        if isinstance(value, str) and value in self.names:
+            return "names"
+        if identity(value) in self.tuples:
+            return "tuples"
+        return "rest" if identity(value) in self.read else None
+
+
+class Writer:
+    """Each object stands with those of the first group that uses it."""
+
+    def __init__(self, out, groups):
+        self.out = out
+        self.groups = groups
         self.known = {}  # identity -> expression for the object's address
         self.count = 0
 
     def section_of(self, value):
-        return "rest" if identity(value) in self.read else "unread"
+        return next((f"{group.name}_{part}" for group in self.groups if (part := group.part_of(value))), "unread")
 
-    def define(self, section, form, value, member):
+    def define(self, value, form, text, member):
         name = f"o{self.count}"
         self.count += 1
-        self.out.write(f'GILL_FROZEN({section}) {form} {name} = {value};\n')
+        self.out.write(f'GILL_FROZEN({self.section_of(value)}) {form} {name} = {text};\n')
         return f"&{name}.{member}" if member else f"&{name}"
 
     def address(self, value):
@@ -130,12 +195,11 @@ class Writer:
             case int():
                 return self.write_int(value)
             case float():
-                return self.define("rest", "PyFloatObject", f"{{{{kImmortalCount, &PyFloat_Type}}, {value.hex()}}}", "ob_base")
+                return self.define(value, "PyFloatObject", f"{{{{kImmortalCount, &PyFloat_Type}}, {value.hex()}}}", "ob_base")
             case tuple():
                 return self.write_tuple(value)
             case frozenset():
-                # Its order would depend on the hashes. What it is for, `in`, a tuple does as well; the reference has one too.
-                return self.address(tuple(sorted(value)))
+                return self.address(in_order(value))
             case types.CodeType():
                 return self.write_code(value)
         raise TypeError(f"no frozen form for {value!r}")
@@ -145,34 +209,32 @@ class Writer:
             widest = max(map(ord, text))
             unit, kind = ("unsigned char", 1) if widest < 256 else ("Py_UCS2", 2) if widest < 65536 else ("Py_UCS4", 4)
             units = ", ".join(str(ord(c)) for c in text)
-            return self.define(self.section_of(text), f"WideText<{unit}, {len(text) + 1}>", f"{{wide_head({len(text)}, {kind}), {{{units}}}}}", "head._base.ob_base")
+            return self.define(text, f"WideText<{unit}, {len(text) + 1}>", f"{{wide_head({len(text)}, {kind}), {{{units}}}}}", "head._base.ob_base")
         if len(text) == 0:
             return "&empty_string.head.ob_base"
         if len(text) == 1:
             return f"&ascii_characters[{ord(text)}].head.ob_base"
-        section = "names" if text in self.run_names else self.section_of(text)
-        return self.define(section, f"StaticName<{len(text) + 1}>", f"{{text_head({len(text)}), {literal(text.encode())}}}", "head.ob_base")
+        return self.define(text, f"StaticName<{len(text) + 1}>", f"{{text_head({len(text)}), {literal(text.encode())}}}", "head.ob_base")
 
     def write_bytes(self, data):
         if len(data) == 0:
             return "&empty_bytes_object.head.ob_base"
         if len(data) == 1:
             return f"&byte_objects[{data[0]}].head.ob_base"
-        return self.define(self.section_of(data), f"Bytes<{len(data) + 1}>", f"{{head_of(&PyBytes_Type, {len(data)}), -1, {literal(data)}}}", "head.ob_base")
+        return self.define(data, f"Bytes<{len(data) + 1}>", f"{{head_of(&PyBytes_Type, {len(data)}), -1, {literal(data)}}}", "head.ob_base")
 
     def write_int(self, value):
         if -5 <= value <= 256:
             return f"&_PyRuntime.small_ints[{value} + kSmallestSmall].ob_base.ob_base"
         digits = [abs(value) >> shift & (1 << DIGIT_BITS) - 1 for shift in range(0, abs(value).bit_length(), DIGIT_BITS)]
         size = len(digits) if value > 0 else -len(digits)
-        return self.define("rest", f"Int<{len(digits)}>", f"{{head_of(&PyLong_Type, {size}), {{{', '.join(map(str, digits))}}}}}", "head.ob_base")
+        return self.define(value, f"Int<{len(digits)}>", f"{{head_of(&PyLong_Type, {size}), {{{', '.join(map(str, digits))}}}}}", "head.ob_base")
 
     def write_tuple(self, items):
         if not items:
             return "&g_empty_tuple.ob_base.ob_base"
         addresses = ", ".join(map(self.address, items))
-        section = "tuples" if identity(items) in self.run_tuples else self.section_of(items)
-        return self.define(section, f"Tuple<{len(items)}>", f"{{head_of(&PyTuple_Type, {len(items)}), {{{addresses}}}}}", "head.ob_base")
+        return self.define(items, f"Tuple<{len(items)}>", f"{{head_of(&PyTuple_Type, {len(items)}), {{{addresses}}}}}", "head.ob_base")
 
     def write_code(self, code):
         names, kinds = variables_of(code)
@@ -185,13 +247,13 @@ class Writer:
         first_traceable = next((i for i in range(len(units) // 2) if units[2 * i] == RESUME), len(units) // 2)
         text = literal(units + units[:2])
         value = f"code({len(units) // 2}, {code.co_flags}, {{{', '.join(map(str, counts))}}}, {{{', '.join(parts)}}}, {first_traceable}, {text})"
-        section = "code" if id(code) in self.run else self.section_of(code)
-        return self.define(section, f"Code<{len(units) + 3}>", value, "ob_base.ob_base")
+        return self.define(code, f"Code<{len(units) + 3}>", value, "ob_base.ob_base")
 
 
-def run_at_start(codes):
-    """The code objects that a start runs: functions that it calls, and what modules and classes consist of."""
-    ran, modules = eval(subprocess.run([sys.executable, "-I", "-S", "-c", START], check=True, stdout=subprocess.PIPE, text=True).stdout)
+def run_by(program, codes):
+    """The code objects that it runs: functions that it calls, and what modules and classes consist of."""
+    program = program + "sys.setprofile(None)\nprint((ran, set(sys.modules)))"
+    ran, modules = eval(subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, stdout=subprocess.PIPE, text=True).stdout)
     is_function = inspect.CO_OPTIMIZED
     return [code for module, whole in codes.items() for code in codes_in(whole)
             if (code.co_filename, code.co_qualname) in ran or (module in modules and not code.co_flags & is_function)]
@@ -200,7 +262,7 @@ def run_at_start(codes):
 HEAD = """// Written by import/freeze_modules.py.
 #include "import/frozen_objects.h"
 
-#define GILL_FROZEN(group) [[gnu::section(".data.frozen_" #group)]] constinit
+#define GILL_FROZEN(section_name) [[gnu::section(".data.frozen_" #section_name)]] constinit
 namespace gill {
 namespace frozen {
 namespace {
@@ -212,15 +274,23 @@ def main():
     files = {module: source_file(module) for module in MODULES}
     texts = {module: path.read_bytes() for module, path in files.items()} | TEXTS
     codes = {module: compile(text, f"<frozen {module}>", "exec", dont_inherit=True, optimize=0) for module, text in texts.items()}
+    compiled_files = {module: path for module in START_LIBRARY + MORE_LIBRARY if (path := compiled_file(module)).exists()}
+    marshalled = {module: path.read_bytes()[HEADER_SIZE:] for module, path in compiled_files.items()}
+    library = {module: code for module, data in marshalled.items() if not has_set(code := marshal.loads(data))}
+    assert len(library) <= 64, "as many as Runtime::given_library_code has bits"
+    at_start = codes | {module: library[module] for module in START_LIBRARY if module in library}
+    groups = [Group("start", run_by(START, at_start)), Group("more", run_by(START + MORE, codes | library))]
     with open(output, "w") as out:
         out.write(HEAD)
-        writer = Writer(out, run_at_start(codes))
-        addresses = [f'{{"{module}", &frozen::{writer.address(code)[1:]}}},\n' for module, code in codes.items()]
+        writer = Writer(out, groups)
+        addresses = {module: writer.address(code)[1:] for module, code in (codes | library).items()}
         out.write("}\n}\n#undef GILL_FROZEN\n")
         out.write("const FrozenCode kFrozenCode[] = {\n")
-        out.writelines(addresses)
-        out.write("};\n}\n")
-    pathlib.Path(dependencies).write_text(f"{output}: " + " ".join(map(str, files.values())) + "\n")
+        out.writelines(f'{{"{module}", &frozen::{addresses[module]}}},\n' for module in codes)
+        out.write("};\nconst LibraryCode kLibraryCode[] = {\n")
+        out.writelines(f"{{{fingerprint(marshalled[module]):#x}, {len(marshalled[module])}, &frozen::{addresses[module]}}},\n" for module in library)
+        out.write("{}};\n}\n")
+    pathlib.Path(dependencies).write_text(f"{output}: " + " ".join(map(str, [*files.values(), *compiled_files.values()])) + "\n")
 
 
 main()

@@ -1,9 +1,13 @@
 // Frozen modules: those that start-up needs, whose code is in the executable (frozen_objects.h), and what embedding programs add.
+// Modules of the library whose code is there too, though they are imported from their files as the others.
 #include <Python.h>
 #include <marshal.h>
 
+#include <array>
+#include <bit>
 #include <cstring>
 #include <iterator>
+#include <numeric>
 #include <string_view>
 
 #include "base/binding.h"
@@ -11,6 +15,7 @@
 #include "import/frozen_objects.h"
 #include "import/import_state.h"
 #include "objects/code.h"
+#include "runtime/runtime.h"
 
 namespace gill {
 namespace {
@@ -154,6 +159,21 @@ Ref<> load(const Frozen& frozen) {
   return steal(PyMarshal_ReadObjectFromString(PyBytes_AS_STRING(bytes.get()), PyBytes_GET_SIZE(bytes.get())));
 }
 
+// Of marshalled code. A code object's bytes differ between compilations, by what was referred to elsewhere: then it is read as any other.
+uint64_t mixed(uint64_t hash, uint64_t word) { return std::rotl((hash ^ word) * 0x9E3779B97F4A7C15, 29); }
+uint64_t fingerprint(const char* data, size_t size) {
+  using Block = std::array<uint64_t, 4>;  // four sums, whose multiplications go on at the same time
+  Block lanes = {1, 2, 3, 4};
+  auto add = [&](const char* from, size_t n) {
+    Block block = {};
+    std::memcpy(&block, from, n);
+    for (size_t i = 0; i < block.size(); ++i) lanes[i] = mixed(lanes[i], block[i]);
+  };
+  for (; size >= sizeof(Block); data += sizeof(Block), size -= sizeof(Block)) add(data, sizeof(Block));
+  add(data, size);
+  return std::accumulate(lanes.begin(), lanes.end(), uint64_t{0}, mixed);
+}
+
 }  // namespace
 
 bool is_frozen_name(PyObject* module_name) { return find(module_name) || find_added(module_name) || find_own(module_name); }
@@ -186,6 +206,17 @@ Ref<> frozen_code(PyObject* module_name) {
   }
   if (!PyCode_Check(code.get())) return raise(PyExc_TypeError, "frozen object %R is not a code object", module_name);
   return code;
+}
+
+Ref<> library_code(const char* marshalled, Py_ssize_t size) {
+  for (const LibraryCode* library = kLibraryCode; library->code; ++library) {
+    if (library->size != size || library->fingerprint != fingerprint(marshalled, static_cast<size_t>(size))) continue;
+    size_t index = static_cast<size_t>(library - kLibraryCode);
+    if (g_runtime.given_library_code[index]) return nullptr;
+    g_runtime.given_library_code.set(index);
+    return borrow(library->code);
+  }
+  return nullptr;
 }
 
 Ref<> frozen_names() {

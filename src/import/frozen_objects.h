@@ -7,6 +7,7 @@
 #include <Python.h>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "base/names.h"
 #include "objects/bytes.h"
@@ -23,6 +24,14 @@ struct FrozenCode {
   PyObject* code;
 };
 extern const FrozenCode kFrozenCode[];
+
+// The code of a module that is imported from its file, by what its .pyc has behind the header. The last has no code.
+struct LibraryCode {
+  uint64_t fingerprint;
+  Py_ssize_t size;
+  PyObject* code;
+};
+extern const LibraryCode kLibraryCode[];
 
 namespace frozen {
 

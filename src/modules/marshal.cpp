@@ -13,6 +13,7 @@
 
 #include "base/binding.h"
 #include "base/names.h"
+#include "import/import_state.h"
 #include "objects/code.h"
 #include "objects/str.h"
 #include "runtime/native_stack.h"
@@ -567,6 +568,7 @@ Ref<> dump(PyObject* value, int version) {
 }
 Ref<> load(const char* data, Py_ssize_t size) {
   if (PySys_Audit("marshal.loads", "y#", data, size) < 0) return failure;
+  if (Ref<> code = library_code(data, size)) return code;
   return Reader(data, size).read_top();
 }
 

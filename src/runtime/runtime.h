@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <bitset>
 #include <cstdint>
 
 #include "runtime/interpreter.h"
@@ -86,6 +87,9 @@ struct Runtime {
   std::atomic<Py_ssize_t> last_module_index = 0;
   // Each _Py_Identifier too: its place in an interpreter's strings of identifiers (objects/str_intern). Guarded by the lock.
   Py_ssize_t next_identifier = 0;
+
+  // Which of kLibraryCode (import/frozen_objects.h) somebody has. Guarded by the lock.
+  std::bitset<64> given_library_code;
 
   // ---- the process as a whole, as capi/ configures it ----
   PyPreConfig preconfig = {};
