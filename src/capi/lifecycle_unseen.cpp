@@ -91,16 +91,16 @@ class Search {
   // Objects without GC flag are to be found only by the type that stands in their slot.
   bool note_type(PyTypeObject* type) {
     if (!has_finalizer(type) || PyType_IS_GC(type)) return true;
-    if (type->tp_itemsize || plain_count_ == plain_types_.size()) return false;
+    const bool of_known_size = type->tp_itemsize == 0 && type->tp_basicsize <= static_cast<Py_ssize_t>(kLargestClass);
+    if (!of_known_size || plain_count_ == plain_types_.size()) return false;
     plain_types_[plain_count_++] = type;
     return true;
   }
   bool has_plain_object(Heap* heap) {
-    if (!plain_count_) return false;
-    HeapUse use = {};
-    heap->survey(use, [](Page* page, void* slot, void* self) {
-      if (page->kind == Kind::plain && page->slot_size >= sizeof(PyObject)) static_cast<Search*>(self)->look_at_plain(static_cast<PyObject*>(slot));
-    }, this);
+    for (size_t i = 0; i < plain_count_ && !plain_found_; ++i) {
+      auto look = [](void* block, void* self) { static_cast<Search*>(self)->look_at_plain(static_cast<PyObject*>(block)); };
+      heap->visit_blocks(Kind::plain, static_cast<size_t>(plain_types_[i]->tp_basicsize), look, this);
+    }
     return plain_found_;
   }
   void look_at_plain(PyObject* block) {

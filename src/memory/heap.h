@@ -403,11 +403,15 @@ class Heap {
   uint64_t free_slots(Page* page, size_t word) const;
   // Adds up what the pages are used for, and calls `visit` for every slot in use. It may not change the heap.
   void survey(HeapUse& use, void (*visit)(Page* page, void* slot, void* context), void* context);
+  // Calls `visit` for every slot in use that is of that kind and for blocks of that size, a small one. It may not change the heap.
+  void visit_blocks(Kind kind, size_t size, void (*visit)(void* slot, void* context), void* context);
 
  private:
   friend Heap* new_heap();
   friend void delete_heap(Heap*, Heap*);
 
+  // Those of a page's word that are in use, when no magazine holds any.
+  uint64_t used_slots(Page* page, size_t word) const;
   void* allocate_checked(Kind kind, size_t size);
   void* allocate_slow(Kind kind, int index);
   void* allocate_shared(Kind kind, int index);

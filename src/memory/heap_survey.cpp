@@ -1,4 +1,7 @@
 // What the pages of a heap are used for.
+#include <algorithm>
+#include <bit>
+
 #include "memory/heap.h"
 #include "memory/page_range.h"
 
@@ -13,6 +16,8 @@ struct Survey {
   void* context;
 };
 
+size_t slots_of(const Page* page, size_t word) { return std::min(page->slot_count - word * 64, size_t{64}); }
+
 }  // namespace
 
 uint64_t Heap::free_slots(Page* page, size_t word) const {
@@ -20,6 +25,8 @@ uint64_t Heap::free_slots(Page* page, size_t word) const {
   const Cursor& cursor = cursors_[static_cast<int>(page->kind)][page->size_class];
   return cursor.page == page && cursor.word == word ? bits | cursor.free : bits;
 }
+
+uint64_t Heap::used_slots(Page* page, size_t word) const { return ~free_slots(page, word) & ~uint64_t{0} >> (64 - slots_of(page, word)); }
 
 void Heap::survey(HeapUse& use, void (*visit)(Page*, void*, void*), void* context) {
   // Slots in magazines would count as used.
@@ -42,17 +49,28 @@ void Heap::survey(HeapUse& use, void (*visit)(Page*, void*, void*), void* contex
     of_class.overhead += kPageSize - size_t{page->slot_count} * page->slot_size;
     of_class.returned += static_cast<size_t>(std::popcount(page->returned)) * kStretch;
     for (size_t word = 0; word < page->words; ++word) {
-      size_t slots = page->slot_count - word * 64 < 64 ? page->slot_count - word * 64 : 64;
-      uint64_t all = slots == 64 ? ~uint64_t{0} : (uint64_t{1} << slots) - 1;
-      uint64_t free = self->heap->free_slots(page, word);
-      of_class.free += static_cast<size_t>(std::popcount(free & all));
-      of_class.used += slots - static_cast<size_t>(std::popcount(free & all));
-      for (uint64_t used = all & ~free; used; used &= used - 1) {
+      uint64_t used = self->heap->used_slots(page, word);
+      of_class.free += slots_of(page, word) - static_cast<size_t>(std::popcount(used));
+      of_class.used += static_cast<size_t>(std::popcount(used));
+      for (; used; used &= used - 1) {
         self->visit(page, page->slot(word * 64 + static_cast<size_t>(std::countr_zero(used))), self->context);
       }
     }
   };
   for_each_taken_run(look, &survey);
+}
+
+void Heap::visit_blocks(Kind kind, size_t size, void (*visit)(void*, void*), void* context) {
+  flush();
+  auto look = [&](Page* page) {
+    if (page->heap != this || page->kind != kind || page->size_class != class_of(size)) return;
+    for (size_t word = 0; word < page->words; ++word) {
+      for (uint64_t used = used_slots(page, word); used; used &= used - 1) {
+        visit(page->slot(word * 64 + static_cast<size_t>(std::countr_zero(used))), context);
+      }
+    }
+  };
+  for_each_taken_run([](Page* page, void* raw) { (*static_cast<decltype(look)*>(raw))(page); }, &look);
 }
 
 }  // namespace gill
