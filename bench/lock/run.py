@@ -113,7 +113,7 @@ def main():
             for name, path in interpreters.items():
                 samples[row][name].append(run_once(path, row))
 
-    print(f"{'':20}{'':28}" + "".join(f"{name:>13}" for name in interpreters) + f"{'times':>9}  bar")
+    print(f"{'':28}{'':28}" + "".join(f"{name:>13}" for name in interpreters) + f"{'times':>9}  bar")
     missed = 0
     for row in rows:
         for figure in ROWS[row][1]:
@@ -122,7 +122,7 @@ def main():
             better = (ours / theirs if figure.least else theirs / ours) if ours and theirs else float("nan")
             bar, met = judge(figure, ours, theirs)
             missed += met is False
-            print(f"{row:20}{figure.label:28}" + "".join(f"{medians[name]:13,.3f}" for name in interpreters) +
+            print(f"{row:28}{figure.label:28}" + "".join(f"{medians[name]:13,.3f}" for name in interpreters) +
                   f"{better:9.2f}  {bar}{'' if met is None else '  met' if met else '  MISSED'}")
     print(f"{missed} bars missed" if missed else "all bars met")
     if options.json:

@@ -464,15 +464,19 @@ void Heap::free(void* slot) {
   native_free(slot);
 }
 
-// A page of its own or with samples, a full magazine, a class without one, or a build with debug checks.
+// Beside samples a slot goes to the magazine all the same.
 void Heap::free_slowly(Page* page, void* slot) {
 #ifndef GILL_DEBUG_CHECKS
-  // Beside samples.
   if (const size_t index = page->index_of(slot); page->first_sample && !(page->sampled >> (index % 16) & 1) && page->size_class < kMagazineClasses) {
     if (page->kind != Kind::plain) page->forget(index);
     if (page->heap->magazines_[static_cast<int>(page->kind)][page->size_class].push(slot)) return;
   }
 #endif
+  free_otherwise(page, slot);
+}
+
+// A sample, a page of its own, a full magazine, a class without one, or a build with debug checks.
+[[gnu::noinline]] void Heap::free_otherwise(Page* page, void* slot) {
   expect_accessible(slot);
   if (page->sampled >> (page->index_of(slot) % 16) & 1) drop_slot_sample(page, slot);
   if (page->size_class == kRunClass) {

@@ -318,24 +318,23 @@ class Heap {
     return magazines_[static_cast<int>(kind)][index].pop();
 #endif
   }
-  // Puts a slot of kind plain among those; false where free() has more to do.
-  [[gnu::always_inline]] static bool put_recent(void* slot) {
+  // Puts a slot of this page, which is of kind plain, among those; false where free() has more to do.
+  [[gnu::always_inline]] static bool put_recent(Page* page, void* slot) {
 #ifdef GILL_DEBUG_CHECKS
     return false;
 #else
-    Magazine* magazine = Page::of(slot)->magazine;
-    return magazine && magazine->push(slot);
+    return page->magazine && page->magazine->push(slot);
 #endif
   }
   // `slot` is the start of the slot, prefix included.
   static void free(void* slot);
   // The same for a slot of this page.
   [[gnu::always_inline]] static void free_in(Page* page, void* slot) {
-    if (page->kind != Kind::plain) return free_collectable_in(page, slot);
-#ifndef GILL_DEBUG_CHECKS
-    if (page->magazine && page->magazine->push(slot)) [[likely]] return;
-#endif
-    free_slowly(page, slot);
+    page->kind == Kind::plain ? free_plain_in(page, slot) : free_collectable_in(page, slot);
+  }
+  // The same for one that is known to be of kind plain.
+  [[gnu::always_inline]] static void free_plain_in(Page* page, void* slot) {
+    if (!put_recent(page, slot)) [[unlikely]] free_slowly(page, slot);
   }
   // The same for one that is known to be of a collectable kind.
   [[gnu::always_inline]] static void free_collectable_in(Page* page, void* slot) {
@@ -435,6 +434,7 @@ class Heap {
   void put_in_page(Page* page, void* slot);
   void note_freed(size_t bytes);
   static void free_slowly(Page* page, void* slot);
+  static void free_otherwise(Page* page, void* slot);
   void release_page(Page* page);
   void trim_some();
   void trim_page(Page* page, bool at_once);

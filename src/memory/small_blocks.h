@@ -21,10 +21,11 @@ namespace gill {
 
 // False where the heap has more to do.
 [[gnu::always_inline]] inline bool free_plain_quickly(void* block) {
-  return !g_allocators_replaced && g_heap_range.contains(block) && Heap::put_recent(block);
+  return !g_allocators_replaced && g_heap_range.contains(block) && Heap::put_recent(Page::of(block), block);
 }
 [[gnu::always_inline]] inline void free_plain(void* block) {
-  if (!free_plain_quickly(block)) [[unlikely]] PyObject_Free(block);
+  if (g_allocators_replaced || !g_heap_range.contains(block)) [[unlikely]] return PyObject_Free(block);
+  Heap::free_plain_in(Page::of(block), block);
 }
 
 }  // namespace gill
