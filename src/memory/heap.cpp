@@ -255,6 +255,9 @@ Page* Heap::new_page(Kind kind, int index) {
   return page;
 }
 
+// Where a block of that size may stand, shared pages and the alignment of raw blocks considered.
+size_t Heap::widest_slot(size_t size) { return class_size(sharing_class(class_of(widened(size)))); }
+
 // For a class without a page that has room; null when it is to have a page of its own.
 void* Heap::allocate_shared(Kind kind, int index) {
   const int wide = sharing_class(index);

@@ -402,7 +402,7 @@ class Heap {
   uint64_t free_slots(Page* page, size_t word) const;
   // Adds up what the pages are used for, and calls `visit` for every slot in use. It may not change the heap.
   void survey(HeapUse& use, void (*visit)(Page* page, void* slot, void* context), void* context);
-  // Calls `visit` for every slot in use that is of that kind and for blocks of that size, a small one. It may not change the heap.
+  // Calls `visit` for every slot in use that is of that kind and may have been handed out for that size, a small one. It may not change the heap.
   void visit_blocks(Kind kind, size_t size, void (*visit)(void* slot, void* context), void* context);
 
  private:
@@ -413,6 +413,7 @@ class Heap {
   uint64_t used_slots(Page* page, size_t word) const;
   void* allocate_checked(Kind kind, size_t size);
   void* allocate_slow(Kind kind, int index);
+  static size_t widest_slot(size_t size);
   void* allocate_shared(Kind kind, int index);
   void* allocate_refilled(Kind kind, int index);
   void* allocate_counted(Kind kind, int index);

@@ -62,8 +62,9 @@ void Heap::survey(HeapUse& use, void (*visit)(Page*, void*, void*), void* contex
 
 void Heap::visit_blocks(Kind kind, size_t size, void (*visit)(void*, void*), void* context) {
   flush();
+  const size_t widest = widest_slot(size);
   auto look = [&](Page* page) {
-    if (page->heap != this || page->kind != kind || page->size_class != class_of(size)) return;
+    if (page->heap != this || page->kind != kind || page->slot_size < size || page->slot_size > widest) return;
     for (size_t word = 0; word < page->words; ++word) {
       for (uint64_t used = used_slots(page, word); used; used &= used - 1) {
         visit(page->slot(word * 64 + static_cast<size_t>(std::countr_zero(used))), context);

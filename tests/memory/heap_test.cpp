@@ -173,6 +173,21 @@ TEST(Heap, LargeSlotsAreUsedAgainBeforeMoreMemoryIsTouched) {
   }
 }
 
+TEST(Heap, BlocksOfASizeAreFoundWhereverTheyStand) {
+  if (kWatchedHeap) GTEST_SKIP() << "plain blocks are malloc's";
+  for (size_t size : {16, 24, 104, 208, 520, 2336, 4096}) {
+    OwnHeap own;
+    std::vector<void*> blocks = {own.heap->allocate(Kind::plain, size), own.heap->allocate(Kind::plain, widened(size))};
+    for (int i = 0; i < 2000; ++i) blocks.push_back(own.heap->allocate(Kind::plain, size));  // the last ones not in shared pages
+    std::vector<void*> found;
+    own.heap->visit_blocks(Kind::plain, size, [](void* slot, void* all) { static_cast<std::vector<void*>*>(all)->push_back(slot); }, &found);
+    std::ranges::sort(blocks);
+    std::ranges::sort(found);
+    EXPECT_EQ(found, blocks);
+    for (void* block : blocks) Heap::free(block);
+  }
+}
+
 size_t resident_stretches(Page* page) {
   unsigned char resident[kPageSize / kStretch];
   EXPECT_EQ(::mincore(page->start(), kPageSize, resident), 0);
