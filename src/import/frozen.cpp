@@ -209,6 +209,7 @@ Ref<> frozen_code(PyObject* module_name) {
 }
 
 Ref<> library_code(const char* marshalled, Py_ssize_t size) {
+  if (!_Py_GetConfig()->code_debug_ranges) return nullptr;  // it has columns
   for (const LibraryCode* library = kLibraryCode; library->code; ++library) {
     if (library->size != size || library->fingerprint != fingerprint(marshalled, static_cast<size_t>(size))) continue;
     size_t index = static_cast<size_t>(library - kLibraryCode);

@@ -39,7 +39,8 @@ Ref<> frozen_code(PyObject* module_name);
 Ref<> frozen_origin(PyObject* module_name);
 Ref<> frozen_names();
 
-// The code object that the marshalled data stands for, if it is in the executable and nobody has it yet; null without an exception otherwise.
+// The code object that the marshalled data stands for, if it is in the executable as it is wanted and nobody has it yet; null without an
+// exception otherwise.
 Ref<> library_code(const char* marshalled, Py_ssize_t size);
 
 // A built-in module by name, ready to be executed or complete; null without an exception when there is none.

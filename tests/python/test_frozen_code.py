@@ -117,6 +117,11 @@ class LibraryCode(unittest.TestCase):
         if "gill_version" in vars(sys.implementation):
             self.assertGreater(in_executable, len(LIBRARY) // 2)
 
+    def test_has_no_columns_where_they_are_not_wanted(self):
+        program = "import contextlib; print({place[2:] for place in contextlib.suppress.__init__.__code__.co_positions()})"
+        command = [sys.executable, "-X", "no_debug_ranges", "-c", program]
+        self.assertEqual(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout, "{(None, None)}\n")
+
     def test_has_the_name_of_the_file_that_was_imported(self):
         original = LIBRARY_FOLDER / "reprlib.py"
         with tempfile.TemporaryDirectory() as folder:
