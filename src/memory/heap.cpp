@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/ticks.h"
+#include "memory/late_release.h"
 #include "memory/page_range.h"
 #include "memory/sampler.h"
 
@@ -464,7 +465,7 @@ void Heap::place_anew(Page* page) {
 void Heap::free(void* slot) {
   if (!slot) return;
   if (g_heap_range.contains(slot)) [[likely]] return free_in(Page::of(slot), slot);
-  native_free(slot);
+  kWatchedHeap ? native_free(slot) : free_native_block(slot);
 }
 
 // Beside samples a slot goes to the magazine all the same.

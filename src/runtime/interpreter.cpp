@@ -10,6 +10,7 @@
 #include "lock/interpreter_lock.h"
 #include "memory/collector.h"
 #include "memory/heap.h"
+#include "memory/late_release.h"
 #include "runtime/runtime.h"
 
 namespace gill {
@@ -28,6 +29,7 @@ Interpreter* new_interpreter() {
     void* lock = PyMem_RawMalloc(sizeof(InterpreterLock));
     if (!lock) return nullptr;
     g_runtime.lock = new (lock) InterpreterLock(kRequestDropLock);
+    g_others_wait = [] { return g_runtime.lock && g_runtime.lock->contended(); };
   }
   void* memory = PyMem_RawCalloc(1, sizeof(Interpreter));
   if (!memory) return nullptr;
@@ -137,7 +139,13 @@ int handle_eval_requests(ThreadState* thread) {
   }
   if (bits & kRequestDropLock) {
     make_current(nullptr);
-    interpreter->lock->yield(lock_user(thread));
+    if (t_late_blocks) [[unlikely]] {
+      interpreter->lock->release();
+      free_late_blocks();
+      interpreter->lock->acquire(lock_user(thread), Arrival::computing);
+    } else {
+      interpreter->lock->yield(lock_user(thread));
+    }
     hang_if_finalizing(thread);
     make_current(thread);
   }

@@ -17,6 +17,7 @@
 #include "memory/address_sanitizer.h"
 #include "memory/collector.h"
 #include "memory/heap.h"
+#include "memory/late_release.h"
 
 namespace gill {
 
@@ -209,6 +210,7 @@ void detach_thread(ThreadState* thread) {
   InterpreterLock* lock = thread->interpreter()->lock;
   make_current(nullptr);
   lock->release();
+  if (t_late_blocks) [[unlikely]] free_late_blocks();
 }
 
 bool enter_recursive_call(const char* where) {
@@ -301,6 +303,7 @@ void PyThreadState_Delete(PyThreadState* thread) {
   delete_thread_state(self);
   make_current(nullptr);
   lock->release();
+  if (t_late_blocks) [[unlikely]] free_late_blocks();
 }
 void PyThreadState_DeleteCurrent(void) { _PyThreadState_DeleteCurrent(current_thread()); }
 
