@@ -175,10 +175,11 @@ class Signals(unittest.TestCase):
         class Stop(Exception):
             pass
 
-        stopped = []
+        begun, stopped = [], []
 
         def work():
             try:
+                begun.append(1)
                 while True:
                     sum(range(20))
             except Stop:
@@ -187,6 +188,8 @@ class Signals(unittest.TestCase):
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
             thread.start()
+        while len(begun) < len(threads):
+            time.sleep(0.001)
         for thread in threads:
             self.assertEqual(ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stop)), 1)
         for thread in threads:
