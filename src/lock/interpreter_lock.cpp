@@ -134,8 +134,8 @@ uint64_t InterpreterLock::end_turn(uint64_t now) {
   if (!began) return 0;
   const uint64_t length = now - began;
   const auto most = kMostCredit * static_cast<int64_t>(interval_ns());
-  const auto in_full = static_cast<int64_t>(length) * kFavour;
-  const int64_t earned = turn_arrival_ == Arrival::computing ? in_full : -(is_moment(length) ? in_full / kFavour : in_full);
+  int64_t earned = static_cast<int64_t>(length) * kFavour;
+  if (turn_arrival_ == Arrival::returning) earned = -(is_moment(length) ? static_cast<int64_t>(length) : earned);
   credit_ns_ = std::clamp(credit_ns_ + earned, -most, most);
   return turn_used_ns_.load(std::memory_order_relaxed) + length;
 }

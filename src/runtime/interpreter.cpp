@@ -138,16 +138,15 @@ int handle_eval_requests(ThreadState* thread) {
     }
   }
   if (bits & kRequestDropLock) {
-    make_current(nullptr);
     if (t_late_blocks) [[unlikely]] {
-      interpreter->lock->release();
-      free_late_blocks();
-      interpreter->lock->acquire(lock_user(thread), Arrival::computing);
+      detach_thread(thread);
+      attach_thread(thread, false);
     } else {
+      make_current(nullptr);
       interpreter->lock->yield(lock_user(thread));
+      hang_if_finalizing(thread);
+      make_current(thread);
     }
-    hang_if_finalizing(thread);
-    make_current(thread);
   }
   if (bits & kRequestCollect) collect_if_requested(interpreter);
   if (bits & kRequestAsyncException) return raise_asynchronous_exception(thread);

@@ -8,6 +8,7 @@ from load import Computing
 
 TRIALS = 3
 
+
 def run(count, seconds):
     with Computing(count) as load:
         time.sleep(seconds)
